@@ -1,0 +1,166 @@
+"""The data a report is made of. These structs define the JSON; `analyzer schema` prints their schema.
+
+Names are a promise to users: fields may be added, none renamed. What is absent is None (JSON null), never
+missing and never guessed.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Side = Literal["client", "server"]
+Outcome = Literal["documented", "variant", "diverged", "incomplete", "unseen"]
+Cause = Literal[
+    "mid-stream", "one-sided", "lost-in-capture", "snaplen", "no-keys", "evicted", "never-opened",  # unseen
+    "open-at-end", "connection-ended",  # incomplete
+]  # fmt: skip
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One end of a connection. `port` is 0 to 65535."""
+
+    address: str
+    port: int
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One event of a run, or several equal ones folded: the evidence behind a verdict."""
+
+    side: Side
+    step: str
+    packet: int  # the packet that completed it, as Wireshark counts
+    last_packet: int  # the last of the folded ones
+    at_ns: int  # relative to the connection's first packet
+    times: int = 1
+    seen: Literal["observed", "inferred", "hidden"] = "observed"
+
+
+class Divergence(msgspec.Struct, frozen=True):
+    """The first step that no flow allows, what was expected there, and the nearest flow with the fewest edits."""
+
+    packet: int
+    side: Side
+    saw: str
+    expected: list[str]
+    nearest: str | None
+    edits: list[str]
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """A flow held against a connection."""
+
+    flow: str | None
+    outcome: Outcome
+    cause: Cause | None = None
+    begun_by: Side | None = None
+    drawn_in_article: str | None = None
+    standard: str | None = None
+    branches: list[str] = []
+    differs: list[str] = []
+    steps: list[Step] = []
+    divergence: Divergence | None = None
+    retransmitted: int = 0
+
+
+class CloseVerdict(Verdict, frozen=True, kw_only=True):
+    """A verdict of scope tcp-close."""
+
+    closed_by: Side | None = None
+
+
+class PerSide(msgspec.Struct, frozen=True):
+    """A count per side."""
+
+    client: int = 0
+    server: int = 0
+
+
+class TcpOptions(msgspec.Struct, frozen=True):
+    """What one side's SYN said (RFC 9293 §3.2). All None when its SYN was not captured."""
+
+    initial_sequence_number: int | None = None
+    mss: int | None = None  # bytes
+    window_scale: int | None = None  # shift count, RFC 7323 §2
+    sack_permitted: bool | None = None  # RFC 2018
+    timestamps: bool | None = None  # RFC 7323 §3
+    fast_open: bool | None = None  # RFC 7413: option present
+    mptcp: bool | None = None  # RFC 8684: MP_CAPABLE or MP_JOIN
+    ecn: bool | None = None  # RFC 3168 §6.1.1
+
+
+class Tcp(msgspec.Struct, frozen=True):
+    """What the two SYNs negotiated."""
+
+    client: TcpOptions = TcpOptions()
+    server: TcpOptions = TcpOptions()
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """Durations in nanoseconds. `handshake_ns`: first SYN to the ACK that completes the handshake."""
+
+    handshake_ns: int | None = None
+    tls_ns: int | None = None
+    first_response_ns: int | None = None
+
+
+class Notes(msgspec.Struct, frozen=True):
+    """What happened on the way, counted in segments, both sides together."""
+
+    retransmissions: int = 0
+    out_of_order: int = 0
+    lost_segments: int = 0
+    duplicate_acks: int = 0
+    zero_windows: int = 0
+    keep_alives: int = 0
+    resets: int = 0
+    resets_ignored: int = 0  # outside the window: not a close, RFC 5961 §3.2
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """Something wrong with the traffic or with the capture, at a packet."""
+
+    packet: int
+    layer: str
+    message: str
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="connection"):
+    """One lifetime of a 5-tuple."""
+
+    capture: str
+    id: int
+    tcp_stream: int | None
+    transport: Literal["tcp"] = "tcp"
+    client: Endpoint
+    server: Endpoint
+    oriented_by: Literal["syn", "port", "first-packet"]
+    vlan: list[int] = []  # VLAN ids of the first packet, outermost first
+    first_packet: int
+    last_packet: int
+    start: str  # RFC 3339, UTC, nanoseconds
+    duration_ns: int
+    packets: PerSide
+    payload_bytes: PerSide
+    tcp: Tcp
+    open: Verdict
+    close: CloseVerdict
+    tls: None = None
+    http: None = None
+    tunnel: None = None
+    timing: Timing
+    lifecycle: Verdict | None = None
+    notes: Notes
+    faults: list[Fault] = []
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A step of a protocol as a scope's pages name it. `fields` are what attribute tests may compare."""
+
+    side: Side
+    step: str
+    packet: int
+    at_ns: int  # relative to the connection's first packet
+    payload: int = 0  # bytes
+    retransmission: bool = False
