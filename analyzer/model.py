@@ -35,6 +35,7 @@ class Step(msgspec.Struct, frozen=True):
     at_ns: int  # relative to the connection's first packet
     times: int = 1
     seen: Literal["observed", "inferred", "hidden"] = "observed"
+    retransmission: bool = False
 
 
 class Divergence(msgspec.Struct, frozen=True):

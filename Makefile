@@ -1,0 +1,113 @@
+# `make help` lists what there is to make. Everything happens in .venv and build/; nothing is installed outside
+# of them but Debian packages that are missing, and those only where apt-get may be used.
+
+PYTHON ?= python3
+CAPTURE ?= captures/tcp/web-page/capture.pcapng
+ROUNDS ?= 5
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The compiled modules, from their one list, and the C declarations they share.
+KERNEL := $(shell sed -n 's/^sources = \["\(.*\)"\]/\1/p' pyproject.toml) $(wildcard analyzer/*/*.pxd)
+INTERPRETED := build/interpreted
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
+# Requirements from pyproject.toml; none has a blank in it, so the shell needs no quotes.
+listed = $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))$(1))')
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check lint hooks coverage interpreted format bench clean distclean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: $(VENV)/.stamp-install ## the virtual environment with the compiled packet stage
+
+demo: setup ## set up, then label the connections of one recorded capture
+	$(BIN)/analyzer read $(CAPTURE)
+
+test: setup $(VENV)/.stamp-test test-tools ## set up, then all tests (make test ARGS='-k close')
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint hooks coverage ## what every change must pass: lint, types, hooks, coverage
+
+lint: setup $(VENV)/.stamp-dev ## ruff, its formatter, and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The hooks that `lint` has just run are not run again.
+hooks: $(VENV)/.stamp-dev ## pre-commit on all files
+	@if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then \
+	    echo "pre-commit run --all-files"; \
+	    SKIP=ruff,ruff-format,mypy PATH="$(CURDIR)/$(BIN):$$PATH" pre-commit run --all-files; \
+	else \
+	    echo "not a git work tree: pre-commit not run"; \
+	fi
+
+coverage: interpreted ## the tests in interpreted mode, with coverage and its floor
+
+# A copy without compiled modules comes first on the path, also for the programs that tests start.
+interpreted: setup $(VENV)/.stamp-test test-tools
+	@rm -rf $(INTERPRETED) && mkdir -p $(INTERPRETED)
+	@cp -r analyzer $(INTERPRETED)/ && find $(INTERPRETED) -name '*.so' -delete
+	@for entry in $$(ls -A | grep -vxE 'analyzer|build|dist|\.git|\.venv|\..*_cache|.*\.egg-info'); do ln -s ../../$$entry $(INTERPRETED)/; done
+	cd $(INTERPRETED) && PYTHONPATH="$$PWD" COVERAGE_FILE="$$PWD/.coverage" \
+	    "$(CURDIR)/$(BIN)/python" -m pytest --cov --cov-report=term $(ARGS)
+
+format: $(VENV)/.stamp-dev ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## speed beside tcptrace, argus, tshark and tcpdump in one run (ROUNDS=5)
+	-@.ci/need tcptrace=tcptrace argus=argus-server ra=argus-client tshark=tshark tcpdump=tcpdump
+	$(BIN)/python bench/run.py --rounds $(ROUNDS) --markdown bench/out/result.md $(ARGS)
+
+clean: ## remove what was built, keep .venv
+	rm -rf build dist ./*.egg-info bench/out .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find analyzer -name '*.so' -delete
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	rm -f $(VENV)/.stamp-install
+
+distclean: clean ## remove .venv too
+	rm -rf $(VENV)
+
+.PHONY: test-tools
+test-tools:
+	@.ci/need tshark=tshark tcpdump=tcpdump ip=iproute2 nft=nftables \
+	    || echo "the tests that need these programs are skipped" >&2
+
+# Debian's python3 comes without venv until its package is there; a half-made environment is not kept.
+$(VENV)/.stamp-venv:
+	@command -v $(PYTHON) >/dev/null || .ci/need $(PYTHON)=python3
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "$(PYTHON) is older than 3.11; name another one: make PYTHON=python3.12 …" >&2; exit 1; }
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 \
+	    || { rm -rf $(VENV); .ci/need python3-venv && $(PYTHON) -m venv $(VENV); }
+	@touch $@
+
+# Without a compiler, or without Python's headers, the program is the same and slower.
+$(VENV)/.stamp-compiler: $(VENV)/.stamp-venv
+	@.ci/need gcc=gcc /usr/include/stdio.h=libc6-dev \
+	    "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h"=python3-dev \
+	    || echo "going on without a C compiler: the packet stage runs interpreted" >&2
+	@touch $@
+
+# Editable, so that only a change of a compiled module or of pyproject.toml comes through here. The compiled modules
+# go first: if compiling fails, no stale one is left to be imported instead of its source.
+$(VENV)/.stamp-install: pyproject.toml $(KERNEL) $(VENV)/.stamp-compiler
+	@find analyzer -name '*.so' -delete && rm -rf build/temp.* build/lib.*
+	$(PIP) $(call listed,["build-system"]["requires"])
+	$(PIP) --no-build-isolation -e .
+	@$(BIN)/analyzer --version
+	@touch $@
+
+$(VENV)/.stamp-test: pyproject.toml $(VENV)/.stamp-venv
+	$(PIP) $(call listed,["project"]["optional-dependencies"]["test"])
+	@touch $@
+
+$(VENV)/.stamp-dev: pyproject.toml $(VENV)/.stamp-venv
+	$(PIP) $(call listed,["project"]["optional-dependencies"]["dev"])
+	@touch $@

@@ -1,0 +1,41 @@
+"""Sequence diagrams you can run against real traffic.
+
+    import analyzer
+
+    for connection in analyzer.analyze("capture.pcapng"):
+        print(connection.client, connection.open.flow, connection.close.flow)
+
+`analyze` takes a path, "-" for standard input or a binary file object, and the fields of `Options` by name. What it
+yields are `model.Connection` structs, as connections finish.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from analyzer.errors import AnalyzerError, FlowPageError, InputError, LiveError, UsageError
+
+if TYPE_CHECKING:
+    import os
+
+    from analyzer.capture.window import Readable
+    from analyzer.pipeline import Analysis
+
+__version__ = "0.1.0"
+__all__ = ["AnalyzerError", "FlowPageError", "InputError", "LiveError", "UsageError", "__version__", "analyze"]
+
+
+def analyze(source: str | os.PathLike[str] | Readable, **options: Any) -> Analysis:
+    """Every connection of a capture, labelled: an iterable of `model.Connection`, with `totals` and `warnings`.
+
+    `options` are the fields of `pipeline.Options`: `packet_filter="tcp port 443"`, `vlan_key=True`,
+    `flows=("my-flows/",)` … Raises InputError where there is no capture to read, UsageError for wrong options.
+    """
+    # Only now: `import analyzer` alone stays cheap.
+    from analyzer import pipeline
+
+    try:
+        chosen = pipeline.Options(**options)
+    except TypeError as error:
+        raise UsageError(f"analyze: {error}") from None
+    return pipeline.analyze(source, chosen)

@@ -1,0 +1,191 @@
+"""Opening captures: files, pipes, standard input and folders, recognised by what they contain."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import shlex
+import stat
+import sys
+from collections.abc import Callable, Iterable
+from typing import NoReturn
+
+from analyzer.capture.base import Capture, Damage, DamagedError, Secrets
+from analyzer.capture.frames import CHUNK_BYTES
+from analyzer.capture.interfaces import Interface
+from analyzer.capture.pcap import VARIANTS, PcapCapture
+from analyzer.capture.pcapng import SECTION_HEADER_BYTES, PcapngCapture
+from analyzer.capture.window import Readable, Window
+from analyzer.errors import InputError
+
+__all__ = ["Capture", "Damage", "Interface", "Secrets", "find_captures", "open_capture"]
+
+STANDARD_INPUT = "-"
+
+MAGIC_BYTES = 4
+FORMATS: dict[bytes, type[PcapCapture] | type[PcapngCapture]] = {
+    **dict.fromkeys(VARIANTS, PcapCapture),
+    SECTION_HEADER_BYTES: PcapngCapture,
+}
+
+# First bytes, name, the command that writes the decompressed file to standard output.
+COMPRESSED = (
+    (bytes.fromhex("1f8b"), "gzip", "gzip -dc"),
+    (bytes.fromhex("28b52ffd"), "zstd", "zstd -dc"),
+    (bytes.fromhex("fd377a58"), "xz", "xz -dc"),
+    (bytes.fromhex("04224d18"), "lz4", "lz4 -dc"),
+    (b"BZh", "bzip2", "bzip2 -dc"),
+    (b"PK\x03\x04", "zip", "unzip -p"),
+)
+
+
+def open_capture(path: str | os.PathLike[str] | Readable, *, chunk_bytes: int = CHUNK_BYTES) -> Capture:
+    """The capture at `path`: a file, a named pipe, "-" for standard input, or a binary file object.
+
+    Reads the beginning, and so waits for it on a pipe. A chunk is what one read of at most `chunk_bytes`
+    brings; the frames do not depend on it. Raises InputError where there is no capture to read. The caller
+    closes a file object that it opened.
+    """
+    file, name, close = _open(path)
+    try:
+        window = Window(file, chunk_bytes)
+        if not window.need(MAGIC_BYTES):
+            _refuse_short(name, window, file)
+        magic = bytes(window.view[:MAGIC_BYTES])
+        if magic not in FORMATS:
+            _refuse(name, bytes(window.view[: window.end]))
+        try:
+            return FORMATS[magic](name, window, _size(file), close)
+        except DamagedError as error:
+            if window.failure is not None or window.position < 24:
+                _refuse_short(name, window, file)
+            raise InputError(f"{name}: {error}. Nothing can be read: copy or record it again.") from None
+    except BaseException:
+        close()
+        raise
+
+
+def _open(path: str | os.PathLike[str] | Readable) -> tuple[Readable, str, Callable[[], None]]:
+    """The file, its name for messages, and what closes it."""
+
+    def leave_open() -> None:
+        """The file belongs to the caller."""
+
+    if path == STANDARD_INPUT:
+        return _standard_input(), "standard input", leave_open
+    if not isinstance(path, str | os.PathLike):
+        label = getattr(path, "name", None)
+        return path, _printable(label) if isinstance(label, str) else "capture", leave_open
+    text = os.fspath(path)
+    name = _printable(text)
+    try:
+        # Unbuffered: the window is the buffer.
+        file = open(text, "rb", buffering=0)  # noqa: SIM115
+    except FileNotFoundError:
+        raise InputError(f"{name}: no such file. Check the spelling and the folder you are in.") from None
+    except IsADirectoryError:
+        raise InputError(f"{name}: is a folder. Name a capture file in it.") from None
+    except PermissionError:
+        advice = f"run as its owner, or `sudo chmod a+r {shlex.quote(name)}`"
+        raise InputError(f"{name}: no permission to read it: {advice}.") from None
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{name}: cannot be opened: {reason}. Check the path.") from None
+    return file, name, file.close
+
+
+def _standard_input() -> Readable:
+    if sys.stdin is None or sys.stdin.closed:
+        raise InputError("standard input: is closed. Pipe a capture into it, or name a file.")
+    if sys.stdin.isatty():
+        raise InputError("standard input: is a terminal. Pipe a capture into it: `tcpdump -U -w - | analyzer read -`.")
+    return sys.stdin.buffer
+
+
+def _size(file: Readable) -> int | None:
+    """Length in bytes of a regular file, also where it is standard input; None of anything else."""
+    fileno = getattr(file, "fileno", None)
+    if fileno is None:
+        return None
+    try:
+        status = os.fstat(fileno())
+    except (OSError, ValueError):  # io.BytesIO has a fileno that raises
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _printable(name: str) -> str:
+    """A message is one line, whatever somebody called a file."""
+    return name if name.isprintable() else ascii(name)
+
+
+def _refuse_short(name: str, window: Window, file: Readable) -> NoReturn:
+    """There are not even the bytes of a file header."""
+    if window.failure is not None:
+        raise InputError(f"{name}: cannot be read: {window.failure}. Copy it to another disk or record it again.")
+    advice = "Record it again" if _size(file) is not None else "Check the program that writes it"
+    if window.position == 0:
+        raise InputError(f"{name}: is empty. {advice}.")
+    raise InputError(f"{name}: is too short for a capture, {window.position} bytes. {advice}.")
+
+
+def _refuse(name: str, beginning: bytes) -> NoReturn:
+    """The file begins like no capture: says what it is instead, as far as its beginning tells."""
+    quoted = shlex.quote(name)
+    for magic, kind, command in COMPRESSED:
+        if beginning.startswith(magic):
+            advice = f"Decompress it: `{command} {quoted} | analyzer read -`"
+            raise InputError(f"{name}: is compressed with {kind}. {advice}.")
+    if _is_text(beginning):
+        raise InputError(f"{name}: is text, not a capture. Save packets as pcap or pcapng: `tcpdump -w capture.pcap`.")
+    raise InputError(
+        f"{name}: is neither pcap nor pcapng. If Wireshark opens it, convert it: `editcap {quoted} capture.pcapng`."
+    )
+
+
+def _is_text(beginning: bytes) -> bool:
+    try:
+        # Incremental: the last character may be cut off.
+        text = codecs.getincrementaldecoder("utf-8")().decode(beginning)
+    except UnicodeDecodeError:
+        return False
+    return all(character.isprintable() or character in "\t\r\n\f" for character in text)
+
+
+def find_captures(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """The files to read: those named, and of each folder all captures in it and below, in sorted order.
+
+    What a folder holds is recognised by content; links to folders are not followed. "-" and names of files,
+    also of missing ones, pass. Raises InputError for a folder without captures.
+    """
+    found: list[str] = []
+    for path in [os.fspath(path) for path in paths]:
+        if path != STANDARD_INPUT and os.path.isdir(path):
+            found += _captures_below(path)
+        else:
+            found.append(path)
+    return found
+
+
+def _captures_below(folder: str) -> list[str]:
+    captures: list[str] = []
+    unreadable: list[str] = []
+    for parent, _, names in os.walk(folder, onerror=lambda error: unreadable.append(str(error.filename))):
+        for path in (os.path.join(parent, name) for name in names):
+            try:
+                # A pipe would block, and devices are not for us; what a link points to counts.
+                if stat.S_ISREG(os.stat(path).st_mode):
+                    with open(path, "rb", buffering=0) as file:
+                        if file.read(MAGIC_BYTES) in FORMATS:
+                            captures.append(path)
+            except OSError:
+                unreadable.append(path)
+    if captures:
+        return sorted(captures)
+    name = _printable(folder)
+    if unreadable:
+        raise InputError(
+            f"{name}: no captures found, but {len(unreadable)} entries could not be read, "
+            f"for example {_printable(min(unreadable))}. Check the permissions."
+        )
+    raise InputError(f"{name}: is a folder without pcap or pcapng files. Name another one.")

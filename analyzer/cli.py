@@ -1,0 +1,116 @@
+"""The command line: `analyzer COMMAND`. Each command lives in `analyzer.commands`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+import analyzer
+from analyzer.commands.flows import flows
+from analyzer.commands.read import read
+from analyzer.commands.terminal import open_output, say
+from analyzer.errors import AnalyzerError
+
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
+
+_EPILOG = """\b
+Examples:
+  analyzer read web.pcapng
+  tcpdump -U -w - | analyzer read -
+  analyzer flows show tcp-close/four-way
+
+`analyzer COMMAND --help` tells more, with examples. Exit codes: 0 all fine, 1 a check failed, 2 wrong usage, 3 an
+input could not be read, 4 a live capture could not start, 130 interrupted.
+"""
+
+
+class Program(click.Group):
+    """Turns what ends a command early into one line and an exit code, never into a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except AnalyzerError as error:
+            say(str(error))
+            ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            # The reader has seen enough (`| head`). What is still buffered must not fail again at exit.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            ctx.exit(_BROKEN_PIPE)
+        except KeyboardInterrupt:
+            say("interrupted")
+            ctx.exit(_INTERRUPTED)
+
+
+def _version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from analyzer.dissector import compiled
+
+    stage = "compiled" if compiled() else "interpreted: the same results, slower; a C compiler and a new install help"
+    click.echo(f"analyzer {analyzer.__version__} (packet stage {stage})")
+    ctx.exit()
+
+
+@click.group(cls=Program, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="The version, and whether the packet stage is compiled.",
+)
+def program() -> None:
+    """Sequence diagrams you can run against real traffic: reads captures, rebuilds connections, and labels each with
+    the documented flow it followed."""
+
+
+program.add_command(read)
+program.add_command(flows)
+
+
+@program.command(
+    epilog="""\b
+Examples:
+  analyzer schema > connection.schema.json
+"""
+)
+def schema() -> None:
+    """Print the JSON Schema of what read --format jsonl prints."""
+    import msgspec
+
+    from analyzer.reporter.schema import connection_schema
+
+    with open_output(None) as output:
+        output.bytes(msgspec.json.format(msgspec.json.encode(connection_schema()), indent=2) + b"\n")
+
+
+@program.command(
+    epilog="""\b
+Examples:
+  bash:  echo 'eval "$(analyzer completion bash)"' >> ~/.bashrc
+  zsh:   echo 'eval "$(analyzer completion zsh)"' >> ~/.zshrc
+  fish:  analyzer completion fish > ~/.config/fish/completions/analyzer.fish
+"""
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that lets a shell complete commands, options and values."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind  # click knows all three
+    click.echo(kind(program, {}, "analyzer", "_ANALYZER_COMPLETE").source())
+
+
+def main() -> None:
+    """The entry point `analyzer`."""
+    program(prog_name="analyzer")

@@ -1,0 +1,1 @@
+"""The commands of `analyzer`, one module each. What is slow to import is imported inside the command that needs it."""

@@ -1,0 +1,125 @@
+"""`analyzer read`: captures in, one verdict per opening and closing out. Only the options; `reading` does it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from analyzer.commands.values import Filter, Outcomes, Time
+
+_MIN_WIDTH = 40
+
+_EPILOG = """\b
+Examples:
+  analyzer read web.pcapng                       a line for every connection
+  analyzer read -v --filter id=3 web.pcapng      the evidence for one of them
+  analyzer read captures/ more.pcap              several captures, folders too
+  tcpdump -U -w - | analyzer read -              while packets flow
+  analyzer read --format jsonl web.pcapng | jq .close.flow
+  analyzer read --filter 'close=*reset* server.port=443' web.pcapng
+  analyzer read -f 'host 10.0.0.1' --from +10s --to +20s web.pcapng
+  analyzer read --quiet --fail-on diverged web.pcapng     for scripts
+
+\b
+Filters: terms FIELD=VALUE, all of which must hold. | separates alternatives,
+* and ? are globs, addresses may be networks, numbers compare with < <= > >=
+and take units, != is the opposite of =.
+  server.port=443|8443      client.address=10.0.0.0/8   address=2001:db8::1
+  open=refused              close=tcp-close/reset*      closed_by=server
+  outcome=diverged          close.outcome!=documented   cause=mid-stream
+  rtt>100ms   duration>=2s  bytes>1MB   packets<5       retransmissions>0
+
+\b
+Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
+3 an input could not be read (with --strict: or is damaged), 130 interrupted.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("captures", nargs=-1, required=True, metavar="FILE...", type=click.Path(allow_dash=True))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "jsonl", "csv"]),
+    default="table",
+    show_default=True,
+    help="What to print: a table and a summary, JSON Lines (see `analyzer schema`), or CSV.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="The evidence for each connection, packet by packet.")
+@click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    help="No table, summary or progress bar: only warnings and errors, and what -o, jsonl or csv ask for.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all.")
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    type=Filter(),
+    metavar="EXPR",
+    help="Only connections for which EXPR holds (repeatable: all must hold).",
+)
+@click.option(
+    "-f",
+    "--capture-filter",
+    metavar="PCAP-FILTER",
+    help="Only packets that match, in tcpdump's syntax: 'port 443 and not host 10.0.0.1'.",
+)
+@click.option(
+    "--from",
+    "time_from",
+    type=Time(),
+    metavar="TIME",
+    help="Only packets from TIME on: 2026-11-22T12:00:00Z, or +10s after the first packet.",
+)
+@click.option("--to", "time_to", type=Time(), metavar="TIME", help="Only packets up to TIME.")
+@click.option(
+    "--fail-on",
+    multiple=True,
+    type=Outcomes(),
+    metavar="OUTCOME[,...]",
+    help="Exit with 1 if an opening or closing comes out so: diverged, incomplete, unseen, variant.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 3 if a capture is damaged or cut off.")
+@click.option("--vlan-key", is_flag=True, help="Tell connections with equal addresses in different VLANs apart.")
+@click.option(
+    "--flows",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False),
+    help="Flow pages of your own, besides the built-in ones (repeatable).",
+)
+@click.option(
+    "--linger",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Capture time a closed connection is kept for late segments.  [default: 60]",
+)
+@click.option(
+    "--max-connections",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Connections held at a time; the one idle longest goes first, and says so.",
+)
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colours; auto: on a terminal, unless NO_COLOR is set.",
+)
+@click.option(
+    "--width", type=click.IntRange(min=_MIN_WIDTH), metavar="N", help="Columns to print in.  [default: the terminal's]"
+)
+@click.pass_context
+def read(ctx: click.Context, /, **given: Any) -> None:
+    """Label how every TCP connection in captures opened and closed.
+
+    FILE is a pcap or pcapng file, a folder of them, or - for standard input.
+    """
+    from analyzer.commands.reading import Reading, Settings
+
+    ctx.exit(Reading(Settings(**given)).run())

@@ -1,0 +1,314 @@
+"""A run of `analyzer read`: the settings, the loop over the captures, and what it comes to."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import stat
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from analyzer.commands.terminal import Output, Progress, open_output, say
+from analyzer.errors import InputError, UsageError
+from analyzer.reporter import words
+from analyzer.reporter.escape import escape
+
+if TYPE_CHECKING:
+    from analyzer import model, pipeline
+    from analyzer.capture.source import Damage
+    from analyzer.commands.values import When
+    from analyzer.reporter.filters import Predicate
+    from analyzer.reporter.outputs.summary import Summary
+
+_INTERRUPTED = 130
+_NAMED_FAILURES = 10  # connections that `--fail-on` names one by one
+_SECONDS_TO_END = 1  # how long a pipe has to end by itself after Ctrl-C
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The command line, as click checked it."""
+
+    captures: tuple[str, ...]
+    form: str
+    verbose: bool
+    quiet: bool
+    output: str | None
+    filters: tuple[Predicate, ...]
+    capture_filter: str | None
+    time_from: When | None
+    time_to: When | None
+    fail_on: tuple[tuple[str, ...], ...]
+    strict: bool
+    vlan_key: bool
+    flows: tuple[str, ...]
+    linger: float | None
+    max_connections: int | None
+    color: str
+    width: int | None
+
+    def __post_init__(self) -> None:
+        if self.verbose and (self.quiet or self.form != "table"):
+            raise UsageError(
+                "--verbose and --quiet exclude each other"
+                if self.quiet
+                else f"--verbose is for --format table: {self.form} has all the evidence, or none"
+            )
+        if self.captures.count("-") > 1:
+            raise UsageError("standard input can be read only once: give - once")
+        if self.time_from and self.time_to:
+            if self.time_from.relative != self.time_to.relative:
+                raise UsageError("--from and --to must both be dates, or both count from the first packet (+10s)")
+            if self.time_from.ns > self.time_to.ns:
+                raise UsageError("--from is later than --to: nothing would be left")
+
+    def options(self) -> pipeline.Options:
+        """What the pipeline is to do; its own defaults where the command line is silent."""
+        from analyzer import pipeline
+
+        optional: dict[str, Any] = {}
+        if self.linger is not None:
+            optional["linger_ns"] = round(self.linger * 1e9)
+        if self.max_connections is not None:
+            optional["max_connections"] = self.max_connections
+        times = [when for when in (self.time_from, self.time_to) if when]
+        return pipeline.Options(
+            vlan_key=self.vlan_key,
+            packet_filter=self.capture_filter,
+            time_from=self.time_from.ns if self.time_from else None,
+            time_to=self.time_to.ns if self.time_to else None,
+            time_relative=any(when.relative for when in times),
+            flows=self.flows,
+            **optional,
+        )
+
+
+class Report(Protocol):
+    """An output: takes connections, and may hold some back until `finish`."""
+
+    def add(self, connection: model.Connection) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+class _Nothing:
+    """The report of `--quiet`."""
+
+    def add(self, connection: model.Connection) -> None:
+        pass
+
+    def finish(self) -> None:
+        pass
+
+
+class Reading:
+    """One run of the command."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self._fail_on = frozenset(outcome for outcomes in settings.fail_on for outcome in outcomes)
+        self._failures: list[str] = []
+        self._failed = 0
+        self._connections = 0
+        self._unreadable = 0
+        self._damaged = False
+        self._interrupted = False
+        self._progress = Progress(wanted=not settings.quiet)
+
+    def run(self) -> int:
+        """Analyses all captures; the exit code."""
+        options = self.settings.options()
+        captures = self._captures()
+        several = len(captures) > 1
+        refuse_to_overwrite(self.settings.output, captures)
+        try:
+            with open_output(self.settings.output) as output:
+                live = any(is_live(path) for path in captures)
+                output.flush_always |= live
+                report, summary = self._report(output, several, live)
+                try:
+                    for path in captures:
+                        with ends_on_interrupt(path, self._interrupt):
+                            self._read(path, options, report, summary)
+                except KeyboardInterrupt:
+                    if self.settings.output:
+                        raise  # whole or not at all
+                    self._interrupted = True
+                report.finish()
+                if summary and self._unreadable < len(captures):
+                    output.text(("\n" if summary.shown else "") + summary.text())
+        except KeyboardInterrupt:
+            say(f"interrupted: {self.settings.output} was not written")
+            return _INTERRUPTED
+        return self._end()
+
+    def _captures(self) -> list[str]:
+        """The files to read: folders are searched. What cannot be read is found out when it is its turn."""
+        found: list[str] = []
+        for path in self.settings.captures:
+            if path == "-" and sys.stdin.isatty():
+                raise UsageError(
+                    "standard input is a terminal: pipe a capture into it: tcpdump -U -w - | analyzer read -"
+                )
+            if path != "-" and os.path.isdir(path):
+                from analyzer.capture.source import find_captures
+
+                found.extend(map(str, find_captures([path])))
+            else:
+                found.append(path)
+        return found
+
+    def _report(self, output: Output, several: bool, live: bool) -> tuple[Report, Summary | None]:
+        settings = self.settings
+        if settings.form == "jsonl":
+            from analyzer.reporter.outputs.jsonl import JsonLines
+
+            return JsonLines(output.bytes, live), None
+        if settings.form == "csv":
+            from analyzer.reporter.outputs.csv import Csv
+
+            return Csv(output.text, live), None
+        if settings.quiet and not settings.output:
+            return _Nothing(), None
+        from analyzer.reporter.outputs.evidence import Evidence
+        from analyzer.reporter.outputs.summary import Summary
+        from analyzer.reporter.outputs.table import Table
+
+        width, colour = settings.width or output.width, output.colour(settings.color)
+        report: Report
+        if settings.verbose:
+            report = Evidence(output.text, width=width, colour=colour, several=several)
+        else:
+            report = Table(output.text, width=width, colour=colour, several=several, live=live)
+        return report, None if settings.quiet else Summary(width=width, colour=colour, several=several)
+
+    def _read(self, path: str, options: pipeline.Options, report: Report, summary: Summary | None) -> None:
+        from analyzer import pipeline
+
+        shown = "standard input" if path == "-" else path
+        try:
+            analysis = pipeline.analyze(path, options)
+        except InputError as error:
+            self._cannot_read(error)
+            return
+        warned = 0
+        try:
+            with contextlib.closing(analysis), self._progress.of(analysis, shown):
+                try:
+                    for connection in analysis:
+                        if analysis.warnings[warned:]:
+                            warned = self._warn(shown, analysis.warnings, warned)
+                        if all(holds(connection) for holds in self.settings.filters):
+                            self._take(connection, report, summary)
+                finally:
+                    self._warn(shown, analysis.warnings, warned)
+                    if summary:
+                        summary.end_capture(analysis.totals)
+        except InputError as error:  # found out only when its first bytes were asked for
+            self._cannot_read(error)
+
+    def _take(self, connection: model.Connection, report: Report, summary: Summary | None) -> None:
+        self._connections += 1
+        if summary:
+            summary.add(connection)
+        if self._fail_on:
+            self._check(connection)
+        with self._progress.hidden():
+            report.add(connection)
+
+    def _check(self, connection: model.Connection) -> None:
+        failed = [
+            f"{scope} {words.MARKS[verdict.outcome]} {words.verdict_word(verdict)}"
+            for scope, verdict in (("open", connection.open), ("close", connection.close))
+            if verdict.outcome in self._fail_on
+        ]
+        if not failed:
+            return
+        self._failed += 1
+        if len(self._failures) < _NAMED_FAILURES:
+            ends = f"{words.endpoint(connection.client)} → {words.endpoint(connection.server)}"
+            self._failures.append(f"{escape(connection.capture)} #{connection.id} {ends}: {', '.join(failed)}")
+
+    def _warn(self, shown: str, warnings: Sequence[Damage], already: int) -> int:
+        """Prints the warnings that are new; how many there are now."""
+        for warning in warnings[already:]:
+            self._damaged = True
+            with self._progress.hidden():
+                say(f"{shown}: warning: {warning.message}")
+        return len(warnings)
+
+    def _cannot_read(self, error: InputError) -> None:
+        self._unreadable += 1
+        with self._progress.hidden():
+            say(str(error))
+
+    def _interrupt(self) -> None:
+        self._interrupted = True
+
+    def _end(self) -> int:
+        if self.settings.output and not self.settings.quiet:
+            say(f"{words.plural(self._connections, 'connection')} written to {self.settings.output}")
+        if self._interrupted:
+            say("interrupted: this is what was finished so far")
+            return _INTERRUPTED
+        if self._failed:
+            outcomes = " or ".join(sorted(self._fail_on))
+            say(f"check failed: {words.plural(self._failed, 'connection')} {outcomes}")
+            for failure in self._failures:
+                say(f"  {failure}")
+            if more := self._failed - len(self._failures):
+                say(f"  … and {more:,} more")
+        if self._unreadable or (self.settings.strict and self._damaged):
+            return InputError.exit_code
+        return 1 if self._failed else 0
+
+
+def refuse_to_overwrite(output: str | None, captures: list[str]) -> None:
+    """`-o` must not name a capture that is about to be read."""
+    if output is None:
+        return
+    for path in captures:
+        with contextlib.suppress(OSError):
+            if path != "-" and os.path.samefile(output, path) and os.path.isfile(output):
+                raise UsageError(f"-o {output} would overwrite the capture itself: choose another name")
+
+
+def is_live(path: str) -> bool:
+    """Whether packets may still be on their way: a pipe, not a file."""
+    with contextlib.suppress(OSError, ValueError):
+        mode = (os.fstat(sys.stdin.fileno()) if path == "-" else os.stat(path)).st_mode
+        return not stat.S_ISREG(mode)
+    return False
+
+
+@contextlib.contextmanager
+def ends_on_interrupt(path: str, interrupted: Callable[[], None]) -> Iterator[None]:
+    """While a pipe is read, Ctrl-C also reaches the program that fills it. The pipe then ends by itself, and the
+    connections still open can be reported; only if it does not end, the reading is broken off."""
+    if not is_live(path):
+        yield
+        return
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    def begin_to_stop(signum: int, frame: FrameType | None) -> None:
+        interrupted()
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGALRM, stop)
+        signal.alarm(_SECONDS_TO_END)
+
+    try:
+        before = signal.signal(signal.SIGINT, begin_to_stop)
+    except ValueError:  # not in the main thread: nothing to handle
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,159 @@
+"""Numbers that the compiled modules and their readers share: kinds, flags, and the words of a connection's row.
+
+A row is plain 64-bit integers in one array, so that half a million connections are half a million rows and not one
+Python object. `connections.py` writes rows, the reporter reads them when a connection is finished. `layout.pxd` repeats
+these numbers as C constants; a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+# Kinds of frame, column `kind` of the packet table.
+KIND_OTHER = 0
+KIND_TCP = 1
+KIND_UDP = 2
+KIND_QUIC = 3  # UDP that begins with a QUIC long header
+KIND_ICMP = 4
+KIND_ICMP_ERROR = 5  # destination unreachable, quoting a TCP segment
+KIND_FRAGMENT = 6
+KIND_DAMAGED = 7  # a header that is cut off or contradicts itself
+KIND_EXCLUDED = 8  # left out by a capture filter or a time window
+
+# Set as a frame's link type by a filter: the frame keeps its number and is not looked at.
+LINK_EXCLUDED = -1
+
+# TCP flags as in octets 12 and 13 of the header, RFC 9293 §3.1.
+FLAG_FIN = 1
+FLAG_SYN = 2
+FLAG_RST = 4
+FLAG_ACK = 16
+FLAG_ECE = 64
+FLAG_CWR = 128
+
+# Column `options`: which TCP options a segment carries.
+OPTION_SACK_PERMITTED = 1
+OPTION_SACK = 2
+OPTION_TIMESTAMPS = 4
+OPTION_FAST_OPEN = 8
+OPTION_MPTCP = 16
+
+# Words of a connection's row.
+FIRST_PACKET = 0
+LAST_PACKET = 1
+START_NS = 2
+LAST_NS = 3
+FLAGS = 4
+ID = 5  # counts connections of the capture by their first packet, from 0
+OPEN_RUN = 6  # where the automaton of scope tcp-open stands; RUN_ below
+CLOSE_RUN = 7
+EVENT_HEAD = 8  # first and last event in the event pool, and how many
+EVENT_TAIL = 9
+EVENT_COUNT = 10
+ENDED_NS = 11  # capture time of the end: an accepted RST, or the acknowledgement of the second FIN
+PREVIOUS = 12  # neighbours in the list of open, or of ended connections
+FOLLOWING = 13
+VLAN = 14  # as in the packet table
+OPENED_NS = 15  # when the handshake was complete
+RETRANSMISSIONS = 16  # counters, in segments, both sides together
+OUT_OF_ORDER = 17
+LOST_SEGMENTS = 18
+DUPLICATE_ACKS = 19
+ZERO_WINDOWS = 20
+KEEP_ALIVES = 21
+RESETS = 22
+RESETS_IGNORED = 23
+FAULT_PACKET = 24  # the first packet at which a flag such as BAD_SYN_ACK was set
+
+# Then SIDE_WORDS words for the sender of the first packet, and as many for its peer. Offsets count a side's sequence
+# space from its SYN (0) on and do not wrap; -1 is "not known".
+SIDES = 25
+SIDE_WORDS = 13
+ISN = 0  # sequence number at offset 0: the SYN's, or guessed from the first segment
+SENT = 1  # offset after the last byte, SYN or FIN captured
+ACKED = 2  # how much of the *peer's* sequence space this side has acknowledged
+WINDOW = 3  # last advertised, as in the header
+PACKETS = 4
+BYTES = 5  # payload on the wire
+FIN_AT = 6  # offset of the FIN
+SYN_OPTIONS = 7  # SYN_OPTION_ below
+GAPS = 8  # first hole in the captured bytes, in the gap pool
+STATE = 9
+AHEAD = 10  # the highest acknowledgement of something not captured by then, and its packet
+AHEAD_PACKET = 11
+AHEAD_NS = 12
+ROW_WORDS = 51
+
+# Words of a connection's key: endpoint A is the lower of the two by address and port.
+KEY_WORDS = 8
+KEY_HIGH_A = 0
+KEY_LOW_A = 1
+KEY_HIGH_B = 2
+KEY_LOW_B = 3
+KEY_PORTS = 4  # port A << 32 | port B << 16 | IP version
+KEY_VLAN = 5  # 0 unless VLAN ids are part of the key
+KEY_HASH = 6
+
+# FLAGS of a connection.
+BY_SYN = 1
+BY_PORT = 2
+SWAPPED = 4  # the sender of the first packet is the server
+FIRST_IS_A = 8
+OPENED = 16  # the handshake was captured and is complete
+ENDED = 32
+EVICTED = 64  # dropped to stay within the limit on connections
+REUSED = 128  # ended by a SYN with another initial sequence number
+EVENTS_FULL = 256
+RECENT = 512  # has had a packet since the eviction last looked
+CUT = 1024  # payload missing because of the snapshot length
+BAD_SYN_ACK = 2048  # a SYN-ACK whose numbers do not fit
+
+# STATE of a side.
+HAS_ISN = 1
+SYN_SEEN = 2
+SYN_ACK_SEEN = 4
+SYN_ACKED = 8
+FIN_ACKED = 16
+DATA_SENT = 32  # the event DATA was emitted
+MOVED_ON = 64  # sent as if its opening were complete, which was not captured
+LOST = 128  # set when finished: the peer acknowledged bytes of this side that were never captured
+
+# SYN_OPTIONS of a side: bits, then the window scale and the maximum segment size, each plus one.
+SYN_OPTION_PRESENT = 1
+SYN_OPTION_SACK = 2
+SYN_OPTION_TIMESTAMPS = 4
+SYN_OPTION_FAST_OPEN = 8
+SYN_OPTION_MPTCP = 16
+SYN_OPTION_ECN = 32
+SYN_OPTION_SCALE_SHIFT = 8
+SYN_OPTION_MSS_SHIFT = 24
+
+# Words of an event.
+EVENT_WORDS = 6
+EVENT_NEXT = 0
+EVENT_CODE = 1  # symbol of the scope's automaton << 2 | scope << 1 | retransmission
+EVENT_PACKET = 2
+EVENT_LAST_PACKET = 3
+EVENT_NS = 4
+EVENT_TIMES = 5
+
+# A RUN word: the automaton's state; the last complete state; the place among the connection's events of the first
+# that no page allows, plus one; and whether the run is over.
+RUN_STATE_MASK = 0xFFFF
+RUN_BEST_SHIFT = 16
+RUN_DIVERGED_SHIFT = 32
+RUN_OVER_SHIFT = 48
+
+# Indices of the steps, `tcp.STEPS`, and of the scopes.
+STEP_SYN = 0
+STEP_SYN_ACK = 1
+STEP_ACK = 2
+STEP_DATA = 3
+STEP_FIN = 4
+STEP_FIN_ACK = 5
+STEP_RST = 6
+STEP_ICMP = 7
+SCOPE_OPEN = 0
+SCOPE_CLOSE = 1
+
+# Events kept per connection, and holes per side. Beyond them the report says so.
+MOST_EVENTS = 256
+MOST_GAPS = 64

@@ -1,0 +1,284 @@
+"""What a diagram says, as a regular expression over protocol steps, and its derivatives.
+
+A flow is a regular language with one operator more than usual, interleaving (`par`). Everything the program does with
+a flow rests on one function, `linear`: which steps can come first, and what is left to do after each of them. (These
+are partial derivatives: Brzozowski 1964, Antimirov 1996.) All values are immutable and compare by content, so what is
+left to do can itself be the state of an automaton.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+CLIENT: Final = 0
+SERVER: Final = 1
+EITHER: Final = -1  # a reference to another scope's verdict is nobody's message
+
+_COMPARE: Final = {"=": operator.eq, "!=": operator.ne, "<": operator.lt, ">": operator.gt}
+_NUMBER = re.compile(r"-?[0-9]{1,18}")  # fits a 64-bit column of the packet stage
+
+Places = frozenset[int]
+NOWHERE: Final[Places] = frozenset()
+
+
+def matches_glob(text: str, pattern: str) -> bool:
+    """`*` is any text, `?` any one character. Never takes more than len(text) * len(pattern) comparisons, because
+    the text is whatever somebody sent."""
+    at = tried = star = 0
+    retry = -1
+    while at < len(text):
+        if tried < len(pattern) and pattern[tried] == "*":
+            star, retry = tried, at
+            tried += 1
+        elif tried < len(pattern) and pattern[tried] in ("?", text[at]):
+            at, tried = at + 1, tried + 1
+        elif retry >= 0:
+            retry += 1
+            at, tried = retry, star + 1
+        else:
+            return False
+    return all(rest == "*" for rest in pattern[tried:])
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeTest:
+    """A comparison with a field of an event: `payload>0`. Without operator: the field is true (not 0, not empty)."""
+
+    name: str
+    operator: str = ""  # "", "=", "!=", "<" or ">"
+    value: str = ""  # for "=" and "!=" a glob
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.operator}{self.value}"
+
+    @property
+    def number(self) -> int | None:
+        """The value, where it is a whole number: what a compiled stage compares with."""
+        return int(self.value) if _NUMBER.fullmatch(self.value) else None
+
+    def holds(self, value: object) -> bool:
+        """Whether a field with this value passes. A field the event does not have (None) passes no test, not even
+        `!=`: what is absent is never guessed."""
+        if value is None:
+            return False
+        if not self.operator:
+            return bool(value)
+        number = self.number
+        if isinstance(value, int) and not isinstance(value, bool) and number is not None:
+            return _COMPARE[self.operator](value, number)
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if self.operator in ("<", ">"):
+            return False
+        return matches_glob(text, self.value) == (self.operator == "=")
+
+
+RETRANSMISSION: Final = AttributeTest("retransmission")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of one side. `place` tells it from every other node of its diagram and grows down the page."""
+
+    side: int
+    name: str
+    tests: tuple[AttributeTest, ...] = ()
+    place: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`Note over Client,Server: ref tls`: the verdict of another scope stands at this place."""
+
+    scope: str
+    place: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """One after the other. With no items: nothing is left to do."""
+
+    items: tuple[Expression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One way through an `alt`. It is no expression by itself."""
+
+    body: Expression
+    title: str = ""
+    place: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`alt`/`else`: exactly one branch."""
+
+    branches: tuple[Branch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """`opt`: may be absent."""
+
+    body: Expression
+    title: str = ""
+    place: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """`loop`: zero or more times."""
+
+    body: Expression
+    title: str = ""
+    place: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Interleave:
+    """`par`/`and`: all branches, each in its own order, mixed in any way."""
+
+    branches: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shaded:
+    """`rect`: what travels encrypted. Its steps are matched one by one where they can be read."""
+
+    body: Expression
+
+
+Expression = Step | Reference | Sequence | Choice | Option | Loop | Interleave | Shaded
+DONE: Final = Sequence()
+
+# What can come next: the step, what is left to do after it, and the places that taking it goes through.
+Next = tuple[Step, Expression, Places]
+
+
+def sequence(*parts: Expression) -> Expression:
+    """`parts` one after the other, flat, so that equal remainders compare equal."""
+    items: list[Expression] = []
+    for part in parts:
+        items.extend(part.items if isinstance(part, Sequence) else (part,))
+    return items[0] if len(items) == 1 else Sequence(tuple(items))
+
+
+def interleave(*branches: Expression) -> Expression:
+    """`branches` mixed, without those that have nothing left to do."""
+    busy = tuple(branch for branch in branches if branch != DONE)
+    if not busy:
+        return DONE
+    return busy[0] if len(busy) == 1 else Interleave(busy)
+
+
+@lru_cache(maxsize=1 << 14)
+def passed_over(expression: Expression) -> Places | None:
+    """None if something must still happen, else the places gone through when nothing does: an `alt` whose branch
+    consists of optional steps only is taken all the same. Of several such branches the first one counts."""
+    match expression:
+        case Step() | Reference():
+            return None
+        case Option() | Loop():
+            return NOWHERE
+        case Shaded(body):
+            return passed_over(body)
+        case Choice(branches):
+            for branch in branches:
+                inside = passed_over(branch.body)
+                if inside is not None:
+                    return inside | {branch.place}
+            return None
+        case Sequence(parts) | Interleave(parts):
+            places = NOWHERE
+            for part in parts:
+                inside = passed_over(part)
+                if inside is None:
+                    return None
+                places |= inside
+            return places
+
+
+@lru_cache(maxsize=1 << 14)
+def linear(expression: Expression) -> tuple[Next, ...]:
+    """Every step that can come next, with what is left to do after it; in the order of the page, each once."""
+    return tuple(dict.fromkeys(_linear(expression)))
+
+
+def _linear(expression: Expression) -> Iterator[Next]:
+    match expression:
+        case Step(tests=tests, place=place):
+            yield expression, DONE, frozenset((place,)) if tests else NOWHERE
+        case Reference(scope, place):
+            yield Step(EITHER, f"ref {scope}", (), place), DONE, NOWHERE
+        case Shaded(body):
+            yield from linear(body)
+        case Option(body, _, place):
+            for step, rest, places in linear(body):
+                yield step, rest, places | {place}
+        case Loop(body, _, place):
+            for step, rest, places in linear(body):
+                yield step, sequence(rest, expression), places | {place}
+        case Choice(branches):
+            for branch in branches:
+                for step, rest, places in linear(branch.body):
+                    yield step, rest, places | {branch.place}
+        case Interleave(parts):
+            for at, part in enumerate(parts):
+                for step, rest, places in linear(part):
+                    yield step, interleave(*parts[:at], rest, *parts[at + 1 :]), places
+        case Sequence(items):
+            before = NOWHERE
+            for at, item in enumerate(items):
+                for step, rest, places in linear(item):
+                    yield step, sequence(rest, *items[at + 1 :]), places | before
+                over = passed_over(item)
+                if over is None:
+                    return
+                before |= over
+
+
+@lru_cache(maxsize=1 << 14)
+def fewest_steps(expression: Expression) -> int:
+    """How many steps at least are left until nothing must happen any more."""
+    match expression:
+        case Step() | Reference():
+            return 1
+        case Option() | Loop():
+            return 0
+        case Shaded(body):
+            return fewest_steps(body)
+        case Choice(branches):
+            return min(fewest_steps(branch.body) for branch in branches)
+        case Sequence(parts) | Interleave(parts):
+            return sum(fewest_steps(part) for part in parts)
+
+
+def walk(expression: Expression) -> Iterator[Expression | Branch]:
+    """Every node, in the order of the page, branches of an `alt` included."""
+    yield expression
+    match expression:
+        case Sequence(parts) | Interleave(parts):
+            for part in parts:
+                yield from walk(part)
+        case Choice(branches):
+            for branch in branches:
+                yield branch
+                yield from walk(branch.body)
+        case Option(body) | Loop(body) | Shaded(body):
+            yield from walk(body)
+        case Step() | Reference():
+            pass
+
+
+def steps_of(expression: Expression) -> Iterator[Step]:
+    """Every step of a diagram, references among them as what the matcher sees of them."""
+    for node in walk(expression):
+        if isinstance(node, Step):
+            yield node
+        elif isinstance(node, Reference):
+            yield linear(node)[0][0]

@@ -1,0 +1,167 @@
+"""One page's own lazy automaton, and what can be said about the page in each of its states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from analyzer.flows.expression import (
+    NOWHERE,
+    RETRANSMISSION,
+    Branch,
+    Expression,
+    Loop,
+    Option,
+    Places,
+    Step,
+    fewest_steps,
+    linear,
+    passed_over,
+    steps_of,
+    walk,
+)
+from analyzer.flows.library import Page
+
+VARIANT: Final = "variant:"
+
+
+class Alternative(NamedTuple):
+    """One way to read what a page has seen: what is left, and the places gone through (blocks, branches, tests)."""
+
+    rest: Expression
+    taken: Places
+
+
+# What rule 8 prefers, smallest first: more attribute tests, fewer opt and loop, then the way further up the page.
+_Preference = tuple[int, int, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A page that is complete."""
+
+    page: Page
+    swapped: bool  # matched with client and server exchanged
+    branches: tuple[str, ...]  # titles of the blocks taken, in the order of the page
+    differs: tuple[str, ...]  # of these the `variant: …` ones, without the prefix
+    by_silence: bool  # holds only if the connection ends or falls silent here
+    tests: int  # attribute tests used
+    blocks: int  # `opt` and `loop` taken
+
+    @property
+    def outcome(self) -> str:
+        """`documented` if the article draws the flow and no `variant: …` block was taken, else `variant`."""
+        return "documented" if self.page.drawn_in_article and not self.differs else "variant"
+
+
+@dataclass(frozen=True, slots=True)
+class Living:
+    """A page that can still become complete, or is."""
+
+    page: Page
+    swapped: bool
+    further: int  # steps needed at least
+    branches: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Flow:
+    """One page's own lazy automaton. Its states are numbered too: 0 dead, 1 start."""
+
+    page: Page
+    states: list[tuple[Alternative, ...]] = field(default_factory=list)
+    _ids: dict[frozenset[Alternative], int] = field(default_factory=dict)
+    _moves: dict[tuple[int, frozenset[Step]], int] = field(default_factory=dict)
+    atoms: tuple[Step, ...] = ()
+    names: frozenset[str] = frozenset()
+    retransmitted: frozenset[tuple[int, str]] = frozenset()  # steps the page names with [retransmission]
+    _titles: dict[int, str] = field(default_factory=dict)
+    _blocks: Places = NOWHERE
+    _tests: dict[int, int] = field(default_factory=dict)  # place of a step -> how many tests it has
+
+    def __post_init__(self) -> None:
+        expression = self.page.expression
+        self.atoms = tuple(steps_of(expression))
+        self.names = frozenset(atom.name for atom in self.atoms)
+        self.retransmitted = frozenset((atom.side, atom.name) for atom in self.atoms if RETRANSMISSION in atom.tests)
+        self._tests = {atom.place: len(atom.tests) for atom in self.atoms if atom.tests}
+        for node in walk(expression):
+            if isinstance(node, Option | Loop | Branch):
+                self._titles[node.place] = node.title
+        self._blocks = frozenset(node.place for node in walk(expression) if isinstance(node, Option | Loop))
+        self._intern(frozenset())
+        self._intern(frozenset((Alternative(expression, NOWHERE),)))
+
+    def offers(self, side: int, name: str, retransmitted: bool, alphabet: frozenset[str]) -> bool:
+        """Whether an event concerns this page at all (rules 2 and 7)."""
+        if retransmitted:
+            return (side, name) in self.retransmitted
+        return name in alphabet or name in self.names
+
+    def advance(self, local: int, fitting: frozenset[Step]) -> int:
+        """The next state when exactly the steps `fitting` of the page fit the event."""
+        key = local, fitting
+        found = self._moves.get(key)
+        if found is None:
+            found = self._moves[key] = self._intern(
+                frozenset(
+                    Alternative(rest, taken | places)
+                    for before, taken in self.states[local]
+                    for atom, rest, places in linear(before)
+                    if atom in fitting
+                )
+            )
+        return found
+
+    def _intern(self, alternatives: frozenset[Alternative]) -> int:
+        found = self._ids.get(alternatives)
+        if found is None:
+            best = tuple(one for one in alternatives if not any(self._dominates(other, one) for other in alternatives))
+            pruned = frozenset(best)
+            found = self._ids.get(pruned)
+            if found is None:
+                found = self._ids[pruned] = len(self.states)
+                # Sets have no order of their own: without `repr` the answer could differ from process to process.
+                self.states.append(tuple(sorted(best, key=lambda one: (self.preference(one.taken), repr(one.rest)))))
+            self._ids[alternatives] = found
+        return found
+
+    def _dominates(self, one: Alternative, other: Alternative) -> bool:
+        """Whether `other` need not be kept: whatever comes, rule 8 prefers `one`, which leaves the same to do, went
+        through all the tests of `other` and through no block that `other` did not go through."""
+        if one is other or one.rest != other.rest or one.taken == other.taken:
+            return False
+        more, less = other.taken - one.taken, one.taken - other.taken
+        return more <= self._blocks and less <= self._tests.keys()
+
+    def preference(self, taken: Places) -> _Preference:
+        tests = sum(self._tests.get(place, 0) for place in taken)
+        return -tests, len(taken & self._blocks), tuple(sorted(taken))
+
+    def titles(self, taken: Places) -> tuple[str, ...]:
+        titles = (self._titles.get(place, "") for place in sorted(taken))
+        return tuple(dict.fromkeys(title for title in titles if title))
+
+    def complete(self, local: int) -> bool:
+        return any(passed_over(rest) is not None for rest, _ in self.states[local])
+
+    def match(self, local: int, swapped: bool) -> Match | None:
+        """The best complete alternative."""
+        ends = [(passed_over(rest), taken) for rest, taken in self.states[local]]
+        complete = [taken | over for over, taken in ends if over is not None]
+        if not complete:
+            return None
+        taken = min(complete, key=self.preference)
+        tests, blocks, _ = self.preference(taken)
+        branches = self.titles(taken)
+        differs = tuple(title[len(VARIANT) :].strip() for title in branches if title.startswith(VARIANT))
+        return Match(self.page, swapped, branches, differs, self.page.ends_by_silence, -tests, blocks)
+
+    def living(self, local: int, swapped: bool) -> Living | None:
+        """The alternative closest to completion."""
+        if not self.states[local]:
+            return None
+        further, _, taken = min(
+            (fewest_steps(rest), self.preference(taken), taken) for rest, taken in self.states[local]
+        )  # preferences differ wherever the places do, so the places themselves are never compared
+        return Living(self.page, swapped, further, self.titles(taken))

@@ -1,0 +1,103 @@
+"""Questions about all the events a scope's pages accept, not about the traffic at hand: how many states there are, and
+whether two pages accept the same events."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import product
+from typing import NamedTuple
+
+from analyzer.flows.expression import CLIENT, SERVER, AttributeTest, Step
+from analyzer.flows.library import Page
+from analyzer.flows.matcher import START, Automaton
+
+
+def explore(automaton: Automaton) -> dict[int, tuple[int, ...]]:
+    """Builds every state that possible events can reach; returns a shortest way to each, as symbols.
+
+    Raises FlowPageError if there are more than `automaton.max_states`.
+    """
+    symbols = distinct_symbols(automaton)
+    ways: dict[int, tuple[int, ...]] = {START: ()}
+    queue = deque([START])
+    while queue:
+        state = queue.popleft()
+        for symbol in symbols:
+            following = automaton.advance(state, symbol)
+            if following not in ways:
+                ways[following] = (*ways[state], symbol)
+                queue.append(following)
+    return ways
+
+
+def distinct_symbols(automaton: Automaton) -> list[int]:
+    """One symbol for each set of events that no page tells apart, leaving out impossible ones (both payload=0 and
+    payload>0)."""
+    seen: dict[tuple[frozenset[Step] | None, ...], int] = {}
+    truths = possible_truths(automaton.tests)
+    for step, side, true in product(range(len(automaton.steps)), (CLIENT, SERVER), truths):
+        symbol = automaton.symbol(side, step, true)
+        fits = tuple(automaton.fitting(flow, swapped, symbol) for flow, swapped in automaton.flows)
+        seen.setdefault(fits, symbol)
+    return list(seen.values())
+
+
+def possible_truths(tests: tuple[AttributeTest, ...]) -> list[int]:
+    """The combinations of test results that an event can have, as bits.
+
+    Numbers are decided by trying the values around each constant. Of texts, only what literal values settle is
+    excluded; whether two globs can both hold is not examined, so a few impossible combinations may remain.
+    """
+    by_name: dict[str, list[tuple[int, AttributeTest]]] = {}
+    for bit, test in enumerate(tests):
+        by_name.setdefault(test.name, []).append((1 << bit, test))
+    choices: list[list[int]] = []
+    for group in by_name.values():
+        valued = [test for _, test in group if test.operator]
+        if valued and all(test.number is not None for test in valued):
+            near: set[object] = {test.number + by for test in valued for by in (-1, 0, 1) if test.number is not None}
+            choices.append(sorted({_truths(group, value) for value in near | {None, 0}}))
+            continue
+        literals = {test.value for test in valued if not set(test.value) & set("*?")}
+        # A value equal to no literal: then no `=` of a literal holds, and every `!=` of one does.
+        never = sum(bit for bit, test in group if test.operator == "=" and test.value in literals)
+        always = sum(bit for bit, test in group if test.operator == "!=" and test.value in literals)
+        every = (sum(bits) for bits in product(*((0, bit) for bit, _ in group)))
+        other = {truths for truths in every if not truths & never and truths & always == always}
+        choices.append(sorted({0} | other | {_truths(group, value) for value in literals}))
+    return sorted(sum(parts) for parts in product(*choices))
+
+
+def _truths(group: list[tuple[int, AttributeTest]], value: object) -> int:
+    return sum(bit for bit, test in group if test.holds(value))
+
+
+class Overlap(NamedTuple):
+    """Two pages that are complete after the same events."""
+
+    first: Page
+    second: Page
+    events: str  # a shortest sequence
+    decided: bool  # rule 8 prefers one of them because it uses more attribute tests
+
+
+def overlaps(automaton: Automaton) -> list[Overlap]:
+    """Which pages accept a common sequence of events: a search through the product of all pages, which is what the
+    automaton's states are. Bounded by its number of states."""
+    found: dict[tuple[str, str], Overlap] = {}
+    for state, way in explore(automaton).items():
+        matches = automaton.completed(state)
+        for at, first in enumerate(matches):
+            for second in matches[at + 1 :]:
+                pair = first.page.id, second.page.id
+                decided = first.tests != second.tests
+                # One undecided sequence is enough to say the pages are not told apart.
+                if pair not in found or (found[pair].decided and not decided):
+                    found[pair] = Overlap(first.page, second.page, automaton.text_of(way), decided)
+    return list(found.values())
+
+
+def common_sequence(first: Page, second: Page, steps: tuple[str, ...]) -> str | None:
+    """A shortest sequence of events after which both pages are complete, None if there is none."""
+    found = overlaps(Automaton(first.scope, (first, second), steps))
+    return found[0].events if found else None

@@ -1,0 +1,299 @@
+"""Loads the flow pages and checks them.
+
+A page is Markdown that renders anywhere: front matter of `key: value` lines, prose, one Mermaid diagram. The pages of
+a scope are read when the scope is first asked for, so that a program that looks at TCP only reads TCP's pages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from analyzer.dissector import tcp
+from analyzer.errors import FlowPageError, UsageError
+from analyzer.flows.diagram import parse
+from analyzer.flows.expression import Expression
+
+if TYPE_CHECKING:
+    from analyzer.flows.matcher import Automaton
+
+# Next to this file: importlib.resources would cost more than reading all the pages.
+PAGES: Final = Path(__file__).parent / "pages"
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What the diagrams of a scope may say: step names and attributes, as the scope's dissector promises them."""
+
+    steps: tuple[str, ...]
+    attributes: Mapping[str, str] = field(default_factory=dict)  # name -> "number", "flag" or "text"
+
+
+SCOPES: Final[Mapping[str, Vocabulary]] = {
+    "tcp-open": Vocabulary(tcp.STEPS, tcp.ATTRIBUTES),
+    "tcp-close": Vocabulary(tcp.STEPS, tcp.ATTRIBUTES),
+}
+
+_REQUIRED: Final = ("id", "scope", "title", "drawn_in_article", "standard", "either_side")
+_OPTIONAL: Final = ("ends_by", "order")
+_KEY_VALUE = re.compile(r"(?P<key>[A-Za-z_-]+):(?:\s+(?P<value>.*))?")
+_ID = re.compile(r"[a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*")
+_LAST: Final = 1 << 30  # the order of pages that ask for none
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One documented flow."""
+
+    id: str
+    scope: str
+    title: str
+    drawn_in_article: str | None  # "F1" to "F9"
+    standard: str | None  # "RFC 9293 §3.5"
+    either_side: bool  # also matches with client and server exchanged
+    ends_by_silence: bool  # complete only when the connection ends or falls silent
+    prose: str  # Markdown, without the diagram
+    mermaid: str  # the diagram's source, without the fence
+    expression: Expression
+    path: str
+    builtin: bool
+    order: int = _LAST
+
+    @property
+    def rank(self) -> tuple[bool, int, str]:
+        """Sorts pages that are equally good: drawn in the article first, then by `order`, then by id."""
+        return self.drawn_in_article is None, self.order, self.id
+
+
+@dataclass(slots=True)
+class _Text:
+    """A page's text, cut into its three parts."""
+
+    path: str
+    values: dict[str, tuple[str, int]] = field(default_factory=dict)  # key -> value, line
+    prose: list[str] = field(default_factory=list)
+    diagram: list[str] = field(default_factory=list)
+    diagram_line: int = 0  # 0: none yet
+
+    def fail(self, line: int, reason: str) -> NoReturn:
+        raise FlowPageError(self.path, line, reason)
+
+    def read(self, text: str) -> None:
+        lines = text.split("\n")
+        body = self.front_matter(lines)
+        fence, fence_line = "", 0
+        for number, line in enumerate(lines[body:], body + 1):
+            is_fence = line.lstrip().startswith("```")
+            if not fence and is_fence:
+                fence, fence_line = line.strip().lstrip("`").strip() or "text", number
+                if fence == "mermaid":
+                    if self.diagram_line:
+                        self.fail(number, "a page has one diagram: put the second flow on a page of its own")
+                    self.diagram_line = number + 1
+                    continue
+            elif fence and is_fence:
+                ended, fence = fence, ""
+                if ended == "mermaid":
+                    continue
+            (self.diagram if fence == "mermaid" else self.prose).append(line)
+        if fence:
+            self.fail(fence_line, "this ``` is never closed")
+        if not self.diagram_line:
+            self.fail(len(lines), "the page has no diagram: add a ```mermaid block with a sequenceDiagram")
+
+    def front_matter(self, lines: list[str]) -> int:
+        """Reads the `key: value` lines; returns the index of the first line after them."""
+        if lines[0].rstrip() != "---":
+            self.fail(1, "a page begins with front matter between two lines `---`")
+        for number, line in enumerate(lines[1:], 2):
+            text = line.strip()
+            if text == "---":
+                self.check_keys(number)
+                return number
+            if not text or text.startswith("#"):
+                continue
+            match = _KEY_VALUE.fullmatch(text)
+            if match is None:
+                self.fail(number, f"cannot read `{text[:60]}`: front matter has lines `key: value`")
+            key, value = match["key"], (match["value"] or "").strip()
+            if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+                value = value[1:-1]
+            if key not in _REQUIRED + _OPTIONAL:
+                self.fail(number, f"unknown key `{key}`: known are {', '.join(_REQUIRED + _OPTIONAL)}")
+            if key in self.values:
+                self.fail(number, f"`{key}` is given twice")
+            if not value:
+                self.fail(number, f"`{key}` has no value")
+            self.values[key] = value, number
+        return self.fail(1, "the front matter is never closed: add a line `---`")
+
+    def check_keys(self, number: int) -> None:
+        for key in _REQUIRED:
+            if key not in self.values:
+                self.fail(number, f"the front matter lacks `{key}`")
+
+    def get(self, key: str) -> tuple[str, int]:
+        return self.values[key]
+
+    def choice(self, key: str, choices: tuple[str, ...]) -> str:
+        value, line = self.get(key)
+        if value not in choices:
+            self.fail(line, f"`{key}` is {' or '.join(choices)}, not `{value}`")
+        return value
+
+    def matching(self, key: str, pattern: str, what: str) -> str:
+        value, line = self.get(key)
+        if not re.fullmatch(pattern, value):
+            self.fail(line, f"`{key}` is {what}, not `{value}`")
+        return value
+
+
+def parse_page(
+    text: str, path: str, *, scopes: Mapping[str, Vocabulary] = SCOPES, expected_id: str = "", builtin: bool = False
+) -> Page:
+    """A page from its text. `expected_id` is the id its place asks for (`scope/name`), "" for none."""
+    source = _Text(path)
+    source.read(text)
+    scope, scope_line = source.get("scope")
+    if scope not in scopes:
+        source.fail(scope_line, f"unknown scope `{scope}`: known are {', '.join(scopes)}")
+    page_id, id_line = source.get("id")
+    if not _ID.fullmatch(page_id) or page_id.split("/")[0] != scope:
+        source.fail(id_line, f"the id of a page of this scope is `{scope}/` and a lower-case name, not `{page_id}`")
+    if expected_id and page_id != expected_id:
+        source.fail(id_line, f"id `{page_id}` does not match the file's place: it must be `{expected_id}`")
+    drawn = source.matching("drawn_in_article", r"F[0-9]{1,2}|none", "F1 to F9, or none")
+    if "ends_by" in source.values:
+        source.choice("ends_by", ("silence",))
+    order = int(source.matching("order", r"[0-9]{1,6}", "a number")) if "order" in source.values else _LAST
+    mermaid, vocabulary = "\n".join(source.diagram), scopes[scope]
+    return Page(
+        id=page_id,
+        scope=scope,
+        title=source.get("title")[0],
+        drawn_in_article=None if drawn == "none" else drawn,
+        standard=None if source.get("standard")[0] == "none" else source.get("standard")[0],
+        either_side=source.choice("either_side", ("true", "false")) == "true",
+        ends_by_silence="ends_by" in source.values,
+        prose="\n".join(source.prose).strip(),
+        mermaid=mermaid,
+        expression=parse(
+            mermaid, path=path, line=source.diagram_line, steps=vocabulary.steps, attributes=vocabulary.attributes
+        ),
+        path=path,
+        builtin=builtin,
+        order=order,
+    )
+
+
+class Library:
+    """The built-in pages and a user's own: folders with the same layout, `<scope>/<name>.md`.
+
+    A user's pages are checked at once; the built-in ones when their scope is first used.
+    """
+
+    def __init__(
+        self,
+        extra: Iterable[str | Path] = (),
+        *,
+        root: Path = PAGES,
+        scopes: Mapping[str, Vocabulary] = SCOPES,
+    ):
+        self._root, self._scopes = root, scopes
+        self._loaded: dict[str, tuple[Page, ...]] = {}
+        self._automata: dict[str, Automaton] = {}
+        self._extra: dict[str, Page] = {}
+        for folder in extra:
+            for page in self._read_folder(Path(folder)):
+                self._add_extra(page)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return tuple(self._scopes)
+
+    @property
+    def pages(self) -> tuple[Page, ...]:
+        """All pages, scope by scope, each scope in its own order."""
+        return tuple(page for scope in self._scopes for page in self.of_scope(scope))
+
+    def page(self, id: str) -> Page:
+        """The page with this id. Raises UsageError if there is none."""
+        scope = id.partition("/")[0]
+        if scope in self._scopes:
+            for page in self.of_scope(scope):
+                if page.id == id:
+                    return page
+        raise UsageError(f"no flow page `{id}`: `analyzer flows` lists those there are")
+
+    def of_scope(self, scope: str) -> tuple[Page, ...]:
+        """The pages of a scope, in order: `order` of the front matter, then id."""
+        if scope not in self._loaded:
+            if scope not in self._scopes:
+                raise UsageError(f"unknown scope `{scope}`: known are {', '.join(self._scopes)}")
+            pages = list(self._read_scope(self._root / scope, scope, builtin=True))
+            pages += [page for page in self._extra.values() if page.scope == scope]
+            self._loaded[scope] = tuple(sorted(pages, key=lambda page: (not page.builtin, page.order, page.id)))
+        return self._loaded[scope]
+
+    def automaton(self, scope: str) -> Automaton:
+        """The automaton that runs all pages of a scope at once; one per library, it grows as traffic is seen.
+
+        With a user's pages in the scope it is explored to the end here: whether the pages need too many states must
+        not depend on the traffic.
+        """
+        if scope not in self._automata:
+            from analyzer.flows.matcher import Automaton  # brings NumPy: not needed to list or check pages
+
+            pages = self.of_scope(scope)
+            automaton = Automaton(scope, pages, self._scopes[scope].steps)
+            if not all(page.builtin for page in pages):
+                from analyzer.flows.language import explore
+
+                explore(automaton)
+            self._automata[scope] = automaton
+        return self._automata[scope]
+
+    def _add_extra(self, page: Page) -> None:
+        name = page.id.partition("/")[2]
+        twin = self._extra.get(page.id)
+        if twin is not None or (self._root / page.scope / f"{name}.md").exists():
+            where = twin.path if twin is not None else "a built-in page"
+            raise FlowPageError(page.path, 1, f"the id `{page.id}` is taken by {where}: choose another file name")
+        self._extra[page.id] = page
+
+    def _read_folder(self, folder: Path) -> Iterator[Page]:
+        if not folder.is_dir():
+            raise UsageError(f"no folder {folder}: give one that holds flow pages as <scope>/<name>.md")
+        found = False
+        for child in sorted(folder.iterdir()):
+            if child.is_dir() and child.name in self._scopes:
+                pages = list(self._read_scope(child, child.name, builtin=False))
+                found = found or bool(pages)
+                yield from pages
+            elif child.is_dir() and any(child.glob("*.md")):
+                raise UsageError(f"{child}: unknown scope `{child.name}`: known are {', '.join(self._scopes)}")
+            elif child.suffix == ".md" and child.name != "README.md":
+                raise FlowPageError(str(child), 1, "a page lies in the folder of its scope, as tcp-open/<name>.md")
+        if not found:
+            raise UsageError(f"{folder} holds no flow pages: put them in folders named after their scope")
+
+    def _read_scope(self, folder: Path, scope: str, *, builtin: bool) -> Iterator[Page]:
+        for file in sorted(folder.glob("*.md")):
+            if file.name == "README.md":
+                continue
+            try:
+                text = file.read_text(encoding="utf-8-sig")
+            except UnicodeDecodeError as error:
+                line = error.object[: error.start].count(b"\n") + 1
+                raise FlowPageError(str(file), line, "the page is not UTF-8: save it as UTF-8") from None
+            except OSError as error:
+                raise UsageError(f"cannot read {file}: {error.strerror}") from None
+            yield parse_page(text, str(file), scopes=self._scopes, expected_id=f"{scope}/{file.stem}", builtin=builtin)
+
+
+def load_library(extra: Iterable[str | Path] = ()) -> Library:
+    """The built-in pages, and those in the folders `extra`. Raises FlowPageError for a page that cannot be used."""
+    return Library(extra)

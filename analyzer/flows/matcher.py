@@ -1,0 +1,227 @@
+"""All pages of a scope as one automaton, built lazily while traffic is seen.
+
+A symbol is one event as an integer: side, step and which of the scope's attribute tests are true. A state says for
+each page, and for a page with `either_side` once per orientation, what is left to do: a set of alternatives, because a
+step may fit several places of a diagram. States are numbered when they are first reached and compared by content, so
+the table grows only as far as the traffic goes. A compiled packet stage walks the same table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.errors import FlowPageError
+from analyzer.flows.expression import EITHER, RETRANSMISSION, AttributeTest, Expression, Step, linear
+from analyzer.flows.flow import Flow, Living, Match
+from analyzer.flows.library import Page
+
+if TYPE_CHECKING:
+    from analyzer import model
+
+DEAD: Final = 0  # no page can consume what came
+START: Final = 1
+UNKNOWN: Final = -1  # table cell not built yet
+
+SIDE_NAMES: Final = ("client", "server")
+# Every further test doubles the width of the table.
+MAX_TESTS: Final = 10
+MAX_STATES: Final = 4096
+MAX_TABLE_CELLS: Final = 1 << 24  # 64 MiB of int32
+
+_FIRST_CAPACITY: Final = 64
+
+
+class Automaton:
+    """All pages of one scope at once. See the module's text; `docs/flows.md` has the rules by number."""
+
+    def __init__(self, scope: str, pages: Iterable[Page], steps: tuple[str, ...]):
+        self.scope = scope
+        self.steps = steps
+        self.flows: list[tuple[Flow, bool]] = []  # with swapped
+        for page in pages:
+            flow = Flow(page)
+            self.flows += [(flow, False), (flow, True)] if page.either_side else [(flow, False)]
+        self.alphabet = frozenset(name for flow, _ in self.flows if flow.page.builtin for name in flow.names)
+        self.tests = self._collect_tests()
+        self.width = len(steps) * 2 << len(self.tests)
+        self.max_states = min(MAX_STATES, MAX_TABLE_CELLS // self.width)
+        self._codes = {name: code for code, name in enumerate(steps)}
+        self._bits = {test: 1 << bit for bit, test in enumerate(self.tests)}
+        self._states: list[tuple[int, ...]] = []
+        self._ids: dict[tuple[int, ...], int] = {}
+        self._completed: dict[int, tuple[Match, ...]] = {}
+        self.table: npt.NDArray[np.int32] = np.full((_FIRST_CAPACITY, self.width), UNKNOWN, np.int32)
+        self.complete: npt.NDArray[np.int8] = np.zeros(_FIRST_CAPACITY, np.int8)
+        self._intern((0,) * len(self.flows))
+        self._intern((1,) * len(self.flows))
+        self.table[DEAD] = DEAD
+
+    def _collect_tests(self) -> tuple[AttributeTest, ...]:
+        tests = {RETRANSMISSION: None}
+        for flow, _ in self.flows:
+            tests |= dict.fromkeys(test for atom in flow.atoms for test in atom.tests)
+            if len(tests) > MAX_TESTS:
+                reason = f"scope {self.scope} would use more than {MAX_TESTS} different attribute tests: use fewer"
+                raise FlowPageError(flow.page.path, 1, reason)
+        return tuple(tests)
+
+    # Symbols
+
+    def symbol(self, side: int, step: int, truths: int = 0) -> int:
+        """The integer of an event. side: 0 client, 1 server; step: index into `steps`; truths: bit i is tests[i]."""
+        return (step * 2 + side) << len(self.tests) | truths
+
+    def symbol_of(self, event: model.Event) -> int:
+        """The integer of an event; fields are looked up by the names in the tests, absent ones pass none."""
+        truths = sum(bit for test, bit in self._bits.items() if test.holds(getattr(event, test.name, None)))
+        return self.symbol(SIDE_NAMES.index(event.side), self._codes[event.step], truths)
+
+    def split(self, symbol: int) -> tuple[int, str, int]:
+        """Side, step name and truths of a symbol."""
+        step, side = divmod(symbol >> len(self.tests), 2)
+        return side, self.steps[step], symbol & (1 << len(self.tests)) - 1
+
+    def fitting(self, flow: Flow, swapped: bool, symbol: int) -> frozenset[Step] | None:
+        """The steps of a page that fit the event; None if the event is not offered to the page."""
+        side, name, truths = self.split(symbol)
+        side ^= swapped
+        retransmitted = bool(truths & 1)
+        if not flow.offers(side, name, retransmitted, self.alphabet):
+            return None
+        return frozenset(
+            atom
+            for atom in flow.atoms
+            if atom.name == name
+            and atom.side in (side, EITHER)
+            and all(truths & self._bits[test] for test in atom.tests)
+            and (RETRANSMISSION in atom.tests or not retransmitted)
+        )
+
+    # States
+
+    def advance(self, state: int, symbol: int) -> int:
+        """The next state; DEAD if no page can consume the event."""
+        following = int(self.table[state, symbol])
+        return self.grow(state, symbol) if following == UNKNOWN else following
+
+    def grow(self, state: int, symbol: int) -> int:
+        """Fills table[state, symbol] and returns it. May replace `table` and `complete` by larger arrays."""
+        before = self._states[state]
+        after = []
+        for (flow, swapped), local in zip(self.flows, before, strict=True):
+            fitting = self.fitting(flow, swapped, symbol) if local else None
+            after.append(local if fitting is None else flow.advance(local, fitting))
+        following = self._intern(tuple(after))
+        self.table[state, symbol] = following
+        return following
+
+    def _intern(self, locals_: tuple[int, ...]) -> int:
+        found = self._ids.get(locals_)
+        if found is not None:
+            return found
+        number = len(self._states)
+        if number >= self.max_states:
+            # Not reachable with the built-in pages: a test explores them to the end. The library does so with a
+            # user's pages when it loads them, so this is said before the first packet.
+            widest = max((flow for flow, _ in self.flows), key=lambda flow: (not flow.page.builtin, len(flow.states)))
+            reason = f"scope {self.scope} needs more than {self.max_states} states: use fewer or shorter `par` branches"
+            raise FlowPageError(widest.page.path, 1, reason)
+        self._ids[locals_] = number
+        self._states.append(locals_)
+        if number == len(self.complete):
+            self.table = np.concatenate([self.table, np.full_like(self.table, UNKNOWN)])
+            self.complete = np.concatenate([self.complete, np.zeros_like(self.complete)])
+        self.complete[number] = any(
+            flow.complete(local) and not flow.page.ends_by_silence
+            for (flow, _), local in zip(self.flows, locals_, strict=True)
+        )
+        return number
+
+    @property
+    def states(self) -> int:
+        """How many states there are so far."""
+        return len(self._states)
+
+    # Verdicts
+
+    def completed(self, state: int) -> tuple[Match, ...]:
+        """The pages complete in this state, best first (rule 8), those that end by silence after all others."""
+        found = self._completed.get(state)
+        if found is None:
+            best: dict[str, Match] = {}
+            for (flow, swapped), local in zip(self.flows, self._states[state], strict=True):
+                match = flow.match(local, swapped)
+                if match and (match.page.id not in best or _match_order(match) < _match_order(best[match.page.id])):
+                    best[match.page.id] = match
+            found = self._completed[state] = tuple(sorted(best.values(), key=_match_order))
+        return found
+
+    def living(self, state: int) -> tuple[Living, ...]:
+        """The pages alive, best first: fewest further steps, drawn in the article, order of the pages."""
+        flows = zip(self.flows, self._states[state], strict=True)
+        found = (flow.living(local, swapped) for (flow, swapped), local in flows)
+        return tuple(sorted((one for one in found if one), key=lambda one: (one.further, one.page.rank, one.swapped)))
+
+    def expected(self, state: int) -> list[str]:
+        """What could come next, as "server FIN", sorted. Retransmissions are never expected."""
+        names = {
+            f"{SIDE_NAMES[atom.side ^ swapped]} {atom.name}" if atom.side != EITHER else atom.name
+            for flow, swapped, rest in self.remaining(state)
+            for atom, _, _ in linear(rest)
+            if RETRANSMISSION not in atom.tests
+        }
+        return sorted(names)
+
+    def remaining(self, state: int) -> Iterator[tuple[Flow, bool, Expression]]:
+        """What each living page still has to do, every alternative."""
+        for (flow, swapped), local in zip(self.flows, self._states[state], strict=True):
+            for rest in dict.fromkeys(alternative.rest for alternative in flow.states[local]):
+                yield flow, swapped, rest
+
+    # For people
+
+    def text_of(self, symbols: Iterable[int]) -> str:
+        """Symbols for people: "client SYN [payload=0], server SYN-ACK"."""
+        texts = []
+        for symbol in symbols:
+            side, name, truths = self.split(symbol)
+            true = " ".join(str(test) for test, bit in self._bits.items() if truths & bit)
+            texts.append(f"{SIDE_NAMES[side]} {name}" + (f" [{true}]" if true else ""))
+        return ", ".join(texts)
+
+
+def _match_order(match: Match) -> tuple[object, ...]:
+    return match.by_silence, -match.tests, match.blocks, match.page.rank, match.swapped
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a scope (rule 6): takes events while some page can consume them, and remembers the longest match."""
+
+    automaton: Automaton
+    state: int = START
+    best: int | None = None  # the last state in which a page was complete, silence apart
+    best_length: int = 0  # how many events had been taken then
+    length: int = 0  # events taken
+    ended: bool = False
+    diverged_at: int | None = None  # index of the event that ended the run, if no page had been complete
+
+    def offer(self, symbol: int) -> bool:
+        """Takes an event if it belongs to this run. One that does not ends the run and leaves `state` as it was."""
+        if self.ended:
+            return False
+        following = self.automaton.advance(self.state, symbol)
+        if following == DEAD:
+            self.ended = True
+            self.diverged_at = self.length if self.best is None else None
+            return False
+        self.state = following
+        self.length += 1
+        if self.automaton.complete[following]:
+            self.best, self.best_length = following, self.length
+        return True

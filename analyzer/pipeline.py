@@ -1,0 +1,156 @@
+"""Source, packet stage, labels: the only place where the stages meet."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from analyzer.capture.frames import CHUNK_BYTES, Frames
+from analyzer.capture.selection import Selection
+from analyzer.capture.source import Capture, Damage, open_capture
+from analyzer.capture.window import Readable
+from analyzer.dissector import layout
+from analyzer.dissector.tracker import LINGER_NS, MOST_CONNECTIONS, Tracker
+from analyzer.flows import Library, load_library
+from analyzer.reporter.labels import Labeler
+
+if TYPE_CHECKING:
+    from analyzer import model
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a capture is to be analysed. Times are nanoseconds."""
+
+    vlan_key: bool = False  # VLAN ids tell connections apart
+    packet_filter: str | None = None  # pcap syntax
+    time_from: int | None = None  # since 1970 UTC, or since the first packet
+    time_to: int | None = None
+    time_relative: bool = False
+    linger_ns: int = LINGER_NS  # how long a closed connection is kept for late segments, in capture time
+    flows: tuple[str, ...] = ()  # folders with further flow pages
+    max_connections: int = MOST_CONNECTIONS
+    chunk_bytes: int = CHUNK_BYTES
+
+
+class Totals(msgspec.Struct):
+    """What one capture held, in packets unless said otherwise. Counts grow while the capture is read."""
+
+    packets: int = 0
+    tcp: int = 0
+    udp: int = 0  # without QUIC
+    quic: int = 0  # datagrams that begin with a QUIC long header
+    icmp: int = 0
+    other: int = 0
+    fragments: int = 0  # of IP packets; not reassembled
+    damaged: int = 0  # a header cut off, or one that contradicts itself
+    filtered_out: int = 0
+    connections: int = 0  # finished so far
+    dropped_by_interface: int = 0  # as the capture's own statistics say
+
+
+class Analysis:
+    """One capture, being analysed: iterate over it to get the connections as they finish.
+
+    A context manager; `close` is also called at the end of the iteration.
+    """
+
+    def __init__(self, capture: Capture, name: str, options: Options, library: Library):
+        self.name = name
+        self.totals = Totals()
+        self._capture = capture
+        self._options = options
+        self._tracker = Tracker(
+            library.automaton("tcp-open"),
+            library.automaton("tcp-close"),
+            linger_ns=options.linger_ns,
+            most_connections=options.max_connections,
+            vlan_key=options.vlan_key,
+        )
+        self._labeler = Labeler(name, library)
+        self._selection = Selection(
+            options.packet_filter, options.time_from, options.time_to, relative=options.time_relative
+        )
+
+    @property
+    def warnings(self) -> list[Damage]:
+        """What was wrong with the capture so far."""
+        return self._capture.warnings
+
+    @property
+    def position(self) -> int:
+        """Bytes read so far."""
+        return self._capture.position
+
+    @property
+    def size(self) -> int | None:
+        """Bytes in all; None where that is not known."""
+        return self._capture.size
+
+    def __iter__(self) -> Iterator[model.Connection]:
+        try:
+            for frames in self._capture:
+                self._feed(frames)
+                yield from self._take()
+            self._tracker.finish()
+            yield from self._take()
+            self._count()
+        finally:
+            self.close()
+
+    def _feed(self, frames: Frames) -> None:
+        self._tracker.feed(self._selection.apply(frames))
+        self._count()
+
+    def _take(self) -> Iterator[model.Connection]:
+        finished = self._tracker.take_finished()
+        self.totals.connections += len(finished.rows)
+        return self._labeler.connections(finished, self._tracker.clock_ns)
+
+    def _count(self) -> None:
+        counts = self._tracker.counts.tolist()
+        totals = self.totals
+        totals.packets = sum(counts)
+        totals.tcp = counts[layout.KIND_TCP]
+        totals.udp = counts[layout.KIND_UDP]
+        totals.quic = counts[layout.KIND_QUIC]
+        totals.icmp = counts[layout.KIND_ICMP] + counts[layout.KIND_ICMP_ERROR]
+        totals.other = counts[layout.KIND_OTHER]
+        totals.fragments = counts[layout.KIND_FRAGMENT]
+        totals.damaged = counts[layout.KIND_DAMAGED]
+        totals.filtered_out = counts[layout.KIND_EXCLUDED]
+        totals.dropped_by_interface = sum(interface.dropped or 0 for interface in self._capture.interfaces)
+
+    def close(self) -> None:
+        """Close the capture."""
+        self._capture.close()
+
+    def __enter__(self) -> Analysis:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def analyze(source: str | os.PathLike[str] | Readable, options: Options | None = None) -> Analysis:
+    """Open a capture (a path, "-" or a binary file object) for analysis.
+
+    Raises InputError where there is no capture, FlowPageError for a page in `options.flows` that cannot be used,
+    UsageError for a wrong capture filter.
+    """
+    options = options or Options()
+    library = load_library(tuple(Path(folder) for folder in options.flows))
+    capture = open_capture(source, chunk_bytes=options.chunk_bytes)
+    try:
+        return Analysis(capture, str(source) if isinstance(source, str | os.PathLike) else capture.name, options, library)
+    except BaseException:
+        capture.close()
+        raise

@@ -1,0 +1,191 @@
+"""`--filter`: which connections to report, in a small language that reads like the tests on a flow page.
+
+    server.port=443 close.outcome=variant|diverged
+
+Terms are separated by spaces and must all hold. `|` separates alternatives, `*` and `?` are globs, addresses may be
+networks, numbers take units and compare with `<`, `<=`, `>`, `>=`. `!=` is always the opposite of `=`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import functools
+import ipaddress
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
+
+from analyzer import model
+from analyzer.errors import UsageError
+
+Predicate = Callable[[model.Connection], bool]
+_Read = Callable[[model.Connection], Sequence[Any]]  # the values a field has; several for "either side"
+_Check = Callable[[Any], bool]
+
+_TERM = re.compile(r"([A-Za-z][A-Za-z_.]*)\s*(!=|<=|>=|=|<|>)(.*)", re.DOTALL)
+_ORDER: dict[str, Callable[[float, float], bool]] = {
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+_UNITS: dict[str, dict[str, int]] = {
+    "number": {"": 1},
+    "bytes": {"": 1, "B": 1, "k": 10**3, "kB": 10**3, "M": 10**6, "MB": 10**6, "G": 10**9, "GB": 10**9},
+    "duration": {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9},
+}
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Zµ]*)")
+
+_SIDES = (*get_args(model.Side), "none")
+_OUTCOMES = get_args(model.Outcome)
+_CAUSES = (*get_args(model.Cause), "none")
+_ORIENTED = ("syn", "port", "first-packet")
+
+# Field → (kind, how to read it). Kinds: "address", "text", "flow", a tuple of the words allowed, or a key of _UNITS.
+_FIELDS: dict[str, tuple[str | tuple[str, ...], _Read]] = {
+    "address": ("address", lambda c: (c.client.address, c.server.address)),
+    "client.address": ("address", lambda c: (c.client.address,)),
+    "server.address": ("address", lambda c: (c.server.address,)),
+    "port": ("number", lambda c: (c.client.port, c.server.port)),
+    "client.port": ("number", lambda c: (c.client.port,)),
+    "server.port": ("number", lambda c: (c.server.port,)),
+    "open": ("flow", lambda c: (c.open.flow,)),
+    "close": ("flow", lambda c: (c.close.flow,)),
+    "outcome": (_OUTCOMES, lambda c: (c.open.outcome, c.close.outcome)),
+    "open.outcome": (_OUTCOMES, lambda c: (c.open.outcome,)),
+    "close.outcome": (_OUTCOMES, lambda c: (c.close.outcome,)),
+    "cause": (_CAUSES, lambda c: (c.open.cause, c.close.cause)),
+    "open.cause": (_CAUSES, lambda c: (c.open.cause,)),
+    "close.cause": (_CAUSES, lambda c: (c.close.cause,)),
+    "closed_by": (_SIDES, lambda c: (c.close.closed_by,)),
+    "oriented_by": (_ORIENTED, lambda c: (c.oriented_by,)),
+    "packets": ("number", lambda c: (c.packets.client + c.packets.server,)),
+    "client.packets": ("number", lambda c: (c.packets.client,)),
+    "server.packets": ("number", lambda c: (c.packets.server,)),
+    "bytes": ("bytes", lambda c: (c.payload_bytes.client + c.payload_bytes.server,)),
+    "client.bytes": ("bytes", lambda c: (c.payload_bytes.client,)),
+    "server.bytes": ("bytes", lambda c: (c.payload_bytes.server,)),
+    "duration": ("duration", lambda c: (c.duration_ns,)),
+    "rtt": ("duration", lambda c: (c.timing.handshake_ns,)),
+    "vlan": ("number", lambda c: c.vlan or (None,)),
+    "id": ("number", lambda c: (c.id,)),
+    "tcp_stream": ("number", lambda c: (c.tcp_stream,)),
+    "capture": ("text", lambda c: (c.capture,)),
+    "faults": ("number", lambda c: (len(c.faults),)),
+    "retransmissions": ("number", lambda c: (c.notes.retransmissions,)),
+    "out_of_order": ("number", lambda c: (c.notes.out_of_order,)),
+    "lost_segments": ("number", lambda c: (c.notes.lost_segments,)),
+    "duplicate_acks": ("number", lambda c: (c.notes.duplicate_acks,)),
+    "zero_windows": ("number", lambda c: (c.notes.zero_windows,)),
+    "keep_alives": ("number", lambda c: (c.notes.keep_alives,)),
+    "resets": ("number", lambda c: (c.notes.resets,)),
+    "resets_ignored": ("number", lambda c: (c.notes.resets_ignored,)),
+}
+FIELDS: tuple[str, ...] = tuple(_FIELDS)
+
+
+def parse_filter(expression: str) -> Predicate:
+    """The predicate an expression stands for. Raises UsageError with what is wrong and what there is instead."""
+    lexer = shlex.shlex(expression, posix=True)
+    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
+    try:
+        terms = list(lexer)
+    except ValueError:
+        raise UsageError(f"filter {expression!r}: a quotation mark is not closed") from None
+    if not terms:
+        raise UsageError(f"the filter is empty: give a term such as server.port=443. {_fields_line()}")
+    predicates = [_term(term) for term in terms]
+    if len(predicates) == 1:
+        return predicates[0]
+    return lambda connection: all(holds(connection) for holds in predicates)
+
+
+def _term(term: str) -> Predicate:
+    match = _TERM.fullmatch(term)
+    if not match:
+        raise UsageError(f"filter {term!r}: a term is FIELD=VALUE, such as server.port=443. {_fields_line()}")
+    field, operator, value = match.groups()
+    if field not in _FIELDS:
+        raise UsageError(
+            f"filter {term!r}: there is no field {field!r}{_did_you_mean(field, FIELDS)}. {_fields_line()}"
+        )
+    if not value:
+        raise UsageError(f"filter {term!r}: the value is missing after {operator!r} (`none` means absent)")
+    kind, read = _FIELDS[field]
+    if operator in _ORDER:
+        if not isinstance(kind, str) or kind not in _UNITS:
+            raise UsageError(f"filter {term!r}: {field} is not a number: compare it with = or !=")
+        compare, limit = _ORDER[operator], _number(kind, value, term)
+        return lambda connection: any(v is not None and compare(v, limit) for v in read(connection))
+    checks = [_check(kind, alternative, field, term) for alternative in value.split("|")]
+    wanted = operator == "="
+    return lambda connection: any(check(v) for v in read(connection) for check in checks) is wanted
+
+
+def _check(kind: str | tuple[str, ...], value: str, field: str, term: str) -> _Check:
+    """Whether one value of a field equals one alternative."""
+    if not value:
+        raise UsageError(f"filter {term!r}: an alternative beside '|' is empty")
+    if value == "none":
+        return lambda v: v is None
+    if isinstance(kind, tuple):
+        if "*" not in value and "?" not in value and value not in kind:
+            raise UsageError(
+                f"filter {term!r}: {value!r} is no {field}{_did_you_mean(value, kind)}. There are: {', '.join(kind)}"
+            )
+        return lambda v: v is not None and fnmatch.fnmatchcase(v, value)
+    if kind == "address":
+        return _address_check(value, term)
+    if kind == "flow":  # the whole id, or the part after the scope
+        return lambda v: (
+            v is not None and (fnmatch.fnmatchcase(v, value) or fnmatch.fnmatchcase(v.partition("/")[2], value))
+        )
+    if kind == "text":
+        return lambda v: v is not None and fnmatch.fnmatchcase(v, value)
+    number = _number(kind, value, term)
+    return lambda v: v is not None and v == number
+
+
+def _address_check(value: str, term: str) -> _Check:
+    try:
+        network = ipaddress.ip_network(value.strip("[]"), strict=False)
+    except ValueError:
+        raise UsageError(
+            f"filter {term!r}: {value!r} is no address: write 10.0.0.1, 10.0.0.0/8, 2001:db8::1 or 2001:db8::/32"
+            + (" (a port has its own field: port=…)" if re.fullmatch(r"[\d.]+:\d+|\[.*\]:\d+", value) else "")
+        ) from None
+
+    def check(address: str) -> bool:
+        parsed = _address(address)
+        return parsed is not None and parsed in network
+
+    return check
+
+
+@functools.lru_cache(maxsize=4096)
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _number(kind: str, value: str, term: str) -> float:
+    units = _UNITS[kind]
+    match = _NUMBER.fullmatch(value)
+    if match and match[2] in units:
+        return float(match[1]) * units[match[2]] if "." in match[1] else int(match[1]) * units[match[2]]
+    example = {"number": "443", "bytes": "1500 or 10kB", "duration": "20ms or 1.5s"}[kind]
+    reason = "needs a unit" if match and not match[2] and kind == "duration" else "is not understood"
+    raise UsageError(f"filter {term!r}: the value {value!r} {reason}: write {example}")
+
+
+def _did_you_mean(word: str, words: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, words, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _fields_line() -> str:
+    return "Fields: " + ", ".join(FIELDS)

@@ -1,0 +1,86 @@
+"""One row per connection for spreadsheets and data frames; absent values are empty cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+
+from analyzer import model
+from analyzer.reporter.escape import escape
+
+_BATCH_CHARACTERS = 1 << 16
+_Value = str | int | None
+
+# Column → how to read it. The names are those of the JSON, joined with underscores, and as stable.
+COLUMNS: dict[str, Callable[[model.Connection], _Value]] = {
+    "capture": lambda c: c.capture,
+    "id": lambda c: c.id,
+    "tcp_stream": lambda c: c.tcp_stream,
+    "client_address": lambda c: c.client.address,
+    "client_port": lambda c: c.client.port,
+    "server_address": lambda c: c.server.address,
+    "server_port": lambda c: c.server.port,
+    "oriented_by": lambda c: c.oriented_by,
+    "vlan": lambda c: " ".join(map(str, c.vlan)),  # outermost first
+    "first_packet": lambda c: c.first_packet,
+    "last_packet": lambda c: c.last_packet,
+    "start": lambda c: c.start,
+    "duration_ns": lambda c: c.duration_ns,
+    "packets_client": lambda c: c.packets.client,
+    "packets_server": lambda c: c.packets.server,
+    "payload_bytes_client": lambda c: c.payload_bytes.client,
+    "payload_bytes_server": lambda c: c.payload_bytes.server,
+    "open_flow": lambda c: c.open.flow,
+    "open_outcome": lambda c: c.open.outcome,
+    "open_cause": lambda c: c.open.cause,
+    "open_differs": lambda c: "; ".join(c.open.differs),
+    "close_flow": lambda c: c.close.flow,
+    "close_outcome": lambda c: c.close.outcome,
+    "close_cause": lambda c: c.close.cause,
+    "close_differs": lambda c: "; ".join(c.close.differs),
+    "closed_by": lambda c: c.close.closed_by,
+    "handshake_ns": lambda c: c.timing.handshake_ns,
+    "retransmissions": lambda c: c.notes.retransmissions,
+    "out_of_order": lambda c: c.notes.out_of_order,
+    "lost_segments": lambda c: c.notes.lost_segments,
+    "duplicate_acks": lambda c: c.notes.duplicate_acks,
+    "zero_windows": lambda c: c.notes.zero_windows,
+    "keep_alives": lambda c: c.notes.keep_alives,
+    "resets": lambda c: c.notes.resets,
+    "resets_ignored": lambda c: c.notes.resets_ignored,
+    "faults": lambda c: len(c.faults),
+}
+
+
+def cell(value: _Value) -> _Value:
+    """A value that no spreadsheet takes for a formula (OWASP: CSV injection) and no terminal for a command."""
+    if not isinstance(value, str):
+        return value
+    safe = "'" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else ""
+    return safe + escape(value)
+
+
+class Csv:
+    """Writes connections as CSV (RFC 4180, lines ended by a line feed) to `write`, the header first."""
+
+    def __init__(self, write: Callable[[str], object], live: bool = False):
+        self._write = write
+        self._batch = 0 if live else _BATCH_CHARACTERS
+        self._buffer = io.StringIO()
+        self._rows = csv.writer(self._buffer, lineterminator="\n")
+        self._rows.writerow(COLUMNS)
+
+    def add(self, connection: model.Connection) -> None:
+        self._rows.writerow([cell(read(connection)) for read in COLUMNS.values()])
+        if self._buffer.tell() >= self._batch:
+            self.flush()
+
+    def flush(self) -> None:
+        if text := self._buffer.getvalue():
+            self._write(text)
+            self._buffer.seek(0)
+            self._buffer.truncate()
+
+    def finish(self) -> None:
+        self.flush()

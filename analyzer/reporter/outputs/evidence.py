@@ -1,0 +1,200 @@
+"""`-v`: each connection with the evidence for its verdicts, packet by packet, as a small ladder.
+
+#0  10.0.0.1:50112 → 10.0.0.2:80   42 packets (1–42), 81.2 ms
+  open   ✓ tcp-open/three-way-handshake   documented (F1, RFC 9293 §3.5)   handshake 0.31 ms
+         1     +0.000 ms  client ──── SYN ────▶ server
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+
+from analyzer import model
+from analyzer.reporter import words
+from analyzer.reporter.escape import escape
+
+_LABEL = 11  # columns before the text of a labelled line: "  options  "
+_INDENT = "    "
+_ARROW = 17  # columns of an arrow, room for the longest common step name
+
+_ORIENTED = {
+    "syn": "the client sent the SYN",
+    "port": "no SYN captured: the server has the lower or registered port",
+    "first-packet": "no SYN captured: the client sent the first packet",
+}
+
+
+class Evidence:
+    """Writes the evidence of every connection to `write`, at most `width` columns wide where text can be wrapped."""
+
+    def __init__(
+        self,
+        write: Callable[[str], object],
+        *,
+        width: int = 80,
+        colour: bool = False,
+        several: bool = False,
+    ):
+        self._write, self._width, self._colour, self._several = write, width, colour, several
+        self._begun = False
+
+    def add(self, connection: model.Connection) -> None:
+        text = "\n".join(line.rstrip() for line in self._lines(connection)) + "\n"
+        self._write("\n" + text if self._begun else text)
+        self._begun = True
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def finish(self) -> None:
+        """Nothing is held back."""
+
+    def _lines(self, c: model.Connection) -> Iterator[str]:
+        yield from self._heading(c)
+        yield from self._verdict("open", c.open, c)
+        yield from self._verdict("close", c.close, c)
+        options = [f"{side}: {said}" for side in ("client", "server") if (said := _options(getattr(c.tcp, side)))]
+        yield from self._labelled("options", options)
+        counts = [words.note_words(name, n) for name in words.NOTE_WORDS if (n := getattr(c.notes, name))]
+        yield from self._labelled("notes", [", ".join(counts)] if counts else [])
+        faults = [f"packet {f.packet}, {escape(f.layer)}: {escape(f.message)}" for f in c.faults]
+        yield from self._labelled("faults", faults, "yellow")
+
+    def _heading(self, c: model.Connection) -> Iterator[str]:
+        capture = f"{escape(c.capture)} " if self._several else ""
+        ends = f"{capture}#{c.id}  {words.endpoint(c.client)} → {words.endpoint(c.server)}"
+        packets = c.packets.client + c.packets.server
+        numbers = f"{c.first_packet}–{c.last_packet}" if packets > 1 else str(c.first_packet)
+        said = f"{words.plural(packets, 'packet')} ({numbers}), {words.duration(c.duration_ns)}"
+        if c.payload_bytes.client or c.payload_bytes.server:
+            said += f", {words.size(c.payload_bytes.client)} sent, {words.size(c.payload_bytes.server)} received"
+        yield from self._flowing("", [(ends, "bold"), (said, None)], _INDENT)
+        start = c.start.replace("T", " ").removesuffix("Z")
+        facts = [f"{start} UTC", _ORIENTED[c.oriented_by]]
+        if c.tcp_stream is not None:
+            facts.append(f"tcp.stream {c.tcp_stream}")
+        if c.vlan:
+            facts.append(f"VLAN {' in '.join(map(str, reversed(c.vlan)))}")
+        said = "; ".join(facts)
+        for line in textwrap.wrap(said, max(20, self._width), initial_indent=_INDENT, subsequent_indent=_INDENT):
+            yield self._styled(line, "bright_black")
+
+    def _verdict(self, scope: str, verdict: model.Verdict, c: model.Connection) -> Iterator[str]:
+        parts: list[tuple[str, str | None]] = [
+            (f"{words.MARKS[verdict.outcome]} {_name(verdict)}", words.COLOURS[verdict.outcome]),
+            (_explained(verdict), None),
+        ]
+        if scope == "open" and c.timing.handshake_ns is not None:
+            parts.append((f"handshake {words.duration(c.timing.handshake_ns)}", None))
+        if isinstance(verdict, model.CloseVerdict) and verdict.closed_by:
+            parts.append((f"closed by the {verdict.closed_by}", None))
+        yield from self._flowing(f"  {scope:<{_LABEL - 2}}", parts, " " * (_LABEL + 2))
+        if verdict.differs:
+            yield from self._labelled("", [escape(f"differs: {'; '.join(verdict.differs)}")], "cyan")
+        if taken := [branch for branch in verdict.branches if branch not in verdict.differs]:
+            yield from self._labelled("", [escape(f"with: {'; '.join(taken)}")])
+        yield from self._ladder(verdict)
+        if verdict.retransmitted:
+            yield from self._labelled("", [f"{words.plural(verdict.retransmitted, 'step')} retransmitted"])
+        if verdict.divergence:
+            yield from self._divergence(verdict.divergence)
+
+    def _flowing(self, lead: str, parts: list[tuple[str, str | None]], indent: str) -> Iterator[str]:
+        """Parts of (text, style) side by side; what does not fit goes to a line of its own."""
+        line, used = lead, words.cells(lead)
+        gap = ""
+        for text, style in parts:
+            if not text:
+                continue
+            if gap and used + len(gap) + words.cells(text) > self._width:
+                yield line
+                line, used, gap = indent, len(indent), ""
+            styled = self._styled(text, None, bold=True) if style == "bold" else self._styled(text, style)
+            line += gap + styled
+            used += len(gap) + words.cells(text)
+            gap = "   "
+        yield line
+
+    def _ladder(self, verdict: model.Verdict) -> Iterator[str]:
+        if not verdict.steps:
+            return
+        numbers = max(_LABEL, *(len(str(step.packet)) for step in verdict.steps))
+        times = [f"+{step.at_ns / 1e6:,.3f} ms" for step in verdict.steps]
+        wide = max(len(time) for time in times)
+        arrow = max(_ARROW, *(len(_step_name(step)) + 6 for step in verdict.steps))
+        for step, time in zip(verdict.steps, times, strict=True):
+            line = f"{step.packet:>{numbers}}  {time:>{wide}}  {_arrow(step, arrow)}"
+            if step.last_packet != step.packet:
+                line += f"  until packet {step.last_packet}"
+            if step.seen != "observed":
+                line += f"  ({step.seen})"
+            diverges = verdict.divergence
+            if diverges and (diverges.packet, diverges.side, diverges.saw) == (step.packet, step.side, step.step):
+                line = self._styled(line + "  ✗ here", "red")
+            yield line
+
+    def _divergence(self, divergence: model.Divergence) -> Iterator[str]:
+        said = [f"packet {divergence.packet}: {divergence.side} {escape(divergence.saw)}, which no flow allows here"]
+        if divergence.expected:
+            said.append(f"expected: {escape(' or '.join(divergence.expected))}")
+        if divergence.nearest:
+            edits = f": {escape(', '.join(divergence.edits))}" if divergence.edits else ""
+            said.append(f"nearest: {escape(divergence.nearest)}{edits}")
+        yield from self._labelled("", said, "red")
+
+    def _labelled(self, label: str, texts: list[str], colour: str | None = None) -> Iterator[str]:
+        """Each text wrapped beside the label, which stands before the first."""
+        lead = f"  {label:<{_LABEL - 2}}"
+        for text in texts:
+            for line in textwrap.wrap(text, max(20, self._width - _LABEL), break_on_hyphens=False):
+                yield lead + self._styled(line, colour)
+                lead = " " * _LABEL
+
+    def _styled(self, text: str, colour: str | None, bold: bool = False) -> str:
+        if not self._colour or not (colour or bold):
+            return text
+        import click
+
+        return click.style(text, fg=colour, bold=bold)
+
+
+def _name(verdict: model.Verdict) -> str:
+    if verdict.flow:
+        return escape(verdict.flow)
+    return f"{verdict.outcome}: {verdict.cause}" if verdict.cause else str(verdict.outcome)
+
+
+def _explained(verdict: model.Verdict) -> str:
+    """`documented (F1, RFC 9293 §3.5)`, `incomplete: open-at-end (…)`: what the name of a flow leaves open."""
+    if not verdict.flow:
+        return ""
+    cause = f": {verdict.cause}" if verdict.cause else ""
+    sources = ", ".join(escape(source) for source in (verdict.drawn_in_article, verdict.standard) if source)
+    return verdict.outcome + cause + (f" ({sources})" if sources else "")
+
+
+def _step_name(step: model.Step) -> str:
+    return escape(step.step) + (f" ×{step.times}" if step.times > 1 else "")
+
+
+def _arrow(step: model.Step, width: int) -> str:
+    """`client ──── SYN ────▶ server`, the head at the side that received it."""
+    name = f" {_step_name(step)} ".center(width - 1, "─")
+    shaft = f"{name}▶" if step.side == "client" else f"◀{name}"
+    return f"client {shaft} server"
+
+
+def _options(said: model.TcpOptions) -> str:
+    parts = []
+    if said.mss is not None:
+        parts.append(f"MSS {said.mss}")
+    if said.window_scale is not None:
+        parts.append(f"window scale {said.window_scale}")
+    names = {"sack_permitted": "SACK", "timestamps": "timestamps", "fast_open": "Fast Open", "mptcp": "MPTCP"}
+    parts.extend(name for field, name in names.items() if getattr(said, field))
+    if said.ecn:
+        parts.append("ECN")
+    if said.initial_sequence_number is not None:
+        parts.append(f"initial sequence number {said.initial_sequence_number}")
+    return ", ".join(parts)

@@ -1,0 +1,234 @@
+"""What is printed below the table: how many connections, which flows, what deviates, what was left out.
+
+Memory is bounded whatever the size of the capture: counts, a few examples, and times in buckets.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+import textwrap
+from collections.abc import Iterator
+from typing import Protocol
+
+from analyzer import model
+from analyzer.reporter import words
+from analyzer.reporter.escape import escape
+
+_EXAMPLES = 8  # deviating connections named one by one
+_INDENT = "  "
+_LABEL = 11  # columns of a label such as "opened"
+
+# Buckets this many per factor e: 0.2 % wide, which is below what three digits show.
+_PER_E = 500
+
+
+class Totals(Protocol):
+    """What the pipeline counted of one capture, in packets unless said otherwise."""
+
+    packets: int
+    tcp: int
+    udp: int
+    quic: int
+    icmp: int
+    other: int
+    fragments: int
+    damaged: int
+    filtered_out: int
+    connections: int  # connections
+    dropped_by_interface: int
+
+
+_TOTALS = (
+    "packets", "tcp", "udp", "quic", "icmp", "other", "fragments", "damaged", "filtered_out", "connections", "dropped_by_interface",
+)  # fmt: skip
+_LEFT_OUT = {
+    "udp": "UDP", "quic": "QUIC", "icmp": "ICMP", "other": "of other protocols", "fragments": "IP fragments", "damaged": "damaged",
+    "filtered_out": "outside the capture filter or time window",
+}  # fmt: skip
+
+
+class Histogram:
+    """Quantiles of positive durations in bounded memory: buckets of 0.2 %, extremes exact."""
+
+    def __init__(self) -> None:
+        self.count, self.least, self.most = 0, 0, 0
+        self._buckets: collections.Counter[int] = collections.Counter()
+
+    def add(self, ns: int) -> None:
+        self.least = ns if not self.count else min(self.least, ns)
+        self.most = max(self.most, ns)
+        self.count += 1
+        self._buckets[round(math.log(ns) * _PER_E) if ns > 0 else -1] += 1
+
+    def quantile(self, share: float) -> int:
+        """The smallest value that at least `share` of all values do not exceed, to 0.1 %."""
+        wanted, seen = math.ceil(self.count * share), 0
+        for bucket in sorted(self._buckets):
+            seen += self._buckets[bucket]
+            if seen >= wanted:
+                value = round(math.exp(bucket / _PER_E)) if bucket >= 0 else 0
+                return min(max(value, self.least), self.most)
+        return self.most
+
+
+@dataclasses.dataclass
+class _Scope:
+    """How often each thing came out, for openings or for closings."""
+
+    # By outcome and the word for it.
+    counts: collections.Counter[tuple[model.Outcome, str]] = dataclasses.field(default_factory=collections.Counter)
+    sources: dict[tuple[model.Outcome, str], str] = dataclasses.field(default_factory=dict)
+
+    def add(self, verdict: model.Verdict) -> None:
+        key = (verdict.outcome, words.verdict_word(verdict))
+        self.counts[key] += 1
+        if key not in self.sources:
+            named = [escape(source) for source in (verdict.drawn_in_article, verdict.standard) if source]
+            self.sources[key] = ", ".join(named) if verdict.flow else ""
+
+
+class Summary:
+    """Counts connections as they pass; `text` says what it came to."""
+
+    def __init__(self, *, width: int = 80, colour: bool = False, several: bool = False):
+        self._width, self._colour, self._several = width, colour, several
+        self.shown = 0  # connections added: those the filters let through
+        self._captures = 0
+        self._totals: collections.Counter[str] = collections.Counter()
+        self._open, self._close = _Scope(), _Scope()
+        self._outcomes: set[model.Outcome] = set()
+        self._notes: collections.Counter[str] = collections.Counter()
+        self._handshakes = Histogram()
+        self._packets, self._bytes = 0, 0
+        self._diverged: list[str] = []
+        self._diverged_count = 0
+        self._faults: list[str] = []
+        self._faults_count = 0
+
+    def add(self, connection: model.Connection) -> None:
+        self.shown += 1
+        self._open.add(connection.open)
+        self._close.add(connection.close)
+        self._outcomes |= {connection.open.outcome, connection.close.outcome}
+        self._packets += connection.packets.client + connection.packets.server
+        self._bytes += connection.payload_bytes.client + connection.payload_bytes.server
+        if connection.timing.handshake_ns is not None:
+            self._handshakes.add(connection.timing.handshake_ns)
+        for name in words.NOTE_WORDS:
+            if number := getattr(connection.notes, name):
+                self._notes[name] += number
+        for scope, verdict in (("open", connection.open), ("close", connection.close)):
+            if verdict.outcome == "diverged":
+                self._diverged_count += 1
+                if len(self._diverged) < _EXAMPLES:
+                    why = words.divergence_words(verdict.divergence) if verdict.divergence else "follows no flow"
+                    self._diverged.append(f"{self._who(connection)}  {scope}: {why}")
+        for fault in connection.faults:
+            self._faults_count += 1
+            if len(self._faults) < _EXAMPLES:
+                said = f"packet {fault.packet}, {escape(fault.layer)}: {escape(fault.message)}"
+                self._faults.append(f"{self._who(connection)}  {said}")
+
+    def end_capture(self, totals: Totals) -> None:
+        """The counts of a capture that was read to its end, or as far as it could be."""
+        self._captures += 1
+        for name in _TOTALS:
+            self._totals[name] += getattr(totals, name)
+
+    def _who(self, c: model.Connection) -> str:
+        capture = f"{escape(c.capture)} " if self._several else ""
+        return f"{capture}#{c.id} {words.endpoint(c.client)} → {words.endpoint(c.server)}"
+
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self._lines()) + "\n"
+
+    def _lines(self) -> Iterator[str]:
+        yield from self._wrapped(self._first_sentence(), "", bold=True)
+        if self.shown:
+            yield from self._flows("opened", self._open)
+            yield from self._flows("closed", self._close)
+            yield from self._labelled("marks", self._legend(), "bright_black")
+        yield from self._examples("diverged", self._diverged, self._diverged_count, "outcome=diverged")
+        yield from self._examples("faults", self._faults, self._faults_count, "faults>0")
+        if self._handshakes.count:
+            yield from self._labelled("handshake", _quantiles(self._handshakes))
+        noted = [words.note_words(name, self._notes[name]) for name in words.NOTE_WORDS if self._notes[name]]
+        yield from self._labelled("noticed", ", ".join(noted))
+        left_out = [f"{words.count(n)} {what}" for name, what in _LEFT_OUT.items() if (n := self._totals[name])]
+        yield from self._labelled("left out", f"packets: {', '.join(left_out)}" if left_out else "")
+        if dropped := self._totals["dropped_by_interface"]:
+            said = f"{words.plural(dropped, 'packet')} while capturing, as the capture itself says"
+            yield from self._labelled("dropped", said, "yellow")
+
+    def _first_sentence(self) -> str:
+        total = self._totals["connections"]
+        if self.shown < total:
+            said = f"{words.count(self.shown)} of {words.plural(total, 'connection')}"
+        else:
+            said = words.plural(self.shown, "connection")
+        if self._several:
+            said += f" in {words.plural(self._captures, 'capture')}"
+        if not total and not self.shown:
+            said = "No TCP connections" + said.removeprefix("0 connections")
+        if self.shown:
+            said += f": {words.plural(self._packets, 'packet')}, {words.size(self._bytes)} of payload"
+        return f"{said} ({words.plural(self._totals['packets'], 'packet')} read)"
+
+    def _flows(self, label: str, scope: _Scope) -> Iterator[str]:
+        order = list(words.MARKS)
+        ranked = sorted(scope.counts.items(), key=lambda item: (order.index(item[0][0]), -item[1], item[0][1]))
+        numbers = max(len(words.count(number)) for _, number in ranked)
+        names = max(words.cells(self._flow(*key)) for key in scope.counts)
+        for key, number in ranked:
+            outcome, _ = key
+            flow = self._flow(*key)
+            padding = " " * (names - words.cells(flow) + 2)
+            source = scope.sources[key]
+            room = self._width - len(_INDENT) - _LABEL - numbers - 2 - names - 2
+            shown = self._styled(f"{words.MARKS[outcome]} {flow}", words.COLOURS[outcome])
+            line = f"{_INDENT}{label:<{_LABEL}}{words.count(number):>{numbers}}  {shown}"
+            yield line + (padding + source if words.cells(source) <= room - 2 else "")
+            label = ""
+
+    @staticmethod
+    def _flow(outcome: model.Outcome, word: str) -> str:
+        return word if outcome in ("documented", "variant") or word == outcome else f"{outcome}: {word}"
+
+    def _legend(self) -> str:
+        return "  ".join(f"{mark} {outcome}" for outcome, mark in words.MARKS.items() if outcome in self._outcomes)
+
+    def _examples(self, label: str, examples: list[str], number: int, expression: str) -> Iterator[str]:
+        for example in examples:
+            yield from self._labelled(label, example, "red" if label == "diverged" else "yellow")
+            label = ""
+        if number > len(examples):
+            yield from self._labelled(
+                "", f"… and {words.count(number - len(examples))} more: -v --filter '{expression}'"
+            )
+
+    def _labelled(self, label: str, text: str, colour: str | None = None) -> Iterator[str]:
+        if text:
+            yield from self._wrapped(text, f"{_INDENT}{label:<{_LABEL}}", colour)
+
+    def _wrapped(self, text: str, lead: str, colour: str | None = None, bold: bool = False) -> Iterator[str]:
+        width = max(20, self._width - len(lead))
+        for line in textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False):
+            yield lead + self._styled(line, colour, bold)
+            lead = " " * len(lead)
+
+    def _styled(self, text: str, colour: str | None, bold: bool = False) -> str:
+        if not self._colour or not (colour or bold):
+            return text
+        import click
+
+        return click.style(text, fg=colour, bold=bold)
+
+
+def _quantiles(times: Histogram) -> str:
+    if times.count == 1:
+        return f"took {words.duration(times.least)}"
+    parts = {"min": times.least, "median": times.quantile(0.5), "95 %": times.quantile(0.95), "max": times.most}
+    said = ", ".join(f"{name} {words.duration(ns)}" for name, ns in parts.items())
+    return f"{said} ({words.count(times.count)} measured)"

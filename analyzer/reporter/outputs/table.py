@@ -1,0 +1,201 @@
+"""One line per connection, as wide as the terminal and never wider.
+
+Columns have a rank. Those that fit stay, the least important go first; long values are shortened, never wrapped. The
+first rows decide the widths: a small capture is laid out by its contents, a long or live one keeps the widths of its
+beginning, so that rows can be printed while packets flow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from analyzer import model
+from analyzer.reporter import words
+from analyzer.reporter.escape import escape
+
+# Rows held back before the first is printed: enough that most captures are laid out as a whole, and sorted.
+_FIRST_BATCH = 1000
+_BATCH = 200
+_GAP = 2
+
+_Style = Callable[[model.Connection], str | None]
+
+
+def _plain(connection: model.Connection) -> None:
+    return None
+
+
+LUXURY = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """`rank`: 0 stays longest; LUXURY comes only where all others have the room they want. `least`: narrower than this
+    it is not worth showing. `typical`: width where rows are yet to come."""
+
+    header: str
+    rank: int
+    text: Callable[[model.Connection], str]
+    least: int = 0
+    typical: int = 0
+    right: bool = False
+    shorten: Callable[[str, int], str] = words.shorten
+    colour: _Style = _plain
+    grows: int = 1  # whose turn it is to get what it wants: verdicts, then the others, remarks last
+
+
+def _verdict_cell(verdict: model.Verdict) -> str:
+    return f"{words.MARKS[verdict.outcome]} {words.verdict_word(verdict)}"
+
+
+def _shorten_flow(text: str, width: int) -> str:
+    """The word handshake goes first, `three-way` says as much; then the cause, of which the mark says something."""
+    for shorter in (text, text.replace("-handshake", ""), text.replace("-handshake", "").partition(" (")[0]):
+        if words.cells(shorter) <= width:
+            return shorter
+    return words.shorten(shorter, width)
+
+
+def _rtt(connection: model.Connection) -> str:
+    handshake = connection.timing.handshake_ns
+    return "" if handshake is None else words.duration(handshake)
+
+
+def _remarks(connection: model.Connection) -> str:
+    said = []
+    for verdict in (connection.open, connection.close):
+        if verdict.divergence:
+            said.append(words.divergence_words(verdict.divergence))
+        said.extend(escape(difference.removeprefix("variant: ")) for difference in verdict.differs)
+    said += words.notes_words(connection.notes)
+    said.extend(f"packet {fault.packet}: {escape(fault.message)}" for fault in connection.faults[:3])
+    return ", ".join(said)
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("#", 0, lambda c: str(c.id), typical=4, right=True),
+    Column("capture", 3, lambda c: escape(c.capture), least=18, typical=24, shorten=words.shorten_path),
+    Column("start (UTC)", LUXURY, lambda c: c.start[:23].replace("T", " ")),
+    Column("client", 1, lambda c: words.endpoint(c.client), least=21, typical=21, shorten=words.short_endpoint),
+    Column("server", 1, lambda c: words.endpoint(c.server), least=21, typical=21, shorten=words.short_endpoint),
+    Column("open", 2, lambda c: _verdict_cell(c.open), least=12, typical=21, shorten=_shorten_flow, grows=0,
+           colour=lambda c: words.COLOURS[c.open.outcome]),
+    Column("close", 2, lambda c: _verdict_cell(c.close), least=14, typical=16, shorten=_shorten_flow, grows=0,
+           colour=lambda c: words.COLOURS[c.close.outcome]),
+    Column("by", 4, lambda c: c.close.closed_by or "", typical=6),
+    Column("packets", 5, lambda c: words.count(c.packets.client + c.packets.server), typical=7, right=True),
+    Column("bytes", 6, lambda c: words.size(c.payload_bytes.client + c.payload_bytes.server), typical=7, right=True),
+    Column("RTT", 7, _rtt, typical=8, right=True),
+    Column("duration", 9, lambda c: words.duration(c.duration_ns), typical=8, right=True),
+    Column("vlan", 9, lambda c: ".".join(map(str, c.vlan)), right=True),
+    Column("remarks", 8, _remarks, least=30, typical=40, grows=2, colour=lambda c: "yellow" if c.faults else None),
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class _Layout:
+    columns: list[Column]
+    widths: list[int]
+
+
+def lay_out(columns: list[Column], sample: list[list[str]], width: int, complete: bool) -> _Layout:
+    """Which columns fit into `width`, and how wide each is. `sample` has a list of cells per row."""
+    wanted: list[int] = []
+    for index, column in enumerate(columns):
+        widest = max((words.cells(row[index]) for row in sample), default=0)
+        if not widest and (complete or not column.typical):
+            wanted.append(0)  # nothing to show in it
+            continue
+        wanted.append(max(len(column.header), widest, 0 if complete else column.typical))
+    widths = [0] * len(columns)
+    room = width + _GAP
+    by_rank = sorted((i for i in range(len(columns)) if wanted[i]), key=lambda i: columns[i].rank)
+    for luxury in (False, True):
+        for index in by_rank:
+            least = min(wanted[index], columns[index].least or wanted[index])
+            if (columns[index].rank >= LUXURY) is luxury and least + _GAP <= room:
+                widths[index] = least
+                room -= least + _GAP
+        for index in sorted(by_rank, key=lambda i: columns[i].grows):
+            if widths[index]:
+                more = max(0, min(wanted[index] - widths[index], room))
+                widths[index] += more
+                room -= more
+    kept = [i for i in range(len(columns)) if widths[i]]
+    return _Layout([columns[i] for i in kept], [widths[i] for i in kept])
+
+
+class Table:
+    """Writes a table of connections to `write`. `live`: every row at once, as somebody watches them arrive."""
+
+    def __init__(
+        self,
+        write: Callable[[str], object],
+        *,
+        width: int = 80,
+        colour: bool = False,
+        several: bool = False,
+        live: bool = False,
+    ):
+        self._write, self._width, self._colour = write, width, colour
+        self._columns = [c for c in COLUMNS if several or c.header != "capture"]
+        self._first, self._batch = (1, 1) if live else (_FIRST_BATCH, _BATCH)
+        self._layout: _Layout | None = None
+        self._pending: list[model.Connection] = []
+
+    def add(self, connection: model.Connection) -> None:
+        self._pending.append(connection)
+        if len(self._pending) >= (self._batch if self._layout else self._first):
+            self._print(complete=False)
+
+    def flush(self) -> None:
+        """Nothing: rows held back are printed when the batch is full or with `finish`."""
+
+    def finish(self) -> None:
+        if self._pending:
+            self._print(complete=self._layout is None)
+
+    def _print(self, complete: bool) -> None:
+        order = {capture: index for index, capture in enumerate(dict.fromkeys(c.capture for c in self._pending))}
+        self._pending.sort(key=lambda c: (order[c.capture], c.id))
+        if first := self._layout is None:
+            sample = [[column.text(connection) for column in self._columns] for connection in self._pending]
+            self._layout = lay_out(self._columns, sample, self._width, complete)
+        assert self._layout
+        rows = [
+            [
+                self._cell(column, width, connection)
+                for column, width in zip(self._layout.columns, self._layout.widths, strict=True)
+            ]
+            for connection in self._pending
+        ]
+        self._pending.clear()
+        self._write(self._formatted(rows, first))
+
+    def _cell(self, column: Column, width: int, connection: model.Connection) -> str:
+        text = column.shorten(column.text(connection), width)
+        return self._styled(text, column.colour(connection))
+
+    def _styled(self, text: str, colour: str | None, bold: bool = False) -> str:
+        if not self._colour or not text or not (colour or bold):
+            return text
+        import click
+
+        return click.style(text, fg=colour, bold=bold)
+
+    def _formatted(self, rows: list[list[str]], header: bool) -> str:
+        """The rows through tabulate; the line of dashes keeps the widths, also where it is not printed."""
+        from tabulate import tabulate
+
+        assert self._layout
+        columns, widths = self._layout.columns, self._layout.widths
+        dashes = ["-" * width for width in widths]
+        titles = [self._styled(column.header, None, bold=True) for column in columns]
+        lines = tabulate(
+            [titles, dashes, *rows],
+            tablefmt="plain",
+            disable_numparse=True,
+            colalign=["right" if column.right else "left" for column in columns],
+        ).splitlines()
+        return "".join(line.rstrip() + "\n" for line in (lines if header else lines[2:]))

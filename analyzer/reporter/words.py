@@ -1,0 +1,161 @@
+"""How numbers, endpoints and verdicts are written for people; shared by the table, the evidence and the summary."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from analyzer import model
+from analyzer.reporter.escape import escape
+
+# Readable without colour: each outcome has a mark and a word of its own.
+MARKS: dict[model.Outcome, str] = {
+    "documented": "✓", "variant": "~", "diverged": "✗", "incomplete": "…", "unseen": "?",
+}  # fmt: skip
+COLOURS: dict[model.Outcome, str] = {
+    "documented": "green", "variant": "cyan", "diverged": "red", "incomplete": "yellow", "unseen": "bright_black",
+}  # fmt: skip
+# For terminals that are not UTF-8: one character for one, so that columns stay aligned.
+ASCII = str.maketrans("✓✗…→◀▶─–·×—", "+!~><>---x-")
+
+
+def count(number: int) -> str:
+    return f"{number:,}"
+
+
+def plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def duration(ns: int) -> str:
+    """Three digits or so, in milliseconds below a second, as network people think: 0.31 ms, 12.4 ms, 3.25 s."""
+    if abs(ns) < 999_500_000:
+        return f"{_digits(ns / 1e6)} ms"
+    if abs(ns) < 60_000_000_000:
+        return f"{_digits(ns / 1e9)} s"
+    minutes, seconds = divmod(round(ns / 1e9), 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min"
+
+
+def _digits(value: float) -> str:
+    magnitude = abs(value)
+    if magnitude < 0.1:
+        return f"{value:.3f}"
+    return f"{value:.2f}" if magnitude < 9.995 else f"{value:.1f}" if magnitude < 99.95 else f"{value:.0f}"
+
+
+def size(number: int) -> str:
+    """Bytes in decimal units, as network rates are: 812 B, 40.2 kB, 1.25 GB."""
+    if number < 1000:
+        return f"{number} B"
+    value = float(number)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.5 or unit == "TB":
+            break
+    return f"{value:.2f} {unit}" if value < 9.995 else f"{value:.1f} {unit}" if value < 99.95 else f"{value:.0f} {unit}"
+
+
+def endpoint(of: model.Endpoint) -> str:
+    address = escape(of.address)
+    return f"[{address}]:{of.port}" if ":" in address else f"{address}:{of.port}"
+
+
+def short_endpoint(full: str, width: int) -> str:
+    """An endpoint in at most `width` cells: the middle of a long address goes first, its two ends and the port stay."""
+    if len(full) <= width:
+        return full
+    head, colon, port = full.rpartition(":")
+    tail = colon + port
+    closing = "]" if head.endswith("]") else ""
+    body = head[: len(head) - len(closing)]
+    room = width - len(tail) - len(closing) - 1
+    if room < 4:
+        return shorten(full, width)
+    # The first half names the network, the second the host; an odd cell goes to the network.
+    return body[: room - room // 2] + "…" + body[len(body) - room // 2 :] + closing + tail
+
+
+def cells(text: str) -> int:
+    """Columns `text` takes on a terminal: wide East Asian characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def shorten(text: str, width: int) -> str:
+    """`text` in at most `width` cells, an ellipsis where it was cut."""
+    if cells(text) <= width:
+        return text
+    kept, used = "", 0
+    for character in text:
+        used += cells(character)
+        if used > width - 1:
+            break
+        kept += character
+    return kept.rstrip() + "…"
+
+
+def shorten_path(path: str, width: int) -> str:
+    """The end of a path in at most `width` cells, from a folder's name on if that fits: `…/web-page/capture.pcapng`."""
+    if cells(path) <= width:
+        return path
+    start = len(path)
+    while start and 1 + cells(path[start - 1 :]) <= width:
+        start -= 1
+    slash = path.find("/", start)
+    return "…" + path[slash if slash >= 0 else start :]
+
+
+def flow_name(flow: str) -> str:
+    """`tcp-close/four-way` → `four-way`: within a column the scope is known."""
+    return escape(flow.partition("/")[2] or flow)
+
+
+def verdict_word(verdict: model.Verdict) -> str:
+    """What a verdict comes to in a word or two, without its mark: the flow, or why there is none."""
+    if verdict.outcome in ("documented", "variant") and verdict.flow:
+        return flow_name(verdict.flow)
+    if verdict.outcome == "diverged":
+        return "diverged"
+    if verdict.outcome == "incomplete":
+        # "open-at-end" already says all for a close of which nothing was seen.
+        if verdict.flow is None:
+            return verdict.cause or "incomplete"
+        return f"{flow_name(verdict.flow)} ({verdict.cause or 'incomplete'})"
+    return verdict.cause or verdict.outcome
+
+
+def divergence_words(divergence: model.Divergence) -> str:
+    """`server RST at packet 9, expected server FIN; nearest four-way: server FIN missing after packet 8`."""
+    words = f"{divergence.side} {escape(divergence.saw)} at packet {divergence.packet}"
+    if divergence.expected:
+        words += f", expected {escape(' or '.join(divergence.expected))}"
+    if divergence.nearest:
+        words += f"; nearest {flow_name(divergence.nearest)}"
+        if divergence.edits:
+            words += f": {escape(', '.join(divergence.edits))}"
+    return words
+
+
+NOTE_WORDS = {
+    "retransmissions": "retransmission", "out_of_order": "out of order", "lost_segments": "lost segment",
+    "duplicate_acks": "duplicate ACK", "zero_windows": "zero window", "keep_alives": "keep-alive",
+    "resets": "reset", "resets_ignored": "reset ignored",
+}  # fmt: skip
+_UNCOUNTED = frozenset({"out of order", "reset ignored"})  # phrases that take no plural s
+
+
+def note_words(name: str, number: int) -> str:
+    """`retransmissions`, 2 → `2 retransmissions`."""
+    words = NOTE_WORDS[name]
+    if words == "reset ignored" and number != 1:
+        return f"{number:,} resets ignored"
+    return f"{number:,} {words}" if words in _UNCOUNTED else plural(number, words)
+
+
+def notes_words(notes: model.Notes) -> list[str]:
+    """The counts that are not zero. A reset that closed the connection is in its close already."""
+    return [note_words(name, getattr(notes, name)) for name in NOTE_WORDS if name != "resets" and getattr(notes, name)]

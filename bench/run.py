@@ -1,0 +1,196 @@
+"""Speed beside tcptrace, argus, tshark and tcpdump: one file, one machine, one run, alternating rounds.
+
+    python bench/run.py [--rounds 5] [--packets 1000000] [--markdown FILE] [CAPTURE…]
+
+Every program reads the same file from the page cache and works to its end; output goes to /dev/null. See README.md.
+This process stays small and imports no NumPy, since a child begins its life with its parent's memory counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+DEFAULT_CAPTURE = HERE.parent / "captures/tcp/web-page/capture.pcapng"
+OURS = "analyzer read --format jsonl"
+
+
+@dataclass
+class Contender:
+    """A program to time. `command` is for bash, with {file} in it."""
+
+    name: str
+    command: str
+    needs: tuple[str, ...] = ()
+    seconds: list[float] = field(default_factory=list)
+    peak_bytes: int = 0
+    failed: str = ""
+
+    @property
+    def missing(self) -> list[str]:
+        return [program for program in self.needs if not shutil.which(program)]
+
+
+def contenders() -> list[Contender]:
+    python = shlex.quote(sys.executable)
+    analyzer = shlex.quote(str(Path(sys.executable).with_name("analyzer")))
+    return [
+        Contender("reading the file (cat)", "cat {file} > /dev/null"),
+        Contender("analyzer, packet stage alone", f"{python} {shlex.quote(str(HERE / 'packet_stage.py'))} {{file}}"),
+        Contender(OURS, f"{analyzer} read --format jsonl {{file}} > /dev/null"),
+        Contender("tcptrace -n", "tcptrace -n {file} > /dev/null", ("tcptrace",)),
+        # -F /dev/null: not with the settings of a configuration file that happens to be there.
+        Contender(
+            "argus to ra",
+            "argus -F /dev/null -r {file} -w - | ra -F /dev/null -n -r - > /dev/null",
+            ("argus", "ra"),
+        ),
+        Contender("tshark -q -z conv,tcp", "tshark -n -q -z conv,tcp -r {file} > /dev/null", ("tshark",)),
+        Contender("tcpdump -w /dev/null", "tcpdump -r {file} -w /dev/null", ("tcpdump",)),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("captures", nargs="*", type=Path, help="recorded captures to multiply, or one large pcap file")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--packets", type=int, default=1_000_000, help="size of the file that is made")
+    parser.add_argument("--as-is", action="store_true", help="read the one capture named as it is, do not multiply it")
+    parser.add_argument("--only", default="", help="only programs with one of these words, as in analyzer,argus")
+    parser.add_argument("--markdown", type=Path, help="write the table here, too")
+    options = parser.parse_args()
+
+    captures = options.captures or [DEFAULT_CAPTURE]
+    file = captures[0] if options.as_is else replicated(captures, options.packets)
+    everyone = contenders()
+    wanted = [word for word in options.only.split(",") if word]
+    taking_part = [c for c in everyone if not c.missing and (not wanted or any(word in c.name for word in wanted))]
+    race(taking_part, file, options.rounds)
+    text = report(everyone, taking_part, file, options.rounds)
+    print(text)
+    if options.markdown:
+        options.markdown.parent.mkdir(parents=True, exist_ok=True)
+        options.markdown.write_text(text + "\n")
+    if failed := [c.name for c in taking_part if c.failed]:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+def replicated(captures: list[Path], packets: int) -> Path:
+    """The multiplied file; made once, and anew when a capture or the program that multiplies is newer."""
+    names = "+".join(path.resolve().parent.name if path.stem == "capture" else path.stem for path in captures)
+    file = HERE / "out" / f"{names}-{packets}.pcap"
+    newest = max(path.stat().st_mtime for path in [*captures, HERE / "replicate.py"])
+    if not file.exists() or file.stat().st_mtime < newest:
+        command = [sys.executable, str(HERE / "replicate.py"), "-n", str(packets), "-o", str(file), *map(str, captures)]
+        subprocess.run(command, check=True)
+    return file
+
+
+def race(taking_part: list[Contender], file: Path, rounds: int) -> None:
+    """Rounds alternate, so that whatever else the machine does falls on everyone. The first warms up, uncounted."""
+    for number in range(rounds + 1):
+        for contender in taking_part:
+            if contender.failed:
+                continue
+            print(f"\rround {number} of {rounds}: {contender.name:<40}", end="", file=sys.stderr, flush=True)
+            seconds, peak, error = timed(contender.command.format(file=shlex.quote(str(file))))
+            if error:
+                contender.failed = error
+            elif number:
+                contender.seconds.append(seconds)
+                contender.peak_bytes = max(contender.peak_bytes, peak)
+    print("\r" + " " * 70 + "\r", end="", file=sys.stderr)
+
+
+def timed(command: str) -> tuple[float, int, str]:
+    """Seconds, peak bytes of the largest process, and why it failed ("" if it did not)."""
+    began = time.perf_counter()
+    with subprocess.Popen(
+        ["bash", "-o", "pipefail", "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        errors = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        return seconds, 0, (errors.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
+    return seconds, usage.ru_maxrss * 1024, ""
+
+
+def report(everyone: list[Contender], taking_part: list[Contender], file: Path, rounds: int) -> str:
+    from tabulate import tabulate
+
+    size = file.stat().st_size
+    packets = count_packets(file)
+    ours = next((statistics.median(c.seconds) for c in taking_part if c.name == OURS and c.seconds), None)
+    rows = []
+    for c in taking_part:
+        if c.failed:
+            continue
+        median = statistics.median(c.seconds)
+        rows.append(
+            [
+                c.name,
+                f"{median:.2f}",
+                f"{min(c.seconds):.2f} to {max(c.seconds):.2f}",
+                f"{median / ours:.2f}" if ours else "",
+                f"{packets / median / 1e6:.2f}",
+                f"{size / median / 1e6:,.0f}",
+                f"{c.peak_bytes / 1e6:,.0f}",
+            ]
+        )
+    headers = ["program", "seconds, median", "spread", "to ours", "million packets/s", "MB/s", "peak MB"]
+    table = tabulate(rows, headers, tablefmt="github", disable_numparse=True, colalign=("left", *["right"] * 6))
+    lines = [
+        f"{packets:,} packets, {size / 1e6:,.0f} MB ({file.name}), {rounds} alternating rounds,"
+        f" {os.cpu_count()} cores, Python {platform.python_version()}, {build()}.",
+        "*To ours*: times the seconds of `" + OURS + "` in the same run; above 1 is slower than it.",
+        "",
+        table,
+    ]
+    for c in everyone:
+        if c.missing:
+            lines += ["", f"Missing: {c.name} (not installed: {', '.join(c.missing)})."]
+        elif c.failed:
+            lines += ["", f"Failed: {c.name} ({c.failed})."]
+        elif c not in taking_part:
+            lines += ["", f"Left out by --only: {c.name}."]
+    return "\n".join(lines)
+
+
+def count_packets(file: Path) -> int:
+    """Of a pcap file by its record headers; other files are counted by capinfos."""
+    import struct
+
+    with file.open("rb") as stream:
+        magic = stream.read(24)[:4]
+        if magic not in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1"):
+            out = subprocess.run(["capinfos", "-Mc", "-T", "-r", str(file)], capture_output=True, text=True, check=True)
+            return int(out.stdout.split("\t")[1])
+        packets = 0
+        while header := stream.read(16):
+            stream.seek(struct.unpack("<8xI4x", header)[0], os.SEEK_CUR)
+            packets += 1
+        return packets
+
+
+def build() -> str:
+    """What the program says of itself."""
+    analyzer = Path(sys.executable).with_name("analyzer")
+    if not analyzer.exists():
+        return "analyzer not installed"
+    return subprocess.run([analyzer, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()

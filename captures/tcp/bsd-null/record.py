@@ -1,0 +1,22 @@
+"""Records IPv4 and IPv6 and rewrites the link headers to those of a BSD loopback (NULL)."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+import socket
+
+from conversion import NULL, family_header, rewrite
+from recording import Lab, exchange, settle
+
+with Lab(ipv6=True) as lab, lab.client.capture(program="tcpdump") as packets:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        client, server = lab.connect(7, family)
+        exchange(client, server)
+        client.close()
+        settle()
+        server.close()
+# The family is in the byte order of the machine that captured; 30 is IPv6 on macOS.
+rewrite(packets.path, link_type=NULL, packet=family_header("<", 30))
+FOUR_WAY = "C SYN, S SYN-ACK, C ACK, C DATA, S ACK, S DATA, C ACK, C FIN, S ACK, S FIN, C ACK"
+packets.keep(__file__, FOUR_WAY, FOUR_WAY)

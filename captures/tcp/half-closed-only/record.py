@@ -1,0 +1,16 @@
+"""Records a client that closes its direction, and a server that never closes."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+import socket
+
+from recording import Lab, exchange, settle
+
+with Lab() as lab, lab.client.capture() as packets:
+    client, server = lab.connect(7)
+    exchange(client, server)
+    client.shutdown(socket.SHUT_WR)
+    settle(3)  # long enough to call it silence
+packets.keep(__file__, "C SYN, S SYN-ACK, C ACK, C DATA, S ACK, S DATA, C ACK, C FIN, S ACK")

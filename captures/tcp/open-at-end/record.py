@@ -1,0 +1,12 @@
+"""Records a connection that is still open when the capture ends."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from recording import Lab, exchange
+
+with Lab() as lab, lab.client.capture() as packets:
+    client, server = lab.connect(7)
+    exchange(client, server)
+packets.keep(__file__, "C SYN, S SYN-ACK, C ACK, C DATA, S ACK, S DATA, C ACK")

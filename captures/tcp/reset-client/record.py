@@ -1,0 +1,13 @@
+"""Records a client that closes with RST (SO_LINGER zero)."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from recording import Lab, exchange, reset
+
+with Lab() as lab, lab.client.capture() as packets:
+    client, server = lab.connect(7)
+    exchange(client, server)
+    reset(client)
+packets.keep(__file__, "C SYN, S SYN-ACK, C ACK, C DATA, S ACK, S DATA, C ACK, C RST-ACK")

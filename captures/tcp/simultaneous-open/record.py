@@ -1,0 +1,27 @@
+"""Records two hosts that connect to one another at the same time."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+import threading
+
+from forwarding import delay
+from recording import CLIENT, SERVER, Lab, exchange, settle
+
+# A slow network, so that each SYN is on its way before the other arrives.
+with Lab(forward=lambda frame: delay(frame, 0.1)) as lab, lab.client.capture() as packets:
+    client, server = lab.client.new_socket(), lab.server.new_socket()
+    client.bind((CLIENT, 5001))
+    server.bind((SERVER, 5002))
+    other = threading.Thread(target=server.connect, args=((CLIENT, 5001),))
+    other.start()
+    client.connect((SERVER, 5002))
+    other.join()
+    settle()
+    exchange(client, server)
+    client.close()
+    settle(0.5)
+    server.close()
+    settle()
+packets.keep(__file__, "…, C DATA, S ACK, S DATA, C ACK, C FIN, S ACK, S FIN, C ACK")

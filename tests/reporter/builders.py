@@ -1,0 +1,217 @@
+"""Connections as the pipeline would report them, for tests of what is printed."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from analyzer import model
+from analyzer.errors import InputError
+
+HANDSHAKE = "C SYN 1 0.0, S SYN-ACK 2 0.21, C ACK 3 0.31"
+FOUR_WAY = "C FIN 38 80.1, S ACK 39 80.4, S FIN 40 81.0, C ACK 42 81.2345"
+
+
+def steps(script: str) -> list[model.Step]:
+    """`C SYN 1 0.0, S SYN-ACK 2 0.21`: side, step, packet, milliseconds; `SYN*3-7` is three times, the last in 7."""
+    found = []
+    for part in filter(None, map(str.strip, script.split(","))):
+        side, rest = part.split(" ", 1)
+        name, packet, at = rest.rsplit(" ", 2)
+        first, _, last = packet.partition("-")
+        name, _, times = name.partition("*")
+        found.append(
+            model.Step(
+                side="client" if side == "C" else "server",
+                step=name,
+                packet=int(first),
+                last_packet=int(last or first),
+                at_ns=round(float(at) * 1e6),
+                times=int(times or 1),
+            )
+        )
+    return found
+
+
+def opened(script: str = HANDSHAKE, **given: Any) -> model.Verdict:
+    fields: dict[str, Any] = {
+        "flow": "tcp-open/three-way-handshake", "outcome": "documented", "begun_by": "client",
+        "drawn_in_article": "F1", "standard": "RFC 9293 §3.5", "steps": steps(script),
+    }  # fmt: skip
+    return model.Verdict(**fields | given)
+
+
+def closed(script: str = FOUR_WAY, **given: Any) -> model.CloseVerdict:
+    fields: dict[str, Any] = {
+        "flow": "tcp-close/four-way", "outcome": "documented", "begun_by": "client", "closed_by": "client",
+        "drawn_in_article": "F3", "standard": "RFC 9293 §3.6", "steps": steps(script),
+    }  # fmt: skip
+    return model.CloseVerdict(**fields | given)
+
+
+def unknown(outcome: str = "unseen", cause: str | None = "mid-stream") -> dict[str, Any]:
+    """The fields of a verdict without a flow."""
+    return {
+        "flow": None, "outcome": outcome, "cause": cause, "begun_by": None, "drawn_in_article": None, "standard": None,
+    }  # fmt: skip
+
+
+def connection(**given: Any) -> model.Connection:
+    """A connection in which nothing is remarkable, but for what is `given`. Endpoints may be (address, port)."""
+    for side in ("client", "server"):
+        if isinstance(given.get(side), tuple):
+            given[side] = model.Endpoint(*given[side])
+    fields: dict[str, Any] = {
+        "capture": "web.pcapng",
+        "id": 0,
+        "tcp_stream": 0,
+        "client": model.Endpoint("10.0.0.1", 50112),
+        "server": model.Endpoint("10.0.0.2", 80),
+        "oriented_by": "syn",
+        "first_packet": 1,
+        "last_packet": 42,
+        "start": "2026-11-22T12:00:00.123456789Z",
+        "duration_ns": 81_234_567,
+        "packets": model.PerSide(20, 22),
+        "payload_bytes": model.PerSide(1834, 40211),
+        "tcp": model.Tcp(),
+        "open": opened(),
+        "close": closed(),
+        "timing": model.Timing(handshake_ns=310_000),
+        "notes": model.Notes(),
+    }
+    return model.Connection(**fields | given)
+
+
+def refused(**given: Any) -> model.Connection:
+    verdict = opened(
+        "C SYN 50 0.0, S RST 51 0.045", flow="tcp-open/refused", outcome="variant", drawn_in_article=None,
+        standard="RFC 9293 §3.5.2",
+    )  # fmt: skip
+    fields: dict[str, Any] = {
+        "open": verdict, "close": closed("", closed_by=None, **unknown(cause="never-opened")),
+        "first_packet": 50, "last_packet": 51, "packets": model.PerSide(1, 1), "payload_bytes": model.PerSide(),
+        "duration_ns": 45_000, "timing": model.Timing(),
+    }  # fmt: skip
+    return connection(**fields | given)
+
+
+def diverged(**given: Any) -> model.Connection:
+    divergence = model.Divergence(
+        packet=9, side="server", saw="RST", expected=["server FIN"], nearest="tcp-close/four-way",
+        edits=["server FIN missing after packet 8"],
+    )  # fmt: skip
+    verdict = closed("C FIN 7 12.0, S ACK 8 12.2, S RST 9 12.9", divergence=divergence, **unknown("diverged", None))
+    return connection(**{"close": verdict, "last_packet": 9, "packets": model.PerSide(4, 5)} | given)
+
+
+def showcase() -> list[model.Connection]:
+    """One of each kind, in the order in which they would finish."""
+    long = "2001:db8:85a3:1234:5678:8a2e:370:7334"
+    negotiated = model.Tcp(
+        client=model.TcpOptions(1_000_000, 1460, 7, True, True, False, False, False),
+        server=model.TcpOptions(mss=1440, window_scale=10, sack_permitted=True, ecn=True),
+    )
+    half_close = closed(
+        "C FIN 70 80.1, S ACK 71 80.4, S DATA*12 72-83 80.6, S FIN 84 95.0, C ACK 85 95.1",
+        flow="tcp-close/half-close", outcome="variant", drawn_in_article=None, differs=["five exchanges, drawn: one"],
+        branches=["data after the FIN"],
+    )  # fmt: skip
+    return [
+        connection(tcp=negotiated, notes=model.Notes(retransmissions=2, duplicate_acks=1)),
+        refused(id=2, tcp_stream=2, client=("10.0.0.1", 50114), server=("10.0.0.2", 8080)),
+        diverged(id=1, tcp_stream=1, client=("192.168.100.123", 50113), server=("192.168.100.200", 8443)),
+        connection(
+            id=3, tcp_stream=3, client=(long, 50115), server=("2001:db8::1", 443), close=half_close, vlan=[5, 100],
+            timing=model.Timing(handshake_ns=12_400_000), duration_ns=125_000_000_000,
+            payload_bytes=model.PerSide(512, 1_250_000_000), packets=model.PerSide(431_000, 862_000),
+        ),
+        connection(
+            id=4, tcp_stream=4, client=("10.0.0.9", 40000), server=("10.0.0.2", 22), oriented_by="port",
+            open=opened("", **unknown()), close=closed("", closed_by=None, **unknown("incomplete", "open-at-end")),
+            timing=model.Timing(), faults=[model.Fault(7, "tcp", "the header length is below 20")],
+        ),
+        connection(
+            id=5, tcp_stream=5, client=("10.0.0.1", 50116),
+            open=opened("C SYN*3 90-97 0.0", flow="tcp-open/unanswered", outcome="incomplete", cause="open-at-end",
+                        drawn_in_article=None, retransmitted=2),
+            close=closed("", closed_by=None, **unknown(cause="never-opened")), timing=model.Timing(),
+            packets=model.PerSide(3, 0), payload_bytes=model.PerSide(), first_packet=90, last_packet=97,
+        ),
+    ]  # fmt: skip
+
+
+class Totals:
+    """The counts of a capture; those not given are zero."""
+
+    def __init__(self, **given: int):
+        self.packets = self.tcp = self.udp = self.quic = self.icmp = self.other = self.damaged = 0
+        self.fragments = self.filtered_out = self.connections = self.dropped_by_interface = 0
+        self.__dict__.update(given)
+
+
+class Analysis:
+    """What `pipeline.analyze` returns, without a pipeline. An exception among `connections` is raised in its place."""
+
+    def __init__(
+        self, connections: Sequence[model.Connection | BaseException], totals: Totals | None = None,
+        warnings: Sequence[Any] = (), size: int | None = 1000,
+    ):  # fmt: skip
+        self.name, self.size, self.position = "fake", size, 0
+        self._connections = connections
+        self.totals = totals or Totals(
+            packets=200, tcp=180, connections=sum(isinstance(c, model.Connection) for c in connections)
+        )
+        self.warnings = list(warnings)
+        self.closed = False
+
+    def __iter__(self) -> Iterator[model.Connection]:
+        for item in self._connections:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Warning:
+    offset: int
+    message: str
+
+
+@dataclasses.dataclass
+class Options:
+    """The fields of `pipeline.Options`."""
+
+    vlan_key: bool = False
+    packet_filter: str | None = None
+    time_from: int | None = None
+    time_to: int | None = None
+    time_relative: bool = False
+    linger_ns: int = 60 * 10**9
+    flows: tuple[str, ...] = ()
+    max_connections: int = 1 << 20
+    chunk_bytes: int | None = None
+
+
+def fake_pipeline(analyses: Mapping[str, Analysis | BaseException]) -> Any:
+    """A module to stand for `analyzer.pipeline`: what `analyze` returns, or raises, for each path. `asked` has the
+    options of every call."""
+    module: Any = types.ModuleType("analyzer.pipeline")
+    module.Options, module.asked = Options, []
+
+    def analyze(path: str, options: Options) -> Analysis:
+        module.asked.append(options)
+        found = analyses.get(path)
+        if found is None:
+            raise InputError(f"there is no file {path}: check the name")
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    module.analyze = analyze
+    return module

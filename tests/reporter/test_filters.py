@@ -1,0 +1,134 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer import model
+from analyzer.errors import UsageError
+from analyzer.reporter.filters import FIELDS, parse_filter
+from tests.reporter.builders import closed, connection, diverged, opened, refused, unknown
+
+ORDINARY = connection(notes=model.Notes(retransmissions=2), vlan=[5, 100])
+OVER_IPV6 = connection(client=("2001:db8::17", 50000), server=("2001:db8:1::1", 443))
+MID_STREAM = connection(open=opened("", **unknown()), timing=model.Timing(), close=closed("", closed_by=None))
+
+
+@pytest.mark.parametrize(
+    ("expression", "subject"),
+    [
+        ("server.port=80", ORDINARY),
+        ("port=50112", ORDINARY),
+        ("port!=443", ORDINARY),
+        ("server.port=443|80", ORDINARY),
+        ("server.port!=443|8443", ORDINARY),
+        ("client.port>1024", ORDINARY),
+        ("address=10.0.0.2", ORDINARY),
+        ("client.address=10.0.0.0/8", ORDINARY),
+        ("client.address!=192.168.0.0/16", ORDINARY),
+        ("address=2001:db8::/48", OVER_IPV6),
+        ("server.address=2001:0DB8:1:0::1", OVER_IPV6),
+        ("address=[2001:db8::17]", OVER_IPV6),
+        ("address!=10.0.0.0/8", OVER_IPV6),
+        ("open=tcp-open/three-way-handshake", ORDINARY),
+        ("open=three-way-handshake", ORDINARY),
+        ("open=tcp-open/refused", refused()),
+        ("open=refused|unanswered", refused()),
+        ("close=*way", ORDINARY),
+        ("close=tcp-close/*", ORDINARY),
+        ("close!=*reset*", ORDINARY),
+        ("close=none", diverged()),
+        ("outcome=diverged", diverged()),
+        ("close.outcome=variant|diverged", diverged()),
+        ("open.outcome=d*", ORDINARY),
+        ("cause=mid-stream", MID_STREAM),
+        ("close.cause=never-opened", refused()),
+        ("closed_by=client", ORDINARY),
+        ("closed_by=none", refused()),
+        ("oriented_by=syn", ORDINARY),
+        ("packets=42", ORDINARY),
+        ("packets<43 packets>=42", ORDINARY),
+        ("bytes>42k", ORDINARY),
+        ("client.bytes<=1.834kB", ORDINARY),
+        ("duration>81ms duration<0.1s", ORDINARY),
+        ("rtt<1ms", ORDINARY),
+        ("rtt=none", MID_STREAM),
+        ("rtt!=none", ORDINARY),
+        ("vlan=100", ORDINARY),
+        ("vlan=none", OVER_IPV6),
+        ("capture=web*", ORDINARY),
+        ("capture='web.pcapng'", ORDINARY),
+        ("retransmissions>1", ORDINARY),
+        ("faults=0", ORDINARY),
+    ],
+)
+def test_holds(expression, subject):
+    assert parse_filter(expression)(subject)
+
+
+@pytest.mark.parametrize(
+    ("expression", "subject"),
+    [
+        ("server.port!=80", ORDINARY),
+        ("port!=80", ORDINARY),  # the opposite of port=80, though the client's port is another
+        ("address=10.0.0.0/8", OVER_IPV6),
+        ("rtt>0ms", MID_STREAM),  # what was not measured is neither greater
+        ("rtt<1h", MID_STREAM),  # nor less
+        ("server.port=80 close=three-segment", ORDINARY),
+        ("open=way", ORDINARY),
+        ("open=*", MID_STREAM),
+    ],
+)
+def test_does_not_hold(expression, subject):
+    assert not parse_filter(expression)(subject)
+
+
+@pytest.mark.parametrize(
+    ("expression", "says"),
+    [
+        ("", "is empty"),
+        ("443", "a term is FIELD=VALUE"),
+        ("sever.port=80", "did you mean 'server.port'"),
+        ("colour=red", "Fields: address, client.address"),
+        ("server.port=", "the value is missing"),
+        ("server.port=https", "write 443"),
+        ("server.port=80||81", "alternative beside '|' is empty"),
+        ("address=10.0.0", "is no address"),
+        ("address=10.0.0.1:80", "port=…"),
+        ("client.address=10.0.0.0/40", "is no address"),
+        ("close<four-way", "compare it with = or !="),
+        ("outcome=divergd", "did you mean 'diverged'"),
+        ("closed_by=me", "There are: client, server, none"),
+        ("duration>10", "needs a unit"),
+        ("bytes>1ms", "write 1500 or 10kB"),
+        ("capture='web", "not closed"),
+    ],
+)
+def test_errors_say_what_is_wrong(expression, says):
+    with pytest.raises(UsageError) as caught:
+        parse_filter(expression)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text())
+def test_any_text_is_a_filter_or_a_usage_error(text):
+    try:
+        holds = parse_filter(text)
+    except UsageError:
+        return
+    holds(ORDINARY)
+
+
+@given(st.sampled_from(FIELDS), st.sampled_from(["=", "!=", "<", "<=", ">", ">="]), st.text(min_size=1))
+def test_so_is_any_value(field, operator, value):
+    try:
+        holds = parse_filter(f"{field}{operator}{value}")
+    except UsageError:
+        return
+    for subject in (ORDINARY, OVER_IPV6, MID_STREAM, refused(), diverged()):
+        assert holds(subject) in (True, False)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_every_field_reads_every_connection(field):
+    for subject in (ORDINARY, OVER_IPV6, MID_STREAM, refused(), diverged()):
+        assert parse_filter(f"{field}=none")(subject) is not parse_filter(f"{field}!=none")(subject)

@@ -1,0 +1,100 @@
+"""JSON Lines, CSV and the schema."""
+
+import csv
+import io
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer import model
+from analyzer.reporter.outputs.csv import COLUMNS, Csv, cell
+from analyzer.reporter.outputs.jsonl import JsonLines
+from analyzer.reporter.schema import connection_schema
+from tests.reporter.builders import connection, showcase
+
+
+def jsonl(connections, live=False):
+    written: list[bytes] = []
+    output = JsonLines(written.append, live)
+    for one in connections:
+        output.add(one)
+    output.finish()
+    return written
+
+
+def test_json_lines_are_the_model_and_nothing_else():
+    lines = b"".join(jsonl(showcase())).splitlines()
+    assert [msgspec.json.decode(line, type=model.Connection) for line in lines] == showcase()
+
+
+def test_json_lines_are_written_in_batches_but_at_once_when_live():
+    assert len(jsonl(showcase())) == 1
+    assert len(jsonl(showcase(), live=True)) == len(showcase())
+    assert b"".join(jsonl(showcase())) == b"".join(jsonl(showcase(), live=True))
+
+
+def test_nothing_is_absent_from_json():
+    first = msgspec.json.decode(b"".join(jsonl([connection()])))
+    assert first["type"] == "connection"
+    assert first["tls"] is None
+    assert first["open"]["cause"] is None
+    assert first["close"]["closed_by"] == "client"
+
+
+def test_a_file_name_that_is_no_unicode_does_not_break_json():
+    lines = jsonl([connection(), connection(capture="caf\udce9.pcap"), connection()])
+    assert [msgspec.json.decode(line)["capture"] for line in b"".join(lines).splitlines()] == [
+        "web.pcapng", "caf\ufffd.pcap", "web.pcapng",
+    ]  # fmt: skip
+
+
+def rows(connections):
+    written: list[str] = []
+    output = Csv(written.append)
+    for one in connections:
+        output.add(one)
+    output.finish()
+    return list(csv.DictReader(io.StringIO("".join(written))))
+
+
+def test_csv_has_a_row_per_connection():
+    found = rows(showcase())
+    assert list(found[0]) == list(COLUMNS)
+    assert len(found) == len(showcase())
+    first = found[0]
+    assert (first["client_address"], first["server_port"], first["open_flow"]) == (
+        "10.0.0.1", "80", "tcp-open/three-way-handshake",
+    )  # fmt: skip
+    assert found[1]["handshake_ns"] == ""
+    assert found[3]["vlan"] == "5 100"
+
+
+def test_csv_without_connections_still_has_its_header():
+    written: list[str] = []
+    Csv(written.append).finish()
+    assert "".join(written) == ",".join(COLUMNS) + "\n"
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
+def test_no_cell_is_a_formula(text):
+    assert str(cell(text)).startswith("'")
+    assert rows([connection(capture=text)])[0]["capture"].startswith("'")
+
+
+@given(st.text())
+def test_no_text_is_a_formula_or_a_command(text):
+    shown = str(cell(text))
+    assert shown[:1] not in ("=", "+", "-", "@", "\t", "\r")
+    assert shown.isprintable()
+
+
+def test_the_schema_names_every_field_and_requires_it():
+    schema = connection_schema()
+    properties = schema["$defs"]["Connection"]["properties"]
+    assert set(properties) == {"type", *model.Connection.__struct_fields__}
+    assert set(schema["$defs"]["Connection"]["required"]) == set(properties)
+    assert schema["$ref"] == "#/$defs/Connection"
+    assert schema["$defs"]["Verdict"]["properties"]["outcome"]["enum"]
+    msgspec.json.encode(schema)

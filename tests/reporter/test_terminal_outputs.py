@@ -1,0 +1,180 @@
+"""The table, the evidence and the summary, as a terminal of 80 and one of 200 columns show them.
+
+The expected texts are in `golden/`; after a wanted change `UPDATE_GOLDEN=1 pytest tests/reporter` writes them anew.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer import model
+from analyzer.reporter import words
+from analyzer.reporter.outputs.evidence import Evidence
+from analyzer.reporter.outputs.summary import Histogram, Summary
+from analyzer.reporter.outputs.table import Table
+from tests.reporter.builders import Totals, closed, connection, diverged, opened, refused, showcase, unknown
+
+GOLDEN = Path(__file__).parent / "golden"
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def printed(output, connections, **options):
+    written: list[str] = []
+    report = output(written.append, **options)
+    for one in connections:
+        report.add(one)
+    report.finish()
+    return "".join(written)
+
+
+def summed_up(connections, totals=None, **options):
+    summary = Summary(**options)
+    for one in connections:
+        summary.add(one)
+    summary.end_capture(totals or Totals(packets=200, connections=len(connections)))
+    return summary.text()
+
+
+def everything(width, **options):
+    totals = Totals(packets=20432, udp=100, quic=12, icmp=1, damaged=2, connections=6, dropped_by_interface=3)
+    return {
+        "table": printed(Table, showcase(), width=width, **options),
+        "evidence": printed(Evidence, showcase(), width=width, **options),
+        "summary": summed_up(showcase(), totals, width=width, **options),
+    }
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("kind", ["table", "evidence", "summary"])
+def test_golden(kind, width):
+    text = everything(width)[kind]
+    expected = GOLDEN / f"{kind}-{width}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        expected.write_text(text, encoding="utf-8")
+    assert text == expected.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_colours_change_nothing_else(width):
+    plain, coloured = everything(width), everything(width, colour=True)
+    for kind in plain:
+        assert "\x1b[" in coloured[kind]
+        assert "\x1b[" not in plain[kind]
+        assert [line.rstrip() for line in ANSI.sub("", coloured[kind]).splitlines()] == plain[kind].splitlines()
+
+
+@given(st.integers(40, 250))
+@settings(max_examples=60)
+def test_table_and_summary_fit_every_width(width):
+    shown = everything(width)
+    lines = shown["table"].splitlines() + (shown["summary"].splitlines() if width >= 60 else [])
+    assert max(map(words.cells, lines)) <= width
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_rows_printed_one_by_one_keep_their_columns(width):
+    live = printed(Table, showcase(), width=width, live=True).splitlines()
+    assert all(words.cells(line) <= width for line in live)
+    dashes = live[1]
+    gaps = [match.start() for match in re.finditer(" ", dashes)]
+    for line in live:
+        assert all(line[gap : gap + 1].strip() == "" for gap in gaps), line
+
+
+def test_a_live_row_is_printed_at_once():
+    written: list[str] = []
+    table = Table(written.append, width=100, live=True)
+    table.add(connection())
+    assert "10.0.0.1:50112" in written[-1]
+    table.add(refused())
+    assert "refused" in written[-1]
+    assert "client" not in written[-1]  # the header came once
+
+
+def test_a_table_is_sorted_by_the_first_packet():
+    lines = printed(Table, showcase()).splitlines()[2:]
+    assert [line.split()[0] for line in lines] == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_a_long_table_has_one_header_and_all_rows():
+    many = [connection(id=number) for number in range(2500)]
+    lines = printed(Table, many, width=100).splitlines()
+    assert len(lines) == 2502
+    assert sum("client" in line and "server" in line for line in lines) == 1
+
+
+def test_several_captures_have_a_column_of_their_own():
+    lines = printed(
+        Table, [connection(), connection(capture="other\x1b[2J.pcap")], width=120, several=True
+    ).splitlines()
+    assert "capture" in lines[0]
+    assert r"other\x1b[2J.pcap" in lines[3]
+
+
+def test_what_a_capture_says_cannot_reach_the_terminal():
+    evil = "\x1b]0;owned\x07\u202e\n"
+    hostile = connection(
+        capture=evil,
+        faults=[model.Fault(1, evil, evil)],
+        open=opened(differs=[evil], branches=[evil], flow=f"tcp-open/{evil}", standard=evil),
+        close=closed(**unknown("diverged", None), divergence=model.Divergence(1, "client", evil, [evil], evil, [evil])),
+    )
+    texts = [
+        printed(Table, [hostile], width=250, several=True),
+        printed(Evidence, [hostile], several=True),
+        summed_up([hostile], several=True),
+    ]
+    for text in texts:
+        assert text.replace("\n", "").isprintable()
+
+
+def test_evidence_marks_where_no_flow_fits():
+    lines = printed(Evidence, [diverged()]).splitlines()
+    assert sum("✗ here" in line for line in lines) == 1
+    (here,) = [line for line in lines if "✗ here" in line]
+    assert here.split()[:1] == ["9"]
+    assert "expected: server FIN" in printed(Evidence, [diverged()])
+
+
+def test_evidence_says_what_was_inferred():
+    step = model.Step("server", "Finished", 9, 9, 0, seen="inferred")
+    assert "(inferred)" in printed(Evidence, [connection(open=opened("", steps=[step]))])
+
+
+def test_a_summary_of_nothing():
+    assert summed_up([], Totals(packets=7, udp=7)).splitlines() == [
+        "No TCP connections (7 packets read)",
+        "  left out   packets: 7 UDP",
+    ]
+
+
+def test_a_summary_says_how_many_the_filter_let_through():
+    assert summed_up([connection()], Totals(packets=99, connections=30)).startswith("1 of 30 connections: 42 packets")
+
+
+def test_examples_are_few_and_say_how_to_see_the_rest():
+    text = summed_up([diverged(id=number) for number in range(20)], width=200)
+    assert text.count("server RST at packet 9") == 8
+    assert "… and 12 more: -v --filter 'outcome=diverged'" in text
+
+
+@given(st.lists(st.integers(0, 10**13), min_size=1, max_size=300))
+def test_quantiles_are_right_to_a_fraction_of_a_percent(values):
+    histogram = Histogram()
+    for value in values:
+        histogram.add(value)
+    assert (histogram.least, histogram.most) == (min(values), max(values))
+    for share in (0.5, 0.95):
+        exact = sorted(values)[max(0, -(-len(values) * round(share * 100) // 100) - 1)]
+        assert abs(histogram.quantile(share) - exact) <= exact * 0.0015 + 1
+
+
+def test_a_histogram_stays_small():
+    histogram = Histogram()
+    for value in range(1, 10**9, 10_007):
+        histogram.add(value)
+    assert len(histogram._buckets) < 15_000

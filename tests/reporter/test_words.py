@@ -1,0 +1,60 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer import model
+from analyzer.reporter import words
+
+
+@pytest.mark.parametrize(
+    ("ns", "said"),
+    [
+        (0, "0.000 ms"), (4_600, "0.005 ms"), (310_000, "0.31 ms"), (12_440_000, "12.4 ms"), (999_400_000, "999 ms"),
+        (999_600_000, "1.00 s"), (59_900_000_000, "59.9 s"), (60_000_000_000, "1 min 00 s"),
+        (125_000_000_000, "2 min 05 s"), (7_500_000_000_000, "2 h 05 min"),
+    ],
+)  # fmt: skip
+def test_duration(ns, said):
+    assert words.duration(ns) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0, "0 B"), (999, "999 B"), (1834, "1.83 kB"), (40_211, "40.2 kB"), (999_600, "1.00 MB"), (5 * 10**15, "5000 TB")],
+)
+def test_size(number, said):
+    assert words.size(number) == said
+
+
+def test_an_endpoint_keeps_both_ends_and_the_port():
+    full = words.endpoint(model.Endpoint("2001:db8:85a3:1234:5678:8a2e:370:7334", 50115))
+    assert full == "[2001:db8:85a3:1234:5678:8a2e:370:7334]:50115"
+    assert words.short_endpoint(full, 21) == "[2001:d…0:7334]:50115"
+    assert words.short_endpoint("10.0.0.1:80", 21) == "10.0.0.1:80"
+
+
+@given(st.ip_addresses(v=6), st.integers(0, 65535), st.integers(15, 50))
+def test_short_endpoints_fit(address, port, width):
+    full = words.endpoint(model.Endpoint(str(address), port))
+    short = words.short_endpoint(full, width)
+    assert len(short) <= width
+    assert short.endswith(f"]:{port}")
+
+
+@given(st.text(), st.integers(1, 40))
+def test_shortened_text_fits(text, width):
+    assert words.cells(words.shorten(text, width)) <= width
+
+
+def test_wide_characters_count_twice():
+    assert words.cells("東京.pcap") == 9
+    assert words.shorten("東京東京", 4) == "東…"
+
+
+def test_notes_are_counted_in_words():
+    notes = model.Notes(retransmissions=2, out_of_order=1, zero_windows=1, resets=1, resets_ignored=2)
+    assert words.notes_words(notes) == ["2 retransmissions", "1 out of order", "1 zero window", "2 resets ignored"]
+
+
+def test_every_note_has_words():
+    assert set(words.NOTE_WORDS) == set(model.Notes.__struct_fields__)
