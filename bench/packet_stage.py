@@ -12,13 +12,19 @@ def packet_stage(path: str) -> int:
     """Reads `path` to its end and returns how many packets there were."""
     from analyzer.capture.source import open_capture
     from analyzer.dissector.tracker import Tracker
+    from analyzer.flows import load_library
 
-    tracker = Tracker()
+    library = load_library(())
+    tracker = Tracker(library.automaton("tcp-open"), library.automaton("tcp-close"))
+    capture = open_capture(path)
     packets = 0
-    with open_capture(path) as source:
-        for frames in source:
-            packets += frames.count
-            tracker.feed(frames)
+    for frames in capture:
+        packets += frames.count
+        tracker.feed(frames)
+        tracker.take_finished()
+    tracker.finish()
+    tracker.take_finished()
+    capture.close()
     return packets
 
 

@@ -323,7 +323,7 @@ class Capture:
     def __exit__(self, kind, *_) -> None:
         self.stop()
         if kind:  # keep() will not be reached
-            shutil.rmtree(self.folder)
+            self.discard()
 
     def stop(self) -> None:
         """Idempotent. dumpcap forgets what the kernel still holds when it is interrupted, hence the wait."""
@@ -332,6 +332,9 @@ class Capture:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(10)
         self.process.stderr.close()
+
+    def discard(self) -> None:
+        shutil.rmtree(self.folder)
 
     def edit(self, *words: str, suffix: str = ".pcapng") -> None:
         """Replace the capture by what a program makes of it; `{in}` and `{out}` stand for the files."""
@@ -356,7 +359,7 @@ class Capture:
         target = Path(record).resolve().parent / self.path.name
         shutil.copyfile(self.path, target)
         target.chmod(0o644)
-        shutil.rmtree(self.folder)
+        self.discard()
         print(f"wrote {target.name}, {target.stat().st_size} bytes")
 
 

@@ -123,13 +123,14 @@ class Reading:
         """Analyses all captures; the exit code."""
         options = self.settings.options()
         captures = self._captures()
-        several = len(captures) > 1
         refuse_to_overwrite(self.settings.output, captures)
         try:
             with open_output(self.settings.output) as output:
                 live = any(is_live(path) for path in captures)
                 output.flush_always |= live
-                report, summary = self._report(output, several, live)
+                if output.terminal:  # the same one that shows the progress bar
+                    output.guard = self._progress.hidden
+                report, summary = self._report(output, captures, live)
                 try:
                     for path in captures:
                         with ends_on_interrupt(path, self._interrupt):
@@ -162,7 +163,7 @@ class Reading:
                 found.append(path)
         return found
 
-    def _report(self, output: Output, several: bool, live: bool) -> tuple[Report, Summary | None]:
+    def _report(self, output: Output, captures: list[str], live: bool) -> tuple[Report, Summary | None]:
         settings = self.settings
         if settings.form == "jsonl":
             from analyzer.reporter.outputs.jsonl import JsonLines
@@ -178,12 +179,13 @@ class Reading:
         from analyzer.reporter.outputs.summary import Summary
         from analyzer.reporter.outputs.table import Table
 
+        several = len(captures) > 1
         width, colour = settings.width or output.width, output.colour(settings.color)
         report: Report
         if settings.verbose:
             report = Evidence(output.text, width=width, colour=colour, several=several)
         else:
-            report = Table(output.text, width=width, colour=colour, several=several, live=live)
+            report = Table(output.text, width=width, colour=colour, captures=captures, live=live)
         return report, None if settings.quiet else Summary(width=width, colour=colour, several=several)
 
     def _read(self, path: str, options: pipeline.Options, report: Report, summary: Summary | None) -> None:
@@ -217,8 +219,7 @@ class Reading:
             summary.add(connection)
         if self._fail_on:
             self._check(connection)
-        with self._progress.hidden():
-            report.add(connection)
+        report.add(connection)
 
     def _check(self, connection: model.Connection) -> None:
         failed = [

@@ -8,7 +8,7 @@ import stat
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol, TextIO
 
@@ -22,7 +22,7 @@ _WIDTH_ELSEWHERE = 120  # in files and logs, where no terminal says
 _BAR_AFTER_SECONDS = 0.5
 _BAR_EVERY_SECONDS = 0.1
 _BAR_FROM_BYTES = 2_000_000
-_CLEAR_LINE = "\r\x1b[2K"
+_CLEAR_LINE = "\r\x1b[2K\x1b[?25h"  # and the cursor back, which click hides beside its bar
 
 
 def say(message: str) -> None:
@@ -42,18 +42,20 @@ def width_of(stream: TextIO) -> int:
 
 
 class Output:
-    """A stream for text and bytes. `terminal`: somebody watches."""
+    """A stream for text and bytes. `terminal`: somebody watches. `guard` is entered around every write."""
 
     def __init__(self, stream: BinaryIO, *, encoding: str, width: int, terminal: bool):
         self._stream, self._encoding = stream, encoding
         self.width, self.terminal = width, terminal
         self._unicode = encoding.lower().replace("-", "").startswith("utf")
         self.flush_always = terminal
+        self.guard: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
 
     def bytes(self, data: bytes) -> None:
-        self._stream.write(data)
-        if self.flush_always:
-            self._stream.flush()
+        with self.guard():
+            self._stream.write(data)
+            if self.flush_always:
+                self._stream.flush()
 
     def text(self, text: str) -> None:
         if not self._unicode:

@@ -58,6 +58,7 @@ class ConnectionTable:
     free_row: cython.longlong
     live: cython.longlong  # rows in the hash table
     next_id: cython.longlong
+    next_stream: cython.longlong
     slots: cython.int[::1]
     slot_bits: cython.int
     slot_mask: cython.longlong
@@ -130,7 +131,7 @@ class ConnectionTable:
         self.unused = self.unused_event = self.unused_gap = 0
         self.free_row = self.free_event = self.free_gap = -1
         self.open_first = self.open_last = self.ended_first = self.ended_last = -1
-        self.live = self.next_id = self.finished_count = 0
+        self.live = self.next_id = self.next_stream = self.finished_count = 0
         self.clock = 0
         self.deadline = _NEVER
 
@@ -283,8 +284,11 @@ class ConnectionTable:
         self.found = row
 
     @cython.cfunc
-    def _create(self, i: cython.Py_ssize_t) -> cython.longlong:
-        """A new connection whose first packet is i; `_find` has just been called for it. Returns its row."""
+    def _create(self, i: cython.Py_ssize_t, stream: cython.longlong) -> cython.longlong:
+        """A new connection whose first packet is i; `_find` has just been called for it. Returns its row.
+
+        `stream`: its Wireshark number, -1 for the next one.
+        """
         row: cython.longlong
         base: cython.longlong
         key: cython.longlong
@@ -320,8 +324,10 @@ class ConnectionTable:
         self.rows[base + FIRST_PACKET] = self.number[i]
         self.rows[base + START_NS] = self.time_ns[i]
         self.rows[base + VLAN] = self.vlan[i]
-        self.rows[base + ID] = self.next_id
-        self.next_id += 1
+        if stream == -1:
+            stream = self.next_stream
+            self.next_stream += 1
+        self.rows[base + STREAM] = stream
         flags = self._orientation(i)
         key = row * KEY_WORDS
         if self.from_a:
@@ -473,6 +479,10 @@ class ConnectionTable:
                 hole = slot
         self.slots[hole] = -1
         self.live -= 1
+        if self.rows[base + FLAGS] & QUOTED:
+            self.rows[base + FOLLOWING] = self.free_row
+            self.free_row = row
+            return
         if self.finished_count == self.finished.shape[0]:
             self.finished = memoryview(_doubled(self.finished))
         self.finished[self.finished_count] = row
@@ -507,6 +517,7 @@ class ConnectionTable:
         base: cython.longlong
         me: cython.longlong
         side: cython.int
+        stream: cython.longlong = -1
         now: cython.longlong = self.time_ns[i]
         flags: cython.int = self.flags[i]
         self._find(i)
@@ -517,6 +528,10 @@ class ConnectionTable:
                 if self.ended_first == row:
                     row = -1
                 self._finish(self.ended_first)
+        if row != -1 and self.rows[row * ROW_WORDS + FLAGS] & QUOTED:
+            stream = self.rows[row * ROW_WORDS + STREAM]
+            self._finish(row)
+            row = -1
         if row != -1:
             base = row * ROW_WORDS
             side = self.from_a != ((self.rows[base + FLAGS] & FIRST_IS_A) != 0)
@@ -527,8 +542,10 @@ class ConnectionTable:
                     self._finish(row)
                     row = -1
         if row == -1:
-            row = self._create(i)
+            row = self._create(i, stream)
             base = row * ROW_WORDS
+            self.rows[base + ID] = self.next_id
+            self.next_id += 1
             side = 0
         self.rows[base + LAST_PACKET] = self.number[i]
         self.rows[base + LAST_NS] = now
@@ -548,11 +565,19 @@ class ConnectionTable:
     @cython.cfunc
     def _icmp_error(self, i: cython.Py_ssize_t) -> cython.void:
         """A router or host says that a segment cannot be delivered; it answers the sender of that segment."""
+        row: cython.longlong
         base: cython.longlong
         me: cython.longlong
         side: cython.int
         self._find(i)
         if self.found == -1:
+            # Wireshark dissects a whole quoted header as a segment, and so gives the connection a number.
+            if self.payload[i] >= 20:
+                self.flags[i] = 0
+                row = self._create(i, -1)
+                self.rows[row * ROW_WORDS + FLAGS] |= QUOTED
+            return
+        if not self.flags[i]:
             return
         base = self.found * ROW_WORDS
         side = self.from_a != ((self.rows[base + FLAGS] & FIRST_IS_A) != 0)
@@ -624,8 +649,11 @@ class ConnectionTable:
             self.rows[base + RESETS_IGNORED] += 1
             return
         if self.rows[base + FLAGS] & ENDED:
-            self.rows[base + RETRANSMISSIONS] += 1
-            return
+            if flags & FLAG_ACK or self.rows[base + FLAGS] & OPENED or not state & SYN_SEEN:
+                self.rows[base + RETRANSMISSIONS] += 1
+                return
+            self._retry(row, number)
+            state = self.rows[me + STATE]
         if flags & FLAG_ACK:
             if self.rows[peer + STATE] & SYN_SEEN:
                 # RFC 9293 §3.10.7.3: what a SYN-ACK acknowledges must be what was sent.
@@ -690,6 +718,35 @@ class ConnectionTable:
                 self._opened(base, now)
         if ahead >= 1 and not self.rows[me + STATE] & SYN_ACKED:
             self._syn_acknowledged(base, me, 1 - side, self.rows[peer + AHEAD_PACKET], self.rows[peer + AHEAD_NS])
+
+    @cython.cfunc
+    def _retry(self, row: cython.longlong, number: cython.longlong) -> cython.void:
+        """The same SYN after a reset: some stacks try a refused opening again. The last attempt is what counts."""
+        base: cython.longlong = row * ROW_WORDS
+        side: cython.int
+        me: cython.longlong
+        event: cython.longlong = self.rows[base + EVENT_HEAD]
+        after: cython.longlong
+        while event != -1:
+            after = self.events[event * EVENT_WORDS + EVENT_NEXT]
+            self.events[event * EVENT_WORDS + EVENT_NEXT] = self.free_event
+            self.free_event = event
+            event = after
+        self.rows[base + EVENT_HEAD] = -1
+        self.rows[base + EVENT_TAIL] = -1
+        self.rows[base + EVENT_COUNT] = 0
+        self.rows[base + OPEN_RUN] = 1
+        self.rows[base + CLOSE_RUN] = 1
+        self.rows[base + FLAGS] = self.rows[base + FLAGS] & ~ENDED | RETRIED
+        self.rows[base + FAULT_PACKET] = number
+        for side in range(2):
+            me = base + SIDES + side * SIDE_WORDS
+            self._set_isn(me, self.rows[me + ISN])
+            self.rows[me + STATE] = 0
+            self.rows[me + ACKED] = -1
+            self.rows[me + AHEAD] = -1
+        self._unlink(row)
+        self._append(row, False)
 
     @cython.cfunc
     def _bad_syn_ack(self, base: cython.longlong, number: cython.longlong) -> cython.void:

@@ -282,15 +282,24 @@ class HeaderReader:
     def _icmp(
         self, i: cython.Py_ssize_t, at: cython.Py_ssize_t, end: cython.Py_ssize_t, protocol: cython.int
     ) -> cython.int:
-        """ICMP_ERROR for a destination-unreachable message that quotes TCP, with the quoted segment's addresses."""
+        """KIND_ICMP_ERROR for an error that quotes TCP, with the quoted segment's addresses, ports and number.
+
+        `flags` is 1 if the error says that the destination cannot be reached, `payload` how much of it is quoted.
+        """
         inner: cython.int = 0
+        kind: cython.int
+        unreachable: cython.bint
         if end - at < 8:
             return KIND_ICMP
-        # RFC 792: type 3; code 4 only asks for smaller packets (RFC 1191). RFC 4443 §3.1: type 1.
-        if protocol == 1 and (self.data[at] != 3 or self.data[at + 1] == 4):
-            return KIND_ICMP
-        if protocol == 58 and self.data[at] != 1:
-            return KIND_ICMP
+        kind = self.data[at]
+        if protocol == 1:  # RFC 792; type 3 code 4 only asks for smaller packets, RFC 1191
+            if kind != 3 and kind != 4 and kind != 5 and kind != 11 and kind != 12:
+                return KIND_ICMP
+            unreachable = kind == 3 and self.data[at + 1] != 4
+        else:  # RFC 4443 §3
+            if kind < 1 or kind > 4:
+                return KIND_ICMP
+            unreachable = kind == 1
         at += 8
         if protocol == 1:
             if end - at < 20 or self.data[at] >> 4 != 4 or self._u16(at + 6) & 0x1FFF:
@@ -313,6 +322,8 @@ class HeaderReader:
         self.source_port[i] = self._u16(at)
         self.destination_port[i] = self._u16(at + 2)
         self.sequence[i] = self._u32(at + 4)
+        self.flags[i] = 1 if unreachable else 0
+        self.payload[i] = end - at
         return KIND_ICMP_ERROR
 
     @cython.cfunc

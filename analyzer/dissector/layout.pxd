@@ -47,7 +47,8 @@ cdef enum:
     RESETS = 22
     RESETS_IGNORED = 23
     FAULT_PACKET = 24
-    SIDES = 25
+    STREAM = 25
+    SIDES = 26
     SIDE_WORDS = 13
     ISN = 0
     SENT = 1
@@ -62,7 +63,7 @@ cdef enum:
     AHEAD = 10
     AHEAD_PACKET = 11
     AHEAD_NS = 12
-    ROW_WORDS = 51
+    ROW_WORDS = 52
     KEY_WORDS = 8
     KEY_HIGH_A = 0
     KEY_LOW_A = 1
@@ -83,6 +84,8 @@ cdef enum:
     RECENT = 512
     CUT = 1024
     BAD_SYN_ACK = 2048
+    RETRIED = 4096
+    QUOTED = 8192
     HAS_ISN = 1
     SYN_SEEN = 2
     SYN_ACK_SEEN = 4

@@ -13,7 +13,7 @@ KIND_TCP = 1
 KIND_UDP = 2
 KIND_QUIC = 3  # UDP that begins with a QUIC long header
 KIND_ICMP = 4
-KIND_ICMP_ERROR = 5  # destination unreachable, quoting a TCP segment
+KIND_ICMP_ERROR = 5  # an ICMP error that quotes a TCP segment
 KIND_FRAGMENT = 6
 KIND_DAMAGED = 7  # a header that is cut off or contradicts itself
 KIND_EXCLUDED = 8  # left out by a capture filter or a time window
@@ -61,11 +61,12 @@ ZERO_WINDOWS = 20
 KEEP_ALIVES = 21
 RESETS = 22
 RESETS_IGNORED = 23
-FAULT_PACKET = 24  # the first packet at which a flag such as BAD_SYN_ACK was set
+FAULT_PACKET = 24  # the first packet at which BAD_SYN_ACK or RETRIED was set
+STREAM = 25  # Wireshark's tcp.stream: as ID, but it also numbers what only ICMP errors quote
 
 # Then SIDE_WORDS words for the sender of the first packet, and as many for its peer. Offsets count a side's sequence
 # space from its SYN (0) on and do not wrap; -1 is "not known".
-SIDES = 25
+SIDES = 26
 SIDE_WORDS = 13
 ISN = 0  # sequence number at offset 0: the SYN's, or guessed from the first segment
 SENT = 1  # offset after the last byte, SYN or FIN captured
@@ -80,7 +81,7 @@ STATE = 9
 AHEAD = 10  # the highest acknowledgement of something not captured by then, and its packet
 AHEAD_PACKET = 11
 AHEAD_NS = 12
-ROW_WORDS = 51
+ROW_WORDS = 52
 
 # Words of a connection's key: endpoint A is the lower of the two by address and port.
 KEY_WORDS = 8
@@ -105,6 +106,8 @@ EVENTS_FULL = 256
 RECENT = 512  # has had a packet since the eviction last looked
 CUT = 1024  # payload missing because of the snapshot length
 BAD_SYN_ACK = 2048  # a SYN-ACK whose numbers do not fit
+RETRIED = 4096  # opened again with the same numbers after a reset
+QUOTED = 8192  # only quoted by ICMP errors so far: holds its number, is not reported
 
 # STATE of a side.
 HAS_ISN = 1

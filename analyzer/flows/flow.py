@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from analyzer.errors import FlowPageError
 from analyzer.flows.expression import (
     NOWHERE,
     RETRANSMISSION,
@@ -23,6 +24,9 @@ from analyzer.flows.expression import (
 from analyzer.flows.library import Page
 
 VARIANT: Final = "variant:"
+
+# Readings of a diagram that are possible at the same time. Ours need 6; more than this is a diagram no person can follow.
+MAX_ALTERNATIVES: Final = 128
 
 
 class Alternative(NamedTuple):
@@ -116,7 +120,10 @@ class Flow:
     def _intern(self, alternatives: frozenset[Alternative]) -> int:
         found = self._ids.get(alternatives)
         if found is None:
-            best = tuple(one for one in alternatives if not any(self._dominates(other, one) for other in alternatives))
+            best = self._undominated(alternatives)
+            if len(best) > MAX_ALTERNATIVES:
+                reason = f"the diagram can be read in more than {MAX_ALTERNATIVES} ways at once: use fewer `par` branches"
+                raise FlowPageError(self.page.path, 1, f"{reason} and loops with the same steps")
             pruned = frozenset(best)
             found = self._ids.get(pruned)
             if found is None:
@@ -126,13 +133,21 @@ class Flow:
             self._ids[alternatives] = found
         return found
 
-    def _dominates(self, one: Alternative, other: Alternative) -> bool:
-        """Whether `other` need not be kept: whatever comes, rule 8 prefers `one`, which leaves the same to do, went
-        through all the tests of `other` and through no block that `other` did not go through."""
-        if one is other or one.rest != other.rest or one.taken == other.taken:
-            return False
-        more, less = other.taken - one.taken, one.taken - other.taken
-        return more <= self._blocks and less <= self._tests.keys()
+    def _undominated(self, alternatives: frozenset[Alternative]) -> list[Alternative]:
+        """Without those that need not be kept because another one leaves the same to do and is preferred by rule 8
+        whatever comes: it went through at least the same tests, and at most the same blocks."""
+        by_rest: dict[Expression, list[Places]] = {}
+        for rest, taken in alternatives:
+            by_rest.setdefault(rest, []).append(taken)
+        return [
+            Alternative(rest, taken)
+            for rest, ways in by_rest.items()
+            for taken in ways
+            if not any(
+                other != taken and taken - other <= self._blocks and other - taken <= self._tests.keys()
+                for other in ways
+            )
+        ]
 
     def preference(self, taken: Places) -> _Preference:
         tests = sum(self._tests.get(place, 0) for place in taken)

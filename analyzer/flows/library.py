@@ -63,9 +63,9 @@ class Page:
     order: int = _LAST
 
     @property
-    def rank(self) -> tuple[bool, int, str]:
-        """Sorts pages that are equally good: drawn in the article first, then by `order`, then by id."""
-        return self.drawn_in_article is None, self.order, self.id
+    def rank(self) -> tuple[bool, bool, int, str]:
+        """Sorts pages that are equally good: drawn in the article first, built-in first, then by `order` and id."""
+        return self.drawn_in_article is None, not self.builtin, self.order, self.id
 
 
 @dataclass(slots=True)

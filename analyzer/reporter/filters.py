@@ -43,7 +43,7 @@ _OUTCOMES = get_args(model.Outcome)
 _CAUSES = (*get_args(model.Cause), "none")
 _ORIENTED = ("syn", "port", "first-packet")
 
-# Field → (kind, how to read it). Kinds: "address", "text", "flow", a tuple of the words allowed, or a key of _UNITS.
+# Field → (kind, how to read it). Kinds: "address", "flow", "path", a tuple of the words allowed, or a key of _UNITS.
 _FIELDS: dict[str, tuple[str | tuple[str, ...], _Read]] = {
     "address": ("address", lambda c: (c.client.address, c.server.address)),
     "client.address": ("address", lambda c: (c.client.address,)),
@@ -72,7 +72,7 @@ _FIELDS: dict[str, tuple[str | tuple[str, ...], _Read]] = {
     "vlan": ("number", lambda c: c.vlan or (None,)),
     "id": ("number", lambda c: (c.id,)),
     "tcp_stream": ("number", lambda c: (c.tcp_stream,)),
-    "capture": ("text", lambda c: (c.capture,)),
+    "capture": ("path", lambda c: (c.capture,)),
     "faults": ("number", lambda c: (len(c.faults),)),
     "retransmissions": ("number", lambda c: (c.notes.retransmissions,)),
     "out_of_order": ("number", lambda c: (c.notes.out_of_order,)),
@@ -142,8 +142,8 @@ def _check(kind: str | tuple[str, ...], value: str, field: str, term: str) -> _C
         return lambda v: (
             v is not None and (fnmatch.fnmatchcase(v, value) or fnmatch.fnmatchcase(v.partition("/")[2], value))
         )
-    if kind == "text":
-        return lambda v: v is not None and fnmatch.fnmatchcase(v, value)
+    if kind == "path":  # the whole path, or the name of the file
+        return lambda v: fnmatch.fnmatchcase(v, value) or fnmatch.fnmatchcase(v.rpartition("/")[2], value)
     number = _number(kind, value, term)
     return lambda v: v is not None and v == number
 

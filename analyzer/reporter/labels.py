@@ -83,7 +83,7 @@ class Labeler:
         return model.Connection(
             capture=self.capture,
             id=row[ID],
-            tcp_stream=row[ID],
+            tcp_stream=row[STREAM],
             client=a if client_is_a else b,
             server=b if client_is_a else a,
             oriented_by="syn" if flags & BY_SYN else "port" if flags & BY_PORT else "first-packet",
@@ -99,7 +99,7 @@ class Labeler:
             close=self._label_close(row, client, server, closing, clock_ns, open_verdict),
             timing=model.Timing(handshake_ns=handshake),
             notes=model.Notes(*row[RETRANSMISSIONS : RESETS_IGNORED + 1]),
-            faults=_faults(row) if flags & (BAD_SYN_ACK | EVENTS_FULL) else [],
+            faults=_faults(row) if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) else [],
         )
 
     def _label_open(
@@ -229,6 +229,9 @@ def _faults(row: list[int]) -> list[model.Fault]:
     faults = []
     if row[FLAGS] & BAD_SYN_ACK:
         message = "a SYN-ACK does not acknowledge the SYN that was sent (RFC 9293 §3.10.7.3); it was not counted"
+        faults.append(model.Fault(row[FAULT_PACKET], "tcp", message))
+    if row[FLAGS] & RETRIED:
+        message = "the same SYN again after a reset: an earlier attempt to open was refused; the last one is labelled"
         faults.append(model.Fault(row[FAULT_PACKET], "tcp", message))
     if row[FLAGS] & EVENTS_FULL:
         message = f"more than {MOST_EVENTS} steps; the later ones are not listed"

@@ -28,6 +28,8 @@ def plural(number: int, noun: str) -> str:
 
 def duration(ns: int) -> str:
     """Three digits or so, in milliseconds below a second, as network people think: 0.31 ms, 12.4 ms, 3.25 s."""
+    if ns == 0:
+        return "0 ms"
     if abs(ns) < 999_500_000:
         return f"{_digits(ns / 1e6)} ms"
     if abs(ns) < 60_000_000_000:

@@ -55,6 +55,8 @@ MID_STREAM = connection(open=opened("", **unknown()), timing=model.Timing(), clo
         ("vlan=100", ORDINARY),
         ("vlan=none", OVER_IPV6),
         ("capture=web*", ORDINARY),
+        ("capture=web.pcapng", connection(capture="captures/web.pcapng")),
+        ("capture=captures/*", connection(capture="captures/web.pcapng")),
         ("capture='web.pcapng'", ORDINARY),
         ("retransmissions>1", ORDINARY),
         ("faults=0", ORDINARY),

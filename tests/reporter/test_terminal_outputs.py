@@ -15,7 +15,7 @@ from analyzer import model
 from analyzer.reporter import words
 from analyzer.reporter.outputs.evidence import Evidence
 from analyzer.reporter.outputs.summary import Histogram, Summary
-from analyzer.reporter.outputs.table import Table
+from analyzer.reporter.outputs.table import Table, distinct_names
 from tests.reporter.builders import Totals, closed, connection, diverged, opened, refused, showcase, unknown
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -108,11 +108,29 @@ def test_a_long_table_has_one_header_and_all_rows():
 
 
 def test_several_captures_have_a_column_of_their_own():
-    lines = printed(
-        Table, [connection(), connection(capture="other\x1b[2J.pcap")], width=120, several=True
-    ).splitlines()
+    captures = ["web.pcapng", "long/way/to/\x1b[2J.pcap"]
+    lines = printed(Table, [connection(capture=path) for path in captures], width=80, captures=captures).splitlines()
     assert "capture" in lines[0]
-    assert r"other\x1b[2J.pcap" in lines[3]
+    assert "web.pcapng " in lines[2]
+    assert "…/\\x1b[2J.pcap " in lines[3]
+
+
+@pytest.mark.parametrize(
+    ("captures", "names"),
+    [
+        (["a/web.pcap", "a/mail.pcap"], ["web.pcap", "mail.pcap"]),
+        (["tcp/reset/capture.pcap", "tcp/vlan/capture.pcapng"], ["reset", "vlan"]),
+        (["tcp/vlan/capture.pcap", "tcp/vlan/capture.pcapng"], ["capture.pcap", "capture.pcapng"]),
+        (["x.pcap", "x.pcap"], ["x.pcap", "x.pcap"]),
+        (["x.pcap", "b/x.pcap"], ["x.pcap", "b/x.pcap"]),
+        (["/tmp/x.pcap", "y.pcap"], ["/tmp/x.pcap", "y.pcap"]),
+        (["-", "tcp/y.pcap"], ["-", "y.pcap"]),
+        (["-"], ["-"]),
+    ],
+)
+def test_captures_are_told_apart_in_few_words(captures, names):
+    found = distinct_names(captures)
+    assert [found.get(path, path) for path in captures] == names
 
 
 def test_what_a_capture_says_cannot_reach_the_terminal():
@@ -124,7 +142,7 @@ def test_what_a_capture_says_cannot_reach_the_terminal():
         close=closed(**unknown("diverged", None), divergence=model.Divergence(1, "client", evil, [evil], evil, [evil])),
     )
     texts = [
-        printed(Table, [hostile], width=250, several=True),
+        printed(Table, [hostile], width=250, captures=[evil, "b"]),
         printed(Evidence, [hostile], several=True),
         summed_up([hostile], several=True),
     ]

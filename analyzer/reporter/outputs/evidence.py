@@ -196,5 +196,5 @@ def _options(said: model.TcpOptions) -> str:
     if said.ecn:
         parts.append("ECN")
     if said.initial_sequence_number is not None:
-        parts.append(f"initial sequence number {said.initial_sequence_number}")
+        parts.append(f"ISN {said.initial_sequence_number}")
     return ", ".join(parts)

@@ -40,12 +40,10 @@ class Totals(Protocol):
     dropped_by_interface: int
 
 
-_TOTALS = (
-    "packets", "tcp", "udp", "quic", "icmp", "other", "fragments", "damaged", "filtered_out", "connections", "dropped_by_interface",
-)  # fmt: skip
+_TOTALS = tuple(Totals.__annotations__)
 _LEFT_OUT = {
-    "udp": "UDP", "quic": "QUIC", "icmp": "ICMP", "other": "of other protocols", "fragments": "IP fragments", "damaged": "damaged",
-    "filtered_out": "outside the capture filter or time window",
+    "udp": "UDP", "quic": "QUIC", "icmp": "ICMP", "other": "of other protocols", "fragments": "IP fragments",
+    "damaged": "damaged", "filtered_out": "outside the capture filter or time window",
 }  # fmt: skip
 
 
@@ -231,4 +229,4 @@ def _quantiles(times: Histogram) -> str:
         return f"took {words.duration(times.least)}"
     parts = {"min": times.least, "median": times.quantile(0.5), "95 %": times.quantile(0.95), "max": times.most}
     said = ", ".join(f"{name} {words.duration(ns)}" for name, ns in parts.items())
-    return f"{said} ({words.count(times.count)} measured)"
+    return f"{said} (of {words.count(times.count)})"

@@ -8,7 +8,8 @@ beginning, so that rows can be printed while packets flow.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 
 from analyzer import model
 from analyzer.reporter import words
@@ -41,6 +42,7 @@ class Column:
     typical: int = 0
     right: bool = False
     shorten: Callable[[str, int], str] = words.shorten
+    short: Callable[[str], str] = str  # the shortest form that leaves nothing out that matters
     colour: _Style = _plain
     grows: int = 1  # whose turn it is to get what it wants: verdicts, then the others, remarks last
 
@@ -49,9 +51,13 @@ def _verdict_cell(verdict: model.Verdict) -> str:
     return f"{words.MARKS[verdict.outcome]} {words.verdict_word(verdict)}"
 
 
+def _short_flow(text: str) -> str:
+    """Without the word handshake, `three-way` says as much; and without the cause, of which the mark says something."""
+    return text.replace("-handshake", "").partition(" (")[0]
+
+
 def _shorten_flow(text: str, width: int) -> str:
-    """The word handshake goes first, `three-way` says as much; then the cause, of which the mark says something."""
-    for shorter in (text, text.replace("-handshake", ""), text.replace("-handshake", "").partition(" (")[0]):
+    for shorter in (text, text.replace("-handshake", ""), _short_flow(text)):
         if words.cells(shorter) <= width:
             return shorter
     return words.shorten(shorter, width)
@@ -75,13 +81,13 @@ def _remarks(connection: model.Connection) -> str:
 
 COLUMNS: tuple[Column, ...] = (
     Column("#", 0, lambda c: str(c.id), typical=4, right=True),
-    Column("capture", 3, lambda c: escape(c.capture), least=18, typical=24, shorten=words.shorten_path),
+    Column("capture", 1, lambda c: escape(c.capture), least=14, typical=24, shorten=words.shorten_path),
     Column("start (UTC)", LUXURY, lambda c: c.start[:23].replace("T", " ")),
     Column("client", 1, lambda c: words.endpoint(c.client), least=21, typical=21, shorten=words.short_endpoint),
     Column("server", 1, lambda c: words.endpoint(c.server), least=21, typical=21, shorten=words.short_endpoint),
-    Column("open", 2, lambda c: _verdict_cell(c.open), least=12, typical=21, shorten=_shorten_flow, grows=0,
+    Column("open", 2, lambda c: _verdict_cell(c.open), least=18, typical=18, shorten=_shorten_flow, short=_short_flow, grows=0,
            colour=lambda c: words.COLOURS[c.open.outcome]),
-    Column("close", 2, lambda c: _verdict_cell(c.close), least=14, typical=16, shorten=_shorten_flow, grows=0,
+    Column("close", 2, lambda c: _verdict_cell(c.close), least=18, typical=16, shorten=_shorten_flow, short=_short_flow, grows=0,
            colour=lambda c: words.COLOURS[c.close.outcome]),
     Column("by", 4, lambda c: c.close.closed_by or "", typical=6),
     Column("packets", 5, lambda c: words.count(c.packets.client + c.packets.server), typical=7, right=True),
@@ -102,7 +108,12 @@ class _Layout:
 def lay_out(columns: list[Column], sample: list[list[str]], width: int, complete: bool) -> _Layout:
     """Which columns fit into `width`, and how wide each is. `sample` has a list of cells per row."""
     wanted: list[int] = []
+    least: list[int] = []
     for index, column in enumerate(columns):
+        shortest = max((words.cells(column.short(row[index])) for row in sample), default=0)
+        if not complete:
+            shortest = max(shortest, column.typical)
+        least.append(max(len(column.header), min(shortest, column.least or shortest)))
         widest = max((words.cells(row[index]) for row in sample), default=0)
         if not widest and (complete or not column.typical):
             wanted.append(0)  # nothing to show in it
@@ -113,10 +124,9 @@ def lay_out(columns: list[Column], sample: list[list[str]], width: int, complete
     by_rank = sorted((i for i in range(len(columns)) if wanted[i]), key=lambda i: columns[i].rank)
     for luxury in (False, True):
         for index in by_rank:
-            least = min(wanted[index], columns[index].least or wanted[index])
-            if (columns[index].rank >= LUXURY) is luxury and least + _GAP <= room:
-                widths[index] = least
-                room -= least + _GAP
+            if (columns[index].rank >= LUXURY) is luxury and least[index] + _GAP <= room:
+                widths[index] = least[index]
+                room -= least[index] + _GAP
         for index in sorted(by_rank, key=lambda i: columns[i].grows):
             if widths[index]:
                 more = max(0, min(wanted[index] - widths[index], room))
@@ -126,8 +136,23 @@ def lay_out(columns: list[Column], sample: list[list[str]], width: int, complete
     return _Layout([columns[i] for i in kept], [widths[i] for i in kept])
 
 
+def distinct_names(captures: Sequence[str]) -> dict[str, str]:
+    """What tells the captures apart: their paths below the folder they share, and of files that are all called
+    capture.pcap only the folders."""
+    files = [path for path in captures if path != "-"]
+    try:
+        shared = os.path.commonpath([os.path.dirname(path) for path in files])
+    except ValueError:  # none, or absolute and relative ones
+        return {}
+    below = {path: os.path.relpath(path, shared or ".") for path in files}
+    stems = {os.path.basename(path).partition(".")[0] for path in files}
+    folders = {path: os.path.dirname(name) for path, name in below.items()}
+    return folders if len(stems) == 1 and len(set(folders.values())) == len(folders) > 1 else below
+
+
 class Table:
-    """Writes a table of connections to `write`. `live`: every row at once, as somebody watches them arrive."""
+    """Writes a table of connections to `write`. `captures`: where they come from; a column tells several apart.
+    `live`: every row at once, as somebody watches them arrive."""
 
     def __init__(
         self,
@@ -135,11 +160,18 @@ class Table:
         *,
         width: int = 80,
         colour: bool = False,
-        several: bool = False,
+        captures: Sequence[str] = (),
         live: bool = False,
     ):
         self._write, self._width, self._colour = write, width, colour
-        self._columns = [c for c in COLUMNS if several or c.header != "capture"]
+        names = distinct_names(captures)
+        self._columns = [
+            dataclasses.replace(column, text=lambda c: escape(names.get(c.capture, c.capture)))
+            if column.header == "capture"
+            else column
+            for column in COLUMNS
+            if len(captures) > 1 or column.header != "capture"
+        ]
         self._first, self._batch = (1, 1) if live else (_FIRST_BATCH, _BATCH)
         self._layout: _Layout | None = None
         self._pending: list[model.Connection] = []

@@ -1,11 +1,10 @@
 """Records IPv4 and IPv6 and rewrites the link headers to those of a BSD loopback (NULL)."""
 
+import socket
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-import socket
-
 from conversion import NULL, family_header, rewrite
 from recording import Lab, exchange, settle
 

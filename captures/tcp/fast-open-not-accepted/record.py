@@ -1,11 +1,10 @@
 """Records TCP Fast Open with a cookie that the server does not know any more."""
 
+import socket
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-import socket
-
 from recording import SERVER, Lab, settle
 
 with Lab() as lab:

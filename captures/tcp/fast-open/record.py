@@ -1,11 +1,10 @@
 """Records TCP Fast Open: a connection that asks for a cookie, and one that sends data in its SYN."""
 
+import socket
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-import socket
-
 from recording import SERVER, Lab, settle
 
 with Lab() as lab:

@@ -1,11 +1,10 @@
 """Records a FIN that carries the last data."""
 
+import socket
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-import socket
-
 from recording import Lab, settle
 
 with Lab() as lab, lab.client.capture() as packets:

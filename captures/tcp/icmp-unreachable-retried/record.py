@@ -1,11 +1,10 @@
 """Records a client that does not take the first ICMP error for an answer."""
 
+import socket
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-import socket
-
 from recording import SERVER6, Lab, exchange, settle
 
 # Without a delay between the hosts the error comes back while the client's kernel is still inside connect(): Linux

@@ -1,11 +1,10 @@
 """Records keep-alive probes that nobody answers, until the prober gives up."""
 
+import socket
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-import socket
-
 from recording import Lab, exchange, settle
 
 with Lab() as lab, lab.client.capture() as packets:

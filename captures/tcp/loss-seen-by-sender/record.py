@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from recording import Lab, settle
 
 TEXT = b"".join(b"line %02d of the text that the server sends\n" % number for number in range(100))

@@ -1,11 +1,10 @@
 """Records two hosts that connect to one another at the same time."""
 
 import sys
+import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-import threading
-
 from forwarding import delay
 from recording import CLIENT, SERVER, Lab, exchange, settle
 

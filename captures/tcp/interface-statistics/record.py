@@ -1,0 +1,23 @@
+"""Records more than the capture program can take, so that the file tells how much was dropped."""
+
+import signal
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from recording import Lab, exchange, settle
+
+# 1 MiB is the smallest buffer; dumpcap stops by itself after 40 packets and writes its statistics.
+with Lab() as lab, lab.client.capture("-B", "1", "-c", "40", "-s", "200") as packets:
+    client, server = lab.connect(19)
+    exchange(client, server)
+    packets.process.send_signal(signal.SIGSTOP)
+    settle()
+    for _ in range(3000):
+        server.sendall(b"x" * 1448)
+        got = 0
+        while got < 1448:
+            got += len(client.recv(1448))
+    packets.process.send_signal(signal.SIGCONT)
+    packets.process.wait(10)
+packets.keep(__file__, "C SYN, S SYN-ACK, C ACK, C DATA, S ACK, S DATA, C ACK, S DATA, …")
