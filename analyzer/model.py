@@ -2,6 +2,8 @@
 
 Names are a promise to users: fields may be added, none renamed. What is absent is None (JSON null), never
 missing and never guessed.
+
+`gc=False`: no struct here can be part of a cycle, and large reports spend less time looking for one.
 """
 
 from __future__ import annotations
@@ -18,14 +20,14 @@ Cause = Literal[
 ]  # fmt: skip
 
 
-class Endpoint(msgspec.Struct, frozen=True):
+class Endpoint(msgspec.Struct, frozen=True, gc=False):
     """One end of a connection. `port` is 0 to 65535."""
 
     address: str
     port: int
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One event of a run, or several equal ones folded: the evidence behind a verdict."""
 
     side: Side
@@ -38,7 +40,7 @@ class Step(msgspec.Struct, frozen=True):
     retransmission: bool = False
 
 
-class Divergence(msgspec.Struct, frozen=True):
+class Divergence(msgspec.Struct, frozen=True, gc=False):
     """The first step that no flow allows, what was expected there, and the nearest flow with the fewest edits."""
 
     packet: int
@@ -49,7 +51,7 @@ class Divergence(msgspec.Struct, frozen=True):
     edits: list[str]
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A flow held against a connection."""
 
     flow: str | None
@@ -65,20 +67,20 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     retransmitted: int = 0
 
 
-class CloseVerdict(Verdict, frozen=True, kw_only=True):
+class CloseVerdict(Verdict, frozen=True, kw_only=True, gc=False):
     """A verdict of scope tcp-close."""
 
     closed_by: Side | None = None
 
 
-class PerSide(msgspec.Struct, frozen=True):
+class PerSide(msgspec.Struct, frozen=True, gc=False):
     """A count per side."""
 
     client: int = 0
     server: int = 0
 
 
-class TcpOptions(msgspec.Struct, frozen=True):
+class TcpOptions(msgspec.Struct, frozen=True, gc=False):
     """What one side's SYN said (RFC 9293 §3.2). All None when its SYN was not captured."""
 
     initial_sequence_number: int | None = None
@@ -91,14 +93,14 @@ class TcpOptions(msgspec.Struct, frozen=True):
     ecn: bool | None = None  # RFC 3168 §6.1.1
 
 
-class Tcp(msgspec.Struct, frozen=True):
+class Tcp(msgspec.Struct, frozen=True, gc=False):
     """What the two SYNs negotiated."""
 
     client: TcpOptions = TcpOptions()
     server: TcpOptions = TcpOptions()
 
 
-class Timing(msgspec.Struct, frozen=True):
+class Timing(msgspec.Struct, frozen=True, gc=False):
     """Durations in nanoseconds. `handshake_ns`: first SYN to the ACK that completes the handshake."""
 
     handshake_ns: int | None = None
@@ -106,7 +108,7 @@ class Timing(msgspec.Struct, frozen=True):
     first_response_ns: int | None = None
 
 
-class Notes(msgspec.Struct, frozen=True):
+class Notes(msgspec.Struct, frozen=True, gc=False):
     """What happened on the way, counted in segments, both sides together."""
 
     retransmissions: int = 0
@@ -119,7 +121,7 @@ class Notes(msgspec.Struct, frozen=True):
     resets_ignored: int = 0  # outside the window: not a close, RFC 5961 §3.2
 
 
-class Fault(msgspec.Struct, frozen=True):
+class Fault(msgspec.Struct, frozen=True, gc=False):
     """Something wrong with the traffic or with the capture, at a packet."""
 
     packet: int
@@ -127,7 +129,7 @@ class Fault(msgspec.Struct, frozen=True):
     message: str
 
 
-class Connection(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="connection"):
+class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="connection"):
     """One lifetime of a 5-tuple."""
 
     capture: str
@@ -156,7 +158,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
     faults: list[Fault] = []
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """A step of a protocol as a scope's pages name it. `fields` are what attribute tests may compare."""
 
     side: Side

@@ -51,7 +51,6 @@ class Window:
         self._file: Any = file
         self._chunk_bytes = chunk_bytes
         self._read_into = _reading(file)
-        self._ended = False
         self._base = 0  # offset in the source of view[0]
         self.view = memoryview(bytearray(chunk_bytes))
         self.start = self.end = 0
@@ -93,9 +92,7 @@ class Window:
         return True
 
     def _read(self, wanted: int) -> bool:
-        """One read, after making room so that `wanted` bytes from `start` on fit."""
-        if self._ended:
-            return False
+        """One read, after making room so that `wanted` bytes from `start` on fit; false at the end."""
         self._make_room(wanted)
         # Also where the buffer has grown, a chunk is what fits into the processor's cache.
         room = self.view[self.end : self.end + self._chunk_bytes]
@@ -106,7 +103,6 @@ class Window:
             self.failure = error.strerror or str(error) or type(error).__name__
             got = 0
         self.end += got
-        self._ended = got == 0
         return got > 0
 
     def _make_room(self, wanted: int) -> None:

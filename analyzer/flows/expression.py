@@ -70,7 +70,7 @@ class AttributeTest:
             return bool(value)
         number = self.number
         if isinstance(value, int) and not isinstance(value, bool) and number is not None:
-            return _COMPARE[self.operator](value, number)
+            return bool(_COMPARE[self.operator](value, number))
         text = str(value).lower() if isinstance(value, bool) else str(value)
         if self.operator in ("<", ">"):
             return False

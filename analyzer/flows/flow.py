@@ -25,7 +25,7 @@ from analyzer.flows.library import Page
 
 VARIANT: Final = "variant:"
 
-# Readings of a diagram that are possible at the same time. Ours need 6; more than this is a diagram no person can follow.
+# Readings of a diagram that are possible at the same time. Ours need one; nobody can follow a diagram with this many.
 MAX_ALTERNATIVES: Final = 128
 
 
@@ -122,7 +122,9 @@ class Flow:
         if found is None:
             best = self._undominated(alternatives)
             if len(best) > MAX_ALTERNATIVES:
-                reason = f"the diagram can be read in more than {MAX_ALTERNATIVES} ways at once: use fewer `par` branches"
+                reason = (
+                    f"the diagram can be read in more than {MAX_ALTERNATIVES} ways at once: use fewer `par` branches"
+                )
                 raise FlowPageError(self.page.path, 1, f"{reason} and loops with the same steps")
             pruned = frozenset(best)
             found = self._ids.get(pruned)

@@ -58,7 +58,9 @@ class Automaton:
         self.table: npt.NDArray[np.int32] = np.full((_FIRST_CAPACITY, self.width), UNKNOWN, np.int32)
         self.complete: npt.NDArray[np.int8] = np.zeros(_FIRST_CAPACITY, np.int8)
         self._intern((0,) * len(self.flows))
+        self._ids.clear()  # without pages the two are the same tuple, and nothing ever leaves START
         self._intern((1,) * len(self.flows))
+        self._ids.setdefault((0,) * len(self.flows), DEAD)
         self.table[DEAD] = DEAD
 
     def _collect_tests(self) -> tuple[AttributeTest, ...]:

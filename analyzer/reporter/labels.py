@@ -6,48 +6,65 @@ import functools
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from analyzer import model
 from analyzer.dissector.layout import *
 from analyzer.dissector.tracker import Finished
 from analyzer.flows.explain import Explainer, Seen
 from analyzer.flows.library import Library
-from analyzer.flows.matcher import DEAD, Automaton, Match
+from analyzer.flows.matcher import DEAD, Automaton
 
 # A page that ends by silence is complete after this much of it (flow-page rules, 8).
 SILENCE_NS = 1_000_000_000
 
 _NEVER_OPENED = frozenset(f"tcp-open/{name}" for name in ("refused", "unanswered", "half-open", "icmp-unreachable"))
+_NEVER_OPENED_CLOSE = model.CloseVerdict(flow=None, outcome="unseen", cause="never-opened")
 _SIDES: tuple[model.Side, model.Side] = ("client", "server")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class _Event(NamedTuple):
-    """One entry of a connection's event list, decoded."""
+class _Meaning(NamedTuple):
+    """What the code of an event stands for."""
 
-    index: int  # among all events of the connection
-    symbol: int
+    side: model.Side
+    step: str
     again: bool  # a retransmission
-    packet: int
-    last_packet: int
-    time_ns: int
-    times: int
+    closing: bool  # of scope tcp-close
 
 
 class _Scope:
-    """The automaton of one scope, with what its symbols mean."""
+    """The automaton of one scope, and what has been worked out of it so far."""
 
     def __init__(self, automaton: Automaton):
         self.automaton = automaton
         self.explainer = Explainer(automaton)
-        self._bits = len(automaton.tests)
+        self._matched: dict[int, dict[str, Any]] = {}
 
-    def side(self, symbol: int) -> int:
-        return symbol >> self._bits & 1
+    def matched(self, state: int) -> dict[str, Any]:
+        """The fields of a verdict that follow from a state in which a page is complete. Shared: not to be changed."""
+        fields = self._matched.get(state)
+        if fields is None:
+            match = self.automaton.completed(state)[0]
+            fields = self._matched[state] = {
+                "flow": match.page.id,
+                "outcome": match.outcome,
+                "drawn_in_article": match.page.drawn_in_article,
+                "standard": match.page.standard,
+                "branches": list(match.branches),
+                "differs": list(match.differs),
+            }
+        return fields
 
-    def name(self, symbol: int) -> str:
-        return self.automaton.steps[symbol >> self._bits + 1]
+
+class _Run(NamedTuple):
+    """One scope's events of one connection."""
+
+    word: int  # RUN_ fields, as the packet stage left them
+    steps: list[model.Step]
+    indices: list[int]  # place of each step among all events of the connection
+    symbols: list[int]
+    retransmitted: int
 
 
 class Labeler:
@@ -55,8 +72,8 @@ class Labeler:
 
     def __init__(self, capture: str, library: Library):
         self.capture = capture
-        self._open = _Scope(library.automaton("tcp-open"))
-        self._close = _Scope(library.automaton("tcp-close"))
+        self._scopes = (_Scope(library.automaton("tcp-open")), _Scope(library.automaton("tcp-close")))
+        self._meanings: dict[int, _Meaning] = {}
 
     def connections(self, finished: Finished, clock_ns: int) -> Iterator[model.Connection]:
         """Connections in the order in which they finished. `clock_ns`: the capture's latest time so far."""
@@ -67,25 +84,27 @@ class Labeler:
             yield self._connection(row, key, events[begin:end], clock_ns)
             begin = end
 
+    def _meaning(self, code: int) -> _Meaning:
+        closing = bool(code & 2)
+        side, step, _ = self._scopes[closing].automaton.split(code >> 2)
+        found = self._meanings[code] = _Meaning(_SIDES[side], step, bool(code & 1), closing)
+        return found
+
     def _connection(self, row: list[int], key: list[int], events: list[list[int]], clock_ns: int) -> model.Connection:
         flags = row[FLAGS]
         start = row[START_NS]
         client, server = (SIDES, SIDES + SIDE_WORDS) if not flags & SWAPPED else (SIDES + SIDE_WORDS, SIDES)
-        a, b = _endpoints(*key[: KEY_PORTS + 1])
-        client_is_a = bool(flags & FIRST_IS_A) != bool(flags & SWAPPED)
-        opening: list[_Event] = []
-        closing: list[_Event] = []
-        for index, (_, code, packet, last_packet, time_ns, times) in enumerate(events):
-            event = _Event(index, code >> 2, bool(code & 1), packet, last_packet, time_ns - start, times)
-            (closing if code & 2 else opening).append(event)
+        first, second = _endpoints(key)
+        if bool(flags & FIRST_IS_A) == bool(flags & SWAPPED):
+            first, second = second, first
+        opening, closing = self._runs(row, events)
         open_verdict = self._label_open(row, client, server, opening, clock_ns)
-        handshake = row[OPENED_NS] - start - opening[0].time_ns if flags & OPENED and opening else None
         return model.Connection(
             capture=self.capture,
             id=row[ID],
             tcp_stream=row[STREAM],
-            client=a if client_is_a else b,
-            server=b if client_is_a else a,
+            client=first,
+            server=second,
             oriented_by="syn" if flags & BY_SYN else "port" if flags & BY_PORT else "first-packet",
             vlan=_vlan_ids(row[VLAN]) if row[VLAN] else [],
             first_packet=row[FIRST_PACKET],
@@ -97,30 +116,50 @@ class Labeler:
             tcp=model.Tcp(_syn_options(row, client), _syn_options(row, server)),
             open=open_verdict,
             close=self._label_close(row, client, server, closing, clock_ns, open_verdict),
-            timing=model.Timing(handshake_ns=handshake),
+            timing=model.Timing(row[OPENED_NS] - start - opening.steps[0].at_ns)
+            if flags & OPENED and opening.steps
+            else model.Timing(),
             notes=model.Notes(*row[RETRANSMISSIONS : RESETS_IGNORED + 1]),
             faults=_faults(row) if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) else [],
         )
 
-    def _label_open(
-        self, row: list[int], client: int, server: int, events: list[_Event], clock_ns: int
-    ) -> model.Verdict:
-        if not row[client + STATE] & SYN_SEEN or not events:
+    def _runs(self, row: list[int], events: list[list[int]]) -> tuple[_Run, _Run]:
+        """The connection's events, scope by scope."""
+        start = row[START_NS]
+        steps: tuple[list[model.Step], list[model.Step]] = ([], [])
+        indices: tuple[list[int], list[int]] = ([], [])
+        symbols: tuple[list[int], list[int]] = ([], [])
+        retransmitted = [0, 0]
+        meanings = self._meanings
+        for index, (_, code, packet, last_packet, time_ns, times) in enumerate(events):
+            side, name, again, scope = meanings.get(code) or self._meaning(code)
+            if again:
+                retransmitted[scope] += times
+            steps[scope].append(model.Step(side, name, packet, last_packet, time_ns - start, times, "observed", again))
+            indices[scope].append(index)
+            symbols[scope].append(code >> 2)
+        return (
+            _Run(row[OPEN_RUN], steps[0], indices[0], symbols[0], retransmitted[0]),
+            _Run(row[CLOSE_RUN], steps[1], indices[1], symbols[1], retransmitted[1]),
+        )
+
+    def _label_open(self, row: list[int], client: int, server: int, run: _Run, clock_ns: int) -> model.Verdict:
+        if not row[client + STATE] & SYN_SEEN or not run.steps:
             # The SYN is not in the capture: whatever else there is, the beginning is missing.
             one_sided = row[client + PACKETS] == 0 and row[server + STATE] & SYN_ACK_SEEN
             return model.Verdict(flow=None, outcome="unseen", cause="one-sided" if one_sided else "mid-stream")
         lost: model.Cause | None = None
         if (row[client + STATE] | row[server + STATE]) & MOVED_ON and not row[FLAGS] & OPENED:
             lost = "one-sided" if row[server + PACKETS] == 0 else "lost-in-capture"
-        return model.Verdict(**self._label(self._open, row, row[OPEN_RUN], events, lost, clock_ns))
+        return model.Verdict(**_label(self._scopes[0], row, run, lost, clock_ns))
 
     def _label_close(
-        self, row: list[int], client: int, server: int, events: list[_Event], clock_ns: int, opened: model.Verdict
+        self, row: list[int], client: int, server: int, run: _Run, clock_ns: int, opened: model.Verdict
     ) -> model.CloseVerdict:
         flags = row[FLAGS]
-        if not events:
+        if not run.steps:
             if opened.flow in _NEVER_OPENED or (opened.outcome == "diverged" and not flags & OPENED):
-                return model.CloseVerdict(flow=None, outcome="unseen", cause="never-opened")
+                return _NEVER_OPENED_CLOSE
             if flags & EVICTED:
                 return model.CloseVerdict(flow=None, outcome="unseen", cause="evicted")
             cause: model.Cause = "connection-ended" if flags & (REUSED | ENDED) else "open-at-end"
@@ -130,99 +169,65 @@ class Labeler:
             lost = "one-sided"
         elif (row[client + STATE] | row[server + STATE]) & LOST:
             lost = "lost-in-capture"
-        verdict = self._label(self._close, row, row[CLOSE_RUN], events, lost, clock_ns)
-        return model.CloseVerdict(**verdict, closed_by=verdict["begun_by"] if verdict["flow"] else None)
-
-    def _label(
-        self, scope: _Scope, row: list[int], run: int, events: list[_Event], lost: model.Cause | None, clock_ns: int
-    ) -> dict[str, object]:
-        """A verdict's fields: rules 6, 8 and 10 of the flow pages.
-
-        `lost`: why the capture may lack steps of this scope, or None; `run`: the connection's RUN word for it.
-        """
-        automaton = scope.automaton
-        state = run & RUN_STATE_MASK
-        best = run >> RUN_BEST_SHIFT & RUN_STATE_MASK
-        diverged = run >> RUN_DIVERGED_SHIFT & 0xFFFF
-        ended = row[FLAGS] & (ENDED | REUSED)
-        fields: dict[str, object] = {"retransmitted": sum(event.times for event in events if event.again)}
-        fields["begun_by"] = _SIDES[scope.side(events[0].symbol)]
-        if best != DEAD:
-            match = automaton.completed(best)[0]
-            return fields | self._matched(scope, match, events, whole=False)
-        if diverged:
-            if lost:
-                return fields | _unseen(scope, lost, events)
-            return fields | self._diverged(scope, state, diverged - 1, events)
-        completed = automaton.completed(state)
-        if completed:
-            quiet = ended or clock_ns - row[START_NS] - _last(events).time_ns >= SILENCE_NS
-            if lost:
-                return fields | _unseen(scope, lost, events)
-            if quiet and not row[FLAGS] & EVICTED:
-                return fields | self._matched(scope, completed[0], events, whole=True)
-        if row[FLAGS] & EVICTED:
-            return fields | _unseen(scope, "evicted", events)
-        if lost and ended:
-            return fields | _unseen(scope, lost, events)
-        living = completed[0] if completed else automaton.living(state)[0]
-        return fields | {
-            "flow": living.page.id,
-            "outcome": "incomplete",
-            "cause": "connection-ended" if ended else "open-at-end",
-            "drawn_in_article": living.page.drawn_in_article,
-            "standard": living.page.standard,
-            "branches": list(living.branches),
-            "steps": _steps(scope, events),
-        }
-
-    def _matched(self, scope: _Scope, match: Match, events: list[_Event], whole: bool) -> dict[str, object]:
-        """`whole`: retransmissions after the last step are part of the flow, as in an unanswered opening."""
-        if not whole:
-            while events and events[-1].again:
-                events = events[:-1]
-        return {
-            "flow": match.page.id,
-            "outcome": match.outcome,
-            "drawn_in_article": match.page.drawn_in_article,
-            "standard": match.page.standard,
-            "branches": list(match.branches),
-            "differs": list(match.differs),
-            "steps": _steps(scope, events),
-        }
-
-    def _diverged(self, scope: _Scope, state: int, index: int, events: list[_Event]) -> dict[str, object]:
-        """`index`: place of the first event that no page allows, among all events of the connection."""
-        at = next((place for place, event in enumerate(events) if event.index >= index), len(events) - 1)
-        saw = events[at]
-        explanation = scope.explainer.nearest([Seen(event.symbol, event.packet) for event in events], at)
-        divergence = model.Divergence(
-            packet=saw.packet,
-            side=_SIDES[scope.side(saw.symbol)],
-            saw=scope.name(saw.symbol),
-            expected=scope.automaton.expected(state),
-            nearest=explanation.page.id if explanation else None,
-            edits=explanation.edits if explanation else [],
-        )
-        return {"flow": None, "outcome": "diverged", "divergence": divergence, "steps": _steps(scope, events)}
+        fields = _label(self._scopes[1], row, run, lost, clock_ns)
+        return model.CloseVerdict(**fields, closed_by=fields["begun_by"] if fields["flow"] else None)
 
 
-def _last(events: list[_Event]) -> _Event:
-    return events[-1]
+def _label(scope: _Scope, row: list[int], run: _Run, lost: model.Cause | None, clock_ns: int) -> dict[str, Any]:
+    """A verdict's fields: rules 6, 8 and 10 of `docs/flows.md`.
+
+    `lost`: why the capture may lack steps of this scope, or None.
+    """
+    steps = run.steps
+    fields: dict[str, Any] = {"begun_by": steps[0].side, "retransmitted": run.retransmitted, "steps": steps}
+    best = run.word >> RUN_BEST_SHIFT & RUN_STATE_MASK
+    if best != DEAD:
+        while steps[-1].retransmission:  # sent again after the flow was complete: counted, not part of it
+            steps.pop()
+        return fields | scope.matched(best)
+    state = run.word & RUN_STATE_MASK
+    diverged = run.word >> RUN_DIVERGED_SHIFT & RUN_STATE_MASK
+    if diverged:
+        return fields | (_unseen(lost) if lost else _diverged(scope, state, diverged - 1, run))
+    completed = scope.automaton.completed(state)
+    ended = row[FLAGS] & (ENDED | REUSED)
+    quiet = ended or clock_ns - row[START_NS] - steps[-1].at_ns >= SILENCE_NS
+    if lost and (completed or ended):
+        return fields | _unseen(lost)
+    if row[FLAGS] & EVICTED:
+        return fields | _unseen("evicted")
+    if completed and quiet:
+        return fields | scope.matched(state)
+    living = scope.automaton.living(state)[0] if not completed else completed[0]
+    return fields | {
+        "flow": living.page.id,
+        "outcome": "incomplete",
+        "cause": "connection-ended" if ended else "open-at-end",
+        "drawn_in_article": living.page.drawn_in_article,
+        "standard": living.page.standard,
+        "branches": list(living.branches),
+    }
 
 
-def _unseen(scope: _Scope, cause: model.Cause, events: list[_Event]) -> dict[str, object]:
-    return {"flow": None, "outcome": "unseen", "cause": cause, "steps": _steps(scope, events)}
+def _unseen(cause: model.Cause) -> dict[str, Any]:
+    return {"flow": None, "outcome": "unseen", "cause": cause}
 
 
-def _steps(scope: _Scope, events: list[_Event]) -> list[model.Step]:
-    return [
-        model.Step(
-            _SIDES[scope.side(event.symbol)], scope.name(event.symbol), event.packet, event.last_packet,
-            event.time_ns, event.times, "observed", event.again,
-        )
-        for event in events
-    ]  # fmt: skip
+def _diverged(scope: _Scope, state: int, index: int, run: _Run) -> dict[str, Any]:
+    """`index`: place of the first event that no page allows, among all events of the connection."""
+    at = next((place for place, one in enumerate(run.indices) if one >= index), len(run.indices) - 1)
+    saw = run.steps[at]
+    seen = [Seen(symbol, step.packet) for symbol, step in zip(run.symbols, run.steps, strict=True)]
+    explanation = scope.explainer.nearest(seen, at)
+    divergence = model.Divergence(
+        packet=saw.packet,
+        side=saw.side,
+        saw=saw.step,
+        expected=scope.automaton.expected(state),
+        nearest=explanation.page.id if explanation else None,
+        edits=explanation.edits if explanation else [],
+    )
+    return {"flow": None, "outcome": "diverged", "divergence": divergence}
 
 
 def _faults(row: list[int]) -> list[model.Fault]:
@@ -256,11 +261,13 @@ def _syn_options(row: list[int], side: int) -> model.TcpOptions:
     return model.TcpOptions(row[side + ISN], *_options(packed)) if packed else _NO_SYN
 
 
-def _endpoints(high_a: int, low_a: int, high_b: int, low_b: int, ports: int) -> tuple[model.Endpoint, model.Endpoint]:
+def _endpoints(key: list[int]) -> tuple[model.Endpoint, model.Endpoint]:
+    """Endpoints A and B of a key."""
+    ports = key[KEY_PORTS]
     version = ports & 0xFFFF
     return (
-        model.Endpoint(_address(version, high_a, low_a), ports >> 32),
-        model.Endpoint(_address(version, high_b, low_b), ports >> 16 & 0xFFFF),
+        model.Endpoint(_address(version, key[KEY_HIGH_A], key[KEY_LOW_A]), ports >> 32),
+        model.Endpoint(_address(version, key[KEY_HIGH_B], key[KEY_LOW_B]), ports >> 16 & 0xFFFF),
     )
 
 

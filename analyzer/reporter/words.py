@@ -101,14 +101,18 @@ def shorten(text: str, width: int) -> str:
 
 
 def shorten_path(path: str, width: int) -> str:
-    """The end of a path in at most `width` cells, from a folder's name on if that fits: `…/web-page/capture.pcapng`."""
+    """A path in at most `width` cells, preferably from a folder on: `…/web-page/capture.pcapng`. A single name keeps
+    its two ends: `icmp-u…retried`."""
     if cells(path) <= width:
         return path
-    start = len(path)
-    while start and 1 + cells(path[start - 1 :]) <= width:
-        start -= 1
-    slash = path.find("/", start)
-    return "…" + path[slash if slash >= 0 else start :]
+    for index, character in enumerate(path):
+        if character == "/" and 0 < cells(path[index:]) < width:
+            return "…" + path[index:]
+    name = path.rpartition("/")[2]
+    tail = name[len(name) - (width - 1) // 2 :]
+    while cells(tail) > (width - 1) // 2:
+        tail = tail[1:]
+    return shorten(name, width - cells(tail)) + tail
 
 
 def flow_name(flow: str) -> str:

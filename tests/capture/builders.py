@@ -149,6 +149,28 @@ def seen(capture: Capture) -> Seen:
     return Seen(frames, [str(damage) for damage in capture.warnings], capture.interfaces, capture.secrets)
 
 
+class Stuttering(io.RawIOBase):
+    """A file whose reads are what the test says: bytes that arrive, or an error that is raised."""
+
+    def __init__(self, *script: bytes | BaseException):
+        self.script = list(script)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: memoryview) -> int:
+        if not self.script:
+            return 0
+        step = self.script.pop(0)
+        if not isinstance(step, bytes):
+            raise step
+        if len(step) > len(room):
+            self.script.insert(0, step[len(room) :])
+            step = step[: len(room)]
+        room[: len(step)] = step
+        return len(step)
+
+
 def read(data: bytes, chunk_bytes: int = 1 << 20) -> Seen:
     with open_capture(io.BytesIO(data), chunk_bytes=chunk_bytes) as capture:
         return seen(capture)

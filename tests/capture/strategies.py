@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import struct
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tests.capture import builders
 from tests.capture.builders import Packet
+
+# Interpreted, measured for coverage and on a busy machine an example may take its time.
+patiently = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 orders = st.sampled_from("<>")
 payloads = st.binary(max_size=200)

@@ -61,6 +61,8 @@ def test_files_up_to_2_3_may_have_the_two_lengths_swapped():
     said = read(pcap_header(version=(2, 2)) + swapped + proper)
 
     assert [(frame.data, frame.original) for frame in said.frames] == [(b"sliced", 1500)] * 2
+    cut = read(pcap_header(version=(2, 2)) + swapped[:-1])
+    assert cut.warnings == ["pcap record 1 at byte offset 24 is cut off: 21 of its 22 bytes are there"]
     assert read(pcap_header(version=(2, 4)) + swapped).warnings == [
         "pcap record 1 at byte offset 24 is cut off: 22 of its 1516 bytes are there"
     ]

@@ -143,6 +143,7 @@ def test_the_columns_of_the_three_packet_blocks(scanner):
     assert columns == [[28, 64, 84], [3, 2, 4], [9, 2, 60], [7_000_000_001, 2000, 0], [1, 0, 0], [1, 0, 0]]
 
 
+@strategies.patiently
 @given(strategies.ticks, st.integers(0, 255), st.integers(-(2**63), 2**63 - 1) | st.integers(-(10**10), 10**10))
 def test_times_are_exact_for_every_resolution(ticks, resolution, offset_s):
     exponent = resolution & 0x7F
@@ -159,6 +160,7 @@ def test_times_are_exact_for_every_resolution(ticks, resolution, offset_s):
 starts = st.integers(0, 40)
 
 
+@strategies.patiently
 @given(strategies.pcaps() | strategies.damaged(), starts, st.integers(1, 4), st.booleans(), st.sampled_from([16, 24]),
        st.sampled_from([1, 1000]), st.booleans())  # fmt: skip
 def test_compiled_and_interpreted_agree_on_pcap(data, start, rows, big, header, tick_ns, old):
@@ -174,6 +176,7 @@ def test_compiled_and_interpreted_agree_on_pcap(data, start, rows, big, header, 
 described = st.tuples(st.integers(0, 255), st.integers(-(2**63), 2**63 - 1), st.integers(0, 2**32 - 1))
 
 
+@strategies.patiently
 @given(strategies.pcapngs | strategies.damaged(), st.booleans(), st.lists(described, max_size=3), st.integers(0, 3))
 def test_compiled_and_interpreted_agree_on_blocks(data, big, interfaces, first):
     table = table_of(*interfaces)

@@ -12,7 +12,7 @@ import sys
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.capture import source
@@ -23,6 +23,7 @@ from tests.capture.builders import (
     NANO,
     PATCHED,
     Packet,
+    Stuttering,
     enhanced,
     interface,
     pcap,
@@ -50,13 +51,14 @@ def outcome(reading, *arguments):
         return line
 
 
+@strategies.patiently
 @given(captures, st.integers(1, 300))
 def test_chunks_never_change_what_is_read(data, chunk_bytes):
     assert outcome(read, data, chunk_bytes) == outcome(read, data)
 
 
+@strategies.patiently
 @given(captures, st.lists(st.integers(1, 300), min_size=1, max_size=5), st.sampled_from([24, 64, 1 << 20]))
-@settings(deadline=None)
 def test_pipes_never_change_what_is_read(data, sizes, chunk_bytes):
     expected = outcome(read, data)
     actual = outcome(read_through_pipe, data, sizes, chunk_bytes)
@@ -65,11 +67,13 @@ def test_pipes_never_change_what_is_read(data, sizes, chunk_bytes):
     assert actual == expected or (isinstance(actual, str) and isinstance(expected, str))
 
 
+@strategies.patiently
 @given(st.binary(max_size=400) | st.builds(bytes.__add__, st.sampled_from([*source.FORMATS]), st.binary(max_size=400)))
 def test_any_bytes_give_frames_or_one_clear_line(data):
     outcome(read, data)
 
 
+@strategies.patiently
 @given(strategies.pcaps() | strategies.pcapngs, st.data())
 def test_a_truncated_capture_gives_the_beginning_of_its_frames(data, choose):
     whole = read(data)
@@ -173,25 +177,6 @@ def test_a_file_object_stays_open_for_its_owner_and_a_file_is_closed(tmp_path):
         assert (capture.name, capture.size) == (str(file), 64)
 
 
-class Stuttering(io.RawIOBase):
-    """A file whose reads are what the test says: bytes that arrive, or an error that is raised."""
-
-    def __init__(self, *script):
-        self.script = list(script)
-
-    def readable(self):
-        return True
-
-    def readinto(self, room):
-        if not self.script:
-            return 0
-        step = self.script.pop(0)
-        if not isinstance(step, bytes):
-            raise step
-        room[: len(step)] = step
-        return len(step)
-
-
 def test_an_interruption_loses_nothing():
     capture = open_capture(Stuttering(TWO_PACKETS[:50], KeyboardInterrupt(), TWO_PACKETS[50:]))
     got = []
@@ -213,23 +198,6 @@ def test_an_error_of_the_disk_ends_the_reading_with_a_warning():
     assert inside.warnings == ["pcap record 2 at byte offset 44 could not be read: Input/output error"]
     with pytest.raises(InputError, match=r"^capture: cannot be read: Input/output error\. Copy it"):
         open_capture(Stuttering(failure))
-
-
-def test_a_record_larger_than_a_chunk_grows_the_buffer_and_leaves_earlier_frames_alone():
-    large = Packet(bytes(range(256)) * 800)
-    with open_capture(io.BytesIO(pcap(PING, large, PONG)), chunk_bytes=64) as capture:
-        first = next(capture)
-        kept = first.data[first.offset[0] : first.offset[0] + 4]
-        assert [frame.data for chunk in rows(capture) for frame in chunk] == [large.data, b"pong"]
-        assert bytes(kept) == b"ping"
-
-
-def test_an_object_with_nothing_but_read_is_enough():
-    class Least:
-        def __init__(self):
-            self.read = io.BytesIO(TWO_PACKETS).read
-
-    assert seen(open_capture(Least())).data == [b"ping", b"pong"]
 
 
 def test_wrong_uses_are_told():

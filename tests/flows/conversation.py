@@ -63,7 +63,8 @@ def play(*texts: str, scope: str = "tcp-open", automaton: Automaton | None = Non
     silence = texts[-1:] == (SILENCE,)
     run = Run(automaton)
     seen = [
-        Seen(automaton.symbol_of(event(text)), packet) for packet, text in enumerate(texts[: -1 if silence else None], 1)
+        Seen(automaton.symbol_of(event(text)), packet)
+        for packet, text in enumerate(texts[: -1 if silence else None], 1)
     ]
     for symbol, _ in seen:
         run.offer(symbol)

@@ -76,21 +76,26 @@ def test_in_a_long_run_only_the_events_around_the_divergence_are_compared():
     automaton = automaton_of(page("loop\nClient->>Server: A\nServer->>Client: B\nend\nClient->>Server: C"))
     good = ["C A", "S B"] * 5000
     found = explain(automaton, *good, "C A", "C A", "S B", *good, "C C")
-    assert found.edits == ["server B missing after packet 10001"]
-    assert explain(automaton, *good, "S B", "C C").edits == ["client A missing after packet 10000"]
+    assert found.edits == ["client A at packet 10002 is not in this flow"]
+    assert explain(automaton, *good, "S B", "C C").edits == ["server B at packet 10001 is not in this flow"]
 
 
 def test_the_same_divergence_is_explained_once():
-    automaton = automaton_of(page("Client->>Server: A, B"))
+    automaton = automaton_of(page("Client->>Server: A, B"), page("Server->>Client: C, C, C, C", name="other"))
     explainer = Explainer(automaton)
     a, c = (automaton.symbol_of(event(text)) for text in ("C A", "C C"))
-    assert explainer.nearest([Seen(a, 1), Seen(c, 2)]).edits == ["client B missing after packet 1"]
-    assert explainer.nearest([Seen(a, 5), Seen(c, 9)]).edits == ["client B missing after packet 5"]
+    for first, second in ((1, 2), (5, 9)):
+        assert explainer.nearest([Seen(a, first), Seen(c, second)]).edits == [
+            f"client C at packet {second} is not in this flow",
+            f"client B missing after packet {second}",
+        ]
     assert len(explainer._memo) == 1
 
 
 MESSAGES = st.builds(
-    "{}: {}".format, st.sampled_from(["Client->>Server", "Server->>Client"]), st.sampled_from(["A", "B", "C [payload=0]"])
+    "{}: {}".format,
+    st.sampled_from(["Client->>Server", "Server->>Client"]),
+    st.sampled_from(["A", "B", "C [payload=0]"]),
 )
 DIAGRAMS = st.lists(st.recursive(MESSAGES, blocks, max_leaves=4), min_size=1, max_size=2).map("\n".join)
 LONGEST = 6

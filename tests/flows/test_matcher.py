@@ -90,7 +90,8 @@ def test_a_users_extra_names_concern_only_the_pages_that_name_them():
 def test_retransmissions_concern_only_the_pages_that_name_them():
     plain = page("Client->>Server: SYN\nServer->>Client: A", name="plain")
     loop = page(
-        "Client->>Server: SYN\nloop again\nClient->>Server: SYN [retransmission]\nend\nServer->>Client: RST", name="loop"
+        "Client->>Server: SYN\nloop again\nClient->>Server: SYN [retransmission]\nend\nServer->>Client: RST",
+        name="loop",
     )
     automaton = automaton_of(plain, loop)
     assert complete_after(automaton, ["C SYN", "C SYN again", "C SYN again", "S A"]) == ["plain"]
@@ -225,10 +226,22 @@ def test_references_are_steps_of_neither_side():
 
 
 def test_too_many_states_are_refused():
-    branch = "Client->>Server: " + ", ".join("ABCD" * 3)
-    wide = page("par\n" + "\nand\n".join([branch] * 4) + "\nend", name="wide")
+    branches = ["Client->>Server: " + ", ".join([name] * 7) for name in "ABCD"]
+    wide = page("par\n" + "\nand\n".join(branches) + "\nend", name="wide")
     with pytest.raises(FlowPageError, match=r"wide.md:1: scope letters needs more than \d+ states"):
         explore(automaton_of(page("Client->>Server: A"), wide))
+
+
+def test_too_many_readings_are_refused():
+    same = page("par\n" + "\nand\n".join(["Client->>Server: " + ", ".join("ABAB" * 4)] * 4) + "\nend", name="same")
+    with pytest.raises(FlowPageError, match=r"same.md:1: the diagram can be read in more than 128 ways at once"):
+        explore(automaton_of(same))
+
+
+def test_a_scope_without_pages_takes_anything_and_completes_nothing():
+    automaton = automaton_of()
+    assert automaton.advance(START, automaton.symbol_of(event("C A"))) == START
+    assert (automaton.completed(START), automaton.living(START), automaton.expected(START)) == ((), (), [])
 
 
 def test_too_many_tests_are_refused():

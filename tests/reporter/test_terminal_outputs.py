@@ -112,7 +112,7 @@ def test_several_captures_have_a_column_of_their_own():
     lines = printed(Table, [connection(capture=path) for path in captures], width=80, captures=captures).splitlines()
     assert "capture" in lines[0]
     assert "web.pcapng " in lines[2]
-    assert "…/\\x1b[2J.pcap " in lines[3]
+    assert "/to/\\x1b[2J.pcap " in lines[3]
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,16 @@ def test_shortened_text_fits(text, width):
     assert words.cells(words.shorten(text, width)) <= width
 
 
+@given(st.text(), st.integers(5, 40))
+def test_shortened_paths_fit(path, width):
+    assert words.cells(words.shorten_path(path, width)) <= width
+
+
+def test_a_path_keeps_its_end():
+    assert words.shorten_path("captures/tcp/web-page/capture.pcapng", 28) == "…/web-page/capture.pcapng"
+    assert words.shorten_path("icmp-unreachable-retried", 14) == "icmp-un…etried"
+
+
 def test_wide_characters_count_twice():
     assert words.cells("東京.pcap") == 9
     assert words.shorten("東京東京", 4) == "東…"

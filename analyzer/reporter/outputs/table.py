@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from analyzer import model
 from analyzer.reporter import words
@@ -27,24 +28,27 @@ def _plain(connection: model.Connection) -> None:
     return None
 
 
+ESSENTIAL = 2
 LUXURY = 10
 
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """`rank`: 0 stays longest; LUXURY comes only where all others have the room they want. `least`: narrower than this
-    it is not worth showing. `typical`: width where rows are yet to come."""
+    """`rank`: 0 stays longest, up to ESSENTIAL are squeezed before they go; LUXURY comes only where all others have the
+    room they want. `least`: a longer value is shortened to this before another column goes. `typical`: the width
+    where rows are yet to come."""
 
     header: str
     rank: int
     text: Callable[[model.Connection], str]
     least: int = 0
     typical: int = 0
+    squeezed: int = 0
     right: bool = False
     shorten: Callable[[str, int], str] = words.shorten
     short: Callable[[str], str] = str  # the shortest form that leaves nothing out that matters
     colour: _Style = _plain
-    grows: int = 1  # whose turn it is to get what it wants: verdicts, then the others, remarks last
+    grows: int = 0  # whose turn it is to get what it wants: first those of which more than words would be lost
 
 
 def _verdict_cell(verdict: model.Verdict) -> str:
@@ -79,24 +83,32 @@ def _remarks(connection: model.Connection) -> str:
     return ", ".join(said)
 
 
+_END: dict[str, Any] = {"least": 21, "typical": 21, "squeezed": 15, "shorten": words.short_endpoint}
+_FLOW: dict[str, Any] = {
+    "least": 18,
+    "typical": 17,
+    "squeezed": 12,
+    "shorten": _shorten_flow,
+    "short": _short_flow,
+    "grows": 0,
+}
+
 COLUMNS: tuple[Column, ...] = (
     Column("#", 0, lambda c: str(c.id), typical=4, right=True),
-    Column("capture", 1, lambda c: escape(c.capture), least=14, typical=24, shorten=words.shorten_path),
+    Column("capture", 2, lambda c: escape(c.capture), 16, 16, 9, shorten=words.shorten_path),
     Column("start (UTC)", LUXURY, lambda c: c.start[:23].replace("T", " ")),
-    Column("client", 1, lambda c: words.endpoint(c.client), least=21, typical=21, shorten=words.short_endpoint),
-    Column("server", 1, lambda c: words.endpoint(c.server), least=21, typical=21, shorten=words.short_endpoint),
-    Column("open", 2, lambda c: _verdict_cell(c.open), least=18, typical=18, shorten=_shorten_flow, short=_short_flow, grows=0,
-           colour=lambda c: words.COLOURS[c.open.outcome]),
-    Column("close", 2, lambda c: _verdict_cell(c.close), least=18, typical=16, shorten=_shorten_flow, short=_short_flow, grows=0,
-           colour=lambda c: words.COLOURS[c.close.outcome]),
+    Column("client", 1, lambda c: words.endpoint(c.client), **_END),
+    Column("server", 1, lambda c: words.endpoint(c.server), **_END),
+    Column("open", 2, lambda c: _verdict_cell(c.open), colour=lambda c: words.COLOURS[c.open.outcome], **_FLOW),
+    Column("close", 2, lambda c: _verdict_cell(c.close), colour=lambda c: words.COLOURS[c.close.outcome], **_FLOW),
     Column("by", 4, lambda c: c.close.closed_by or "", typical=6),
     Column("packets", 5, lambda c: words.count(c.packets.client + c.packets.server), typical=7, right=True),
     Column("bytes", 6, lambda c: words.size(c.payload_bytes.client + c.payload_bytes.server), typical=7, right=True),
     Column("RTT", 7, _rtt, typical=8, right=True),
     Column("duration", 9, lambda c: words.duration(c.duration_ns), typical=8, right=True),
     Column("vlan", 9, lambda c: ".".join(map(str, c.vlan)), right=True),
-    Column("remarks", 8, _remarks, least=30, typical=40, grows=2, colour=lambda c: "yellow" if c.faults else None),
-)  # fmt: skip
+    Column("remarks", 8, _remarks, 30, 40, grows=2, colour=lambda c: "yellow" if c.faults else None),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,31 +119,38 @@ class _Layout:
 
 def lay_out(columns: list[Column], sample: list[list[str]], width: int, complete: bool) -> _Layout:
     """Which columns fit into `width`, and how wide each is. `sample` has a list of cells per row."""
-    wanted: list[int] = []
-    least: list[int] = []
+    wanted, least = [], []
     for index, column in enumerate(columns):
-        shortest = max((words.cells(column.short(row[index])) for row in sample), default=0)
-        if not complete:
-            shortest = max(shortest, column.typical)
-        least.append(max(len(column.header), min(shortest, column.least or shortest)))
-        widest = max((words.cells(row[index]) for row in sample), default=0)
-        if not widest and (complete or not column.typical):
-            wanted.append(0)  # nothing to show in it
-            continue
-        wanted.append(max(len(column.header), widest, 0 if complete else column.typical))
+        cells = [row[index] for row in sample]
+        typical = 0 if complete else column.typical
+        shown = any(cells) or typical
+        wanted.append(max(len(column.header), typical, *map(words.cells, cells)) if shown else 0)
+        lossless = max(len(column.header), typical, *(words.cells(column.short(cell)) for cell in cells))
+        least.append(min(lossless, column.least or lossless, wanted[-1]))
     widths = [0] * len(columns)
     room = width + _GAP
     by_rank = sorted((i for i in range(len(columns)) if wanted[i]), key=lambda i: columns[i].rank)
-    for luxury in (False, True):
+
+    def show(ranks: range, narrow: bool = False) -> None:
+        nonlocal room
         for index in by_rank:
-            if (columns[index].rank >= LUXURY) is luxury and least[index] + _GAP <= room:
-                widths[index] = least[index]
-                room -= least[index] + _GAP
-        for index in sorted(by_rank, key=lambda i: columns[i].grows):
-            if widths[index]:
-                more = max(0, min(wanted[index] - widths[index], room))
-                widths[index] += more
-                room -= more
+            first = min(least[index], columns[index].squeezed or least[index]) if narrow else least[index]
+            if columns[index].rank in ranks and first + _GAP <= room:
+                widths[index] = first
+                room -= first + _GAP
+
+    show(range(ESSENTIAL + 1), narrow=True)
+    # Cell by cell to the column that lacks most, so that none is squeezed for another's comfort.
+    while room and (lacking := [i for i in by_rank if 0 < widths[i] < least[i]]):
+        widths[max(lacking, key=lambda i: least[i] - widths[i])] += 1
+        room -= 1
+    show(range(ESSENTIAL + 1, LUXURY))
+    for index in sorted(by_rank, key=lambda i: columns[i].grows):
+        if widths[index]:
+            more = max(0, min(wanted[index] - widths[index], room))
+            widths[index] += more
+            room -= more
+    show(range(LUXURY, LUXURY + 1))
     kept = [i for i in range(len(columns)) if widths[i]]
     return _Layout([columns[i] for i in kept], [widths[i] for i in kept])
 
@@ -147,7 +166,7 @@ def distinct_names(captures: Sequence[str]) -> dict[str, str]:
     below = {path: os.path.relpath(path, shared or ".") for path in files}
     stems = {os.path.basename(path).partition(".")[0] for path in files}
     folders = {path: os.path.dirname(name) for path, name in below.items()}
-    return folders if len(stems) == 1 and len(set(folders.values())) == len(folders) > 1 else below
+    return folders if len(stems) == 1 and all(folders.values()) and len(set(folders.values())) == len(files) else below
 
 
 class Table:

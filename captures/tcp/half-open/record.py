@@ -18,4 +18,6 @@ with Lab(forward=only_syns_reach_the_server) as lab:
         client = lab.client.new_socket()
         client.connect((SERVER, 7))  # the client believes that it is connected
         settle(8)  # SYN-ACK again after 1 and 2 seconds; the server gives up 4 seconds later
-packets.keep(__file__, "C SYN, S SYN-ACK, S SYN-ACK, S SYN-ACK")
+        # Port 81 is closed. This connection shows that the capture went on.
+        lab.client.run("nc", SERVER, "81", check=False)
+packets.keep(__file__, "C SYN, S SYN-ACK, S SYN-ACK, S SYN-ACK", "C SYN, S RST-ACK")

@@ -12,4 +12,6 @@ with Lab() as lab:
     lab.client.sysctl("net.ipv4.tcp_syn_retries", 3)
     with lab.client.capture() as packets:
         lab.client.run("nc", SERVER, "81", check=False)
-packets.keep(__file__, "C SYN, C SYN, C SYN, C SYN")
+        # Port 82 is closed, not blocked. This connection shows that the capture went on.
+        lab.client.run("nc", SERVER, "82", check=False)
+packets.keep(__file__, "C SYN, C SYN, C SYN, C SYN", "C SYN, S RST-ACK")
