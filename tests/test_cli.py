@@ -145,6 +145,15 @@ def test_the_other_inputs_are_still_read(captures):
     assert result.stderr.count("\n") == 1
 
 
+def test_a_folder_without_captures_does_not_keep_the_others_from_being_read(captures, tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = run("read", "empty", "web.pcap")
+    assert result.exit_code == 3
+    assert result.stderr.startswith("analyzer: empty")
+    assert "6 connections" in result.stdout
+    assert run("read", "empty").stdout == ""
+
+
 def test_unreadable_at_its_first_byte(captures):
     captures["text.pcap"] = Analysis([InputError("text.pcap is no capture: give a pcap file")])
     result = run("read", "text.pcap", "web.pcap")

@@ -41,7 +41,7 @@ def own(tmp_path):
 
 
 def test_all_pages_are_listed():
-    result = run("flows")
+    result = run("flows", env={"COLUMNS": "200"})
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0].split() == ["id", "article", "standard", "title"]
@@ -58,7 +58,10 @@ def test_of_one_scope():
 
 
 def test_fits_a_narrow_terminal():
-    assert max(map(len, run("flows", env={"COLUMNS": "80"}).stdout.splitlines())) <= 80
+    for width in (60, 80, 100):
+        lines = run("flows", env={"COLUMNS": str(width)}).stdout.splitlines()
+        assert max(map(len, lines)) <= width
+        assert lines[0].endswith("title")
 
 
 def test_as_json():

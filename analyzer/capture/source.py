@@ -23,6 +23,7 @@ __all__ = ["Capture", "Damage", "Interface", "Secrets", "find_captures", "open_c
 STANDARD_INPUT = "-"
 
 MAGIC_BYTES = 4
+TELLING_BYTES = 64  # enough to tell text from other things
 FORMATS: dict[bytes, type[PcapCapture] | type[PcapngCapture]] = {
     **dict.fromkeys(VARIANTS, PcapCapture),
     SECTION_HEADER_BYTES: PcapngCapture,
@@ -53,7 +54,8 @@ def open_capture(path: str | os.PathLike[str] | Readable, *, chunk_bytes: int = 
             _refuse_short(name, window, file)
         magic = bytes(window.view[:MAGIC_BYTES])
         if magic not in FORMATS:
-            _refuse(name, bytes(window.view[: window.end]))
+            window.need(TELLING_BYTES)
+            _refuse(name, bytes(window.view[: min(TELLING_BYTES, window.end)]))
         try:
             return FORMATS[magic](name, window, _size(file), close)
         except DamagedError as error:

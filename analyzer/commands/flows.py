@@ -104,13 +104,19 @@ def _as_json(page: Page) -> dict[str, str | None]:
 
 
 def _table(pages: Sequence[Page], width: int) -> str:
+    """Titles are for people and stay whole as long as they can: the column of standards goes first."""
     from tabulate import tabulate
 
-    rows = [[escape(text or "") for text in (p.id, p.drawn_in_article, p.standard, p.title)] for p in pages]
-    headers = ["id", "article", "standard", "title"]
-    before = sum(max(words.cells(row[i]) for row in [headers, *rows]) + 2 for i in range(3))
-    if width - before >= len("title"):
-        rows = [[*row[:3], words.shorten(row[3], width - before)] for row in rows]
-    dashes = ["-" * max(words.cells(row[i]) for row in [headers, *rows]) for i in range(len(headers))]
-    table = tabulate([headers, dashes, *rows], tablefmt="plain", disable_numparse=True)
+    rows = [["id", "article", "standard", "title"]]
+    rows += [[escape(text or "") for text in (p.id, p.drawn_in_article, p.standard, p.title)] for p in pages]
+    if sum(widths := _widths(rows)) + 2 * len(widths) - 2 > width:
+        rows = [[*row[:2], row[3]] for row in rows]
+    *before, _ = _widths(rows)
+    rows = [[*row[:-1], words.shorten(row[-1], max(5, width - sum(before) - 2 * len(before)))] for row in rows]
+    dashes = ["-" * cells for cells in _widths(rows)]
+    table = tabulate([rows[0], dashes, *rows[1:]], tablefmt="plain", disable_numparse=True)
     return "".join(line.rstrip() + "\n" for line in table.splitlines())
+
+
+def _widths(rows: list[list[str]]) -> list[int]:
+    return [max(map(words.cells, column)) for column in zip(*rows, strict=True)]

@@ -115,6 +115,7 @@ class Reading:
         self._failed = 0
         self._connections = 0
         self._unreadable = 0
+        self._analysed = 0
         self._damaged = False
         self._interrupted = False
         self._progress = Progress(wanted=not settings.quiet)
@@ -140,7 +141,7 @@ class Reading:
                         raise  # whole or not at all
                     self._interrupted = True
                 report.finish()
-                if summary and self._unreadable < len(captures):
+                if summary and self._analysed:
                     output.text(("\n" if summary.shown else "") + summary.text())
         except KeyboardInterrupt:
             say(f"interrupted: {self.settings.output} was not written")
@@ -148,7 +149,7 @@ class Reading:
         return self._end()
 
     def _captures(self) -> list[str]:
-        """The files to read: folders are searched. What cannot be read is found out when it is its turn."""
+        """The files to read: folders are searched. What else cannot be read is found out when it is its turn."""
         found: list[str] = []
         for path in self.settings.captures:
             if path == "-" and sys.stdin.isatty():
@@ -158,7 +159,10 @@ class Reading:
             if path != "-" and os.path.isdir(path):
                 from analyzer.capture.source import find_captures
 
-                found.extend(map(str, find_captures([path])))
+                try:
+                    found.extend(map(str, find_captures([path])))
+                except InputError as error:
+                    self._cannot_read(error)
             else:
                 found.append(path)
         return found
@@ -198,6 +202,7 @@ class Reading:
             self._cannot_read(error)
             return
         warned = 0
+        self._analysed += 1
         try:
             with contextlib.closing(analysis), self._progress.of(analysis, shown):
                 try:
@@ -211,6 +216,7 @@ class Reading:
                     if summary:
                         summary.end_capture(analysis.totals)
         except InputError as error:  # found out only when its first bytes were asked for
+            self._analysed -= 1
             self._cannot_read(error)
 
     def _take(self, connection: model.Connection, report: Report, summary: Summary | None) -> None:

@@ -109,6 +109,11 @@ cdef enum:
     EVENT_LAST_PACKET = 3
     EVENT_NS = 4
     EVENT_TIMES = 5
+    GAP_WORDS = 4
+    GAP_START = 0
+    GAP_END = 1
+    GAP_NEXT = 2
+    GAP_NS = 3
     RUN_STATE_MASK = 65535
     RUN_BEST_SHIFT = 16
     RUN_DIVERGED_SHIFT = 32

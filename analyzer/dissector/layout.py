@@ -138,6 +138,13 @@ EVENT_LAST_PACKET = 3
 EVENT_NS = 4
 EVENT_TIMES = 5
 
+# Words of a hole in what was captured of a side.
+GAP_WORDS = 4
+GAP_START = 0  # offsets, as of a side
+GAP_END = 1
+GAP_NEXT = 2
+GAP_NS = 3  # when it was noticed
+
 # A RUN word: the automaton's state; the last complete state; the place among the connection's events of the first
 # that no page allows, plus one; and whether the run is over.
 RUN_STATE_MASK = 0xFFFF

@@ -58,13 +58,9 @@ def test_chunks_never_change_what_is_read(data, chunk_bytes):
 
 
 @strategies.patiently
-@given(captures, st.lists(st.integers(1, 300), min_size=1, max_size=5), st.sampled_from([24, 64, 1 << 20]))
+@given(captures, st.lists(st.integers(1, 300), min_size=1, max_size=5), st.sampled_from([1, 64, 1 << 20]))
 def test_pipes_never_change_what_is_read(data, sizes, chunk_bytes):
-    expected = outcome(read, data)
-    actual = outcome(read_through_pipe, data, sizes, chunk_bytes)
-
-    # A file that is refused may be called after what there is of it.
-    assert actual == expected or (isinstance(actual, str) and isinstance(expected, str))
+    assert outcome(read_through_pipe, data, sizes, chunk_bytes) == outcome(read, data)
 
 
 @strategies.patiently

@@ -1,0 +1,18 @@
+# The types of history.py, for the compiled modules.
+
+from analyzer.dissector.rows cimport ConnectionRows
+
+cdef class ConnectionHistory(ConnectionRows):
+    cdef object automata
+    cdef int[:, ::1] open_automaton
+    cdef signed char[::1] open_complete
+    cdef long long[::1] open_tests
+    cdef int[:, ::1] close_automaton
+    cdef signed char[::1] close_complete
+    cdef long long[::1] close_tests
+
+    cdef void _emit(self, long long base, int scope, int step, int side, long long number, long long now, long long payload, long long window, bint again)
+    cdef void _note(self, long long base, long long code, long long number, long long now, bint diverged)
+    cdef void _add_gap(self, long long base, long long me, long long start, long long end, long long now)
+    cdef void _seen_before(self, long long base, long long me, long long start, long long end, long long now)
+    cdef long long _round_trip(self, long long base)

@@ -1,0 +1,199 @@
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
+"""What is remembered of a connection besides its row: the events of its opening and closing, and the holes.
+
+Every event advances the automaton of its scope by one table look-up. Pure-Python mode, types in `history.pxd`.
+"""
+
+from __future__ import annotations
+
+import cython
+
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.layout import *
+else:
+    from analyzer.dissector.layout import *
+
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.rows import ConnectionRows
+else:
+    from analyzer.dissector.rows import ConnectionRows
+
+COMPILED = cython.compiled
+
+
+@cython.cclass
+class ConnectionHistory(ConnectionRows):
+    """Rows with events and holes.
+
+    `automata`: one per scope, tcp-open and tcp-close (`flows.matcher.Automaton`). `tests`: one int64 array per scope
+    of (field, operator, value) triples, the attribute tests to evaluate on every event besides `retransmission`.
+    """
+
+    def __init__(self, automata, tests, seed, linger_ns, most_rows, vlan_key):
+        ConnectionRows.__init__(self, seed, linger_ns, most_rows, vlan_key)
+        self.automata = automata
+        self.open_tests = memoryview(tests[0])
+        self.close_tests = memoryview(tests[1])
+        self._load_automata()
+
+    def _load_automata(self):
+        self.open_automaton = memoryview(self.automata[0].table)
+        self.open_complete = memoryview(self.automata[0].complete)
+        self.close_automaton = memoryview(self.automata[1].table)
+        self.close_complete = memoryview(self.automata[1].complete)
+
+    @cython.cfunc
+    def _emit(
+        self, base: cython.longlong, scope: cython.int, step: cython.int, side: cython.int, number: cython.longlong,
+        now: cython.longlong, payload: cython.longlong, window: cython.longlong, again: cython.bint,
+    ) -> cython.void:  # fmt: skip
+        """An event of scope tcp-open or tcp-close: note it, and advance the scope's automaton."""
+        run: cython.longlong = self.rows[base + OPEN_RUN + scope]
+        state: cython.longlong = run & RUN_STATE_MASK
+        symbol: cython.longlong
+        reached: cython.longlong
+        tests: cython.longlong[::1] = self.open_tests if scope == SCOPE_OPEN else self.close_tests
+        truths: cython.longlong = 1 if again else 0
+        value: cython.longlong
+        t: cython.Py_ssize_t
+        diverged: cython.bint = False
+        count: cython.Py_ssize_t = tests.shape[0] // 3
+        if self.rows[base + FLAGS] & SWAPPED:
+            side = 1 - side
+        for t in range(count):
+            value = payload if tests[t * 3] == 0 else window
+            if (
+                (tests[t * 3 + 1] == 0 and value == tests[t * 3 + 2])
+                or (tests[t * 3 + 1] == 1 and value != tests[t * 3 + 2])
+                or (tests[t * 3 + 1] == 2 and value < tests[t * 3 + 2])
+                or (tests[t * 3 + 1] == 3 and value > tests[t * 3 + 2])
+            ):
+                truths |= 2 << t
+        symbol = (step * 2 + side) << (count + 1) | truths
+        if run >> RUN_OVER_SHIFT:
+            if not again:
+                return
+        elif run >> RUN_DIVERGED_SHIFT == 0:
+            reached = self.open_automaton[state, symbol] if scope == SCOPE_OPEN else self.close_automaton[state, symbol]
+            if reached == -1:
+                reached = self.automata[scope].grow(state, symbol)
+                self._load_automata()
+            if reached == 0:
+                if (run >> RUN_BEST_SHIFT) & RUN_STATE_MASK != 0:
+                    self.rows[base + OPEN_RUN + scope] = run | cython.cast(cython.longlong, 1) << RUN_OVER_SHIFT
+                    return
+                diverged = True
+                run |= (self.rows[base + EVENT_COUNT] + 1) << RUN_DIVERGED_SHIFT
+            else:
+                run = run & ~cython.cast(cython.longlong, RUN_STATE_MASK) | reached
+                if self.open_complete[reached] if scope == SCOPE_OPEN else self.close_complete[reached]:
+                    run = (
+                        run & ~(cython.cast(cython.longlong, RUN_STATE_MASK) << RUN_BEST_SHIFT)
+                        | reached << RUN_BEST_SHIFT
+                    )
+            self.rows[base + OPEN_RUN + scope] = run
+        self._note(base, symbol << 2 | scope << 1 | again, number, now, diverged)
+
+    @cython.cfunc
+    def _note(
+        self, base: cython.longlong, code: cython.longlong, number: cython.longlong, now: cython.longlong,
+        diverged: cython.bint,
+    ) -> cython.void:  # fmt: skip
+        """Append an event to the connection's, or fold it into an equal one just before it."""
+        tail: cython.longlong = self.rows[base + EVENT_TAIL]
+        event: cython.longlong
+        if tail != -1 and not diverged and self.events[tail * EVENT_WORDS + EVENT_CODE] == code:
+            self.events[tail * EVENT_WORDS + EVENT_TIMES] += 1
+            self.events[tail * EVENT_WORDS + EVENT_LAST_PACKET] = number
+            return
+        if self.rows[base + EVENT_COUNT] >= MOST_EVENTS:
+            self.rows[base + FLAGS] |= EVENTS_FULL
+            return
+        event = self._new_event()
+        self.events[event * EVENT_WORDS + EVENT_NEXT] = -1
+        self.events[event * EVENT_WORDS + EVENT_CODE] = code
+        self.events[event * EVENT_WORDS + EVENT_PACKET] = number
+        self.events[event * EVENT_WORDS + EVENT_LAST_PACKET] = number
+        self.events[event * EVENT_WORDS + EVENT_NS] = now
+        self.events[event * EVENT_WORDS + EVENT_TIMES] = 1
+        if tail == -1:
+            self.rows[base + EVENT_HEAD] = event
+        else:
+            self.events[tail * EVENT_WORDS + EVENT_NEXT] = event
+        self.rows[base + EVENT_TAIL] = event
+        self.rows[base + EVENT_COUNT] += 1
+
+    @cython.cfunc
+    def _add_gap(
+        self, base: cython.longlong, me: cython.longlong, start: cython.longlong, end: cython.longlong,
+        now: cython.longlong,
+    ) -> cython.void:  # fmt: skip
+        gap: cython.longlong
+        count: cython.int = 0
+        self.rows[base + LOST_SEGMENTS] += 1
+        gap = self.rows[me + GAPS]
+        while gap != -1:
+            count += 1
+            gap = self.gaps[gap * GAP_WORDS + GAP_NEXT]
+        if count >= MOST_GAPS:
+            # Widen the newest hole rather than keep ever more of them.
+            self.gaps[self.rows[me + GAPS] * GAP_WORDS + GAP_END] = end
+            return
+        gap = self._new_gap()
+        self.gaps[gap * GAP_WORDS + GAP_START] = start
+        self.gaps[gap * GAP_WORDS + GAP_END] = end
+        self.gaps[gap * GAP_WORDS + GAP_NEXT] = self.rows[me + GAPS]
+        self.gaps[gap * GAP_WORDS + GAP_NS] = now
+        self.rows[me + GAPS] = gap
+
+    @cython.cfunc
+    def _seen_before(
+        self, base: cython.longlong, me: cython.longlong, start: cython.longlong, end: cython.longlong,
+        now: cython.longlong,
+    ) -> cython.void:  # fmt: skip
+        """A segment of bytes below the highest captured: late, if it fills a hole soon enough, else sent again."""
+        before: cython.longlong = -1
+        gap: cython.longlong = self.rows[me + GAPS]
+        after: cython.longlong
+        rest: cython.longlong
+        late: cython.bint = False
+        while gap != -1 and start < end:
+            after = self.gaps[gap * GAP_WORDS + GAP_NEXT]
+            if start < self.gaps[gap * GAP_WORDS + GAP_END] and end > self.gaps[gap * GAP_WORDS + GAP_START]:
+                # What overtakes on the path arrives within a round trip; what was lost is sent again after one.
+                if now - self.gaps[gap * GAP_WORDS + GAP_NS] <= self._round_trip(base):
+                    late = True
+                if start > self.gaps[gap * GAP_WORDS + GAP_START] and end < self.gaps[gap * GAP_WORDS + GAP_END]:
+                    rest = self._new_gap()
+                    self.gaps[rest * GAP_WORDS + GAP_START] = end
+                    self.gaps[rest * GAP_WORDS + GAP_END] = self.gaps[gap * GAP_WORDS + GAP_END]
+                    self.gaps[rest * GAP_WORDS + GAP_NEXT] = after
+                    self.gaps[rest * GAP_WORDS + GAP_NS] = self.gaps[gap * GAP_WORDS + GAP_NS]
+                    self.gaps[gap * GAP_WORDS + GAP_END] = start
+                    self.gaps[gap * GAP_WORDS + GAP_NEXT] = rest
+                    gap = rest
+                elif start > self.gaps[gap * GAP_WORDS + GAP_START]:
+                    self.gaps[gap * GAP_WORDS + GAP_END] = start
+                elif end < self.gaps[gap * GAP_WORDS + GAP_END]:
+                    self.gaps[gap * GAP_WORDS + GAP_START] = end
+                else:
+                    if before == -1:
+                        self.rows[me + GAPS] = after
+                    else:
+                        self.gaps[before * GAP_WORDS + GAP_NEXT] = after
+                    self.gaps[gap * GAP_WORDS + GAP_NEXT] = self.free_gap
+                    self.free_gap = gap
+                    gap = before
+            before = gap
+            gap = after
+        if late:
+            self.rows[base + OUT_OF_ORDER] += 1
+        else:
+            self.rows[base + RETRANSMISSIONS] += 1
+
+    @cython.cfunc
+    def _round_trip(self, base: cython.longlong) -> cython.longlong:
+        """The handshake's duration in nanoseconds, at least 3 ms, the guess where it was not captured."""
+        if self.rows[base + FLAGS] & OPENED:
+            return max(3_000_000, self.rows[base + OPENED_NS] - self.rows[base + START_NS])
+        return 3_000_000

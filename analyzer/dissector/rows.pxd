@@ -1,0 +1,71 @@
+# The types of rows.py, for the compiled modules.
+
+cdef class ConnectionRows:
+    cdef long long linger_ns
+    cdef long long most_rows
+    cdef bint vlan_key
+    cdef unsigned long long[::1] seed
+    cdef long long[::1] rows
+    cdef unsigned long long[::1] keys
+    cdef long long capacity
+    cdef long long unused
+    cdef long long free_row
+    cdef long long live
+    cdef long long next_stream
+    cdef int[::1] slots
+    cdef int slot_bits
+    cdef long long slot_mask
+    cdef long long[::1] events
+    cdef long long event_capacity
+    cdef long long unused_event
+    cdef long long free_event
+    cdef long long[::1] gaps
+    cdef long long gap_capacity
+    cdef long long unused_gap
+    cdef long long free_gap
+    cdef long long[::1] finished
+    cdef long long finished_count
+    cdef long long open_first
+    cdef long long open_last
+    cdef long long ended_first
+    cdef long long ended_last
+    cdef long long clock
+    cdef long long deadline
+    cdef long long[::1] number
+    cdef long long[::1] time_ns
+    cdef unsigned long long[::1] source_high
+    cdef unsigned long long[::1] source_low
+    cdef unsigned long long[::1] destination_high
+    cdef unsigned long long[::1] destination_low
+    cdef int[::1] source_port
+    cdef int[::1] destination_port
+    cdef signed char[::1] family
+    cdef long long[::1] vlan
+    cdef long long[::1] sequence
+    cdef long long[::1] acknowledgement
+    cdef int[::1] flags
+    cdef int[::1] window
+    cdef int[::1] options
+    cdef int[::1] mss
+    cdef int[::1] window_scale
+    cdef long long[::1] payload
+    cdef long long[::1] payload_captured
+    cdef long long[::1] connection
+    cdef signed char[::1] side
+    cdef long long[::1] stream_offset
+    cdef long long found
+    cdef bint from_a
+    cdef unsigned long long hash
+
+    cdef void _find(self, Py_ssize_t i)
+    cdef long long _create(self, Py_ssize_t i, long long stream)
+    cdef long long _orientation(self, Py_ssize_t i)
+    cdef void _append(self, long long row, bint ended)
+    cdef void _unlink(self, long long row)
+    cdef void _evict(self)
+    cdef void _end(self, long long row)
+    cdef void _finish(self, long long row)
+    cdef void _free_events(self, long long base)
+    cdef void _free_gaps(self, long long me)
+    cdef long long _new_event(self)
+    cdef long long _new_gap(self)

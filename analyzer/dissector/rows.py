@@ -1,0 +1,463 @@
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
+"""Connections as rows of integers: the storage below the connection tracker.
+
+One row per connection (`layout.py`), found by an own hash table over full keys; no Python object per packet, and none
+per connection. Events and holes hang on a row as chains in two pools. Ordinary Python in Cython's pure-Python mode:
+uncompiled it gives the same answers, slower; `rows.pxd` has the types.
+"""
+
+from __future__ import annotations
+
+import cython
+import numpy as np
+
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.layout import *
+else:
+    from analyzer.dissector.layout import *
+
+COMPILED = cython.compiled
+
+# Numbers this large are Python objects to Cython unless they have a type.
+_MASK_64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
+_LOW_32 = cython.declare(cython.ulonglong, 0xFFFFFFFF)
+_NEVER = cython.declare(cython.longlong, 0x7FFFFFFFFFFFFFFF)
+
+
+@cython.cclass
+class ConnectionRows:
+    """The connections of a capture that are not finished yet, and those not yet taken away.
+
+    `seed`: random odd 64-bit numbers for the hash, from the operating system, so that a capture cannot be crafted to
+    make connections collide. `linger_ns`: how long an ended connection stays, in capture time. `most_rows`: how many
+    connections are kept at most. `vlan_key`: VLAN ids are part of the key.
+    """
+
+    def __init__(self, seed, linger_ns, most_rows, vlan_key):
+        self.linger_ns = linger_ns
+        self.most_rows = most_rows
+        self.vlan_key = vlan_key
+        self.seed = memoryview(seed)
+        self.capacity = 1024
+        self.rows = memoryview(np.zeros(self.capacity * ROW_WORDS, np.int64))
+        self.keys = memoryview(np.zeros(self.capacity * KEY_WORDS, np.uint64))
+        self.slot_bits = 12
+        self.slot_mask = (1 << self.slot_bits) - 1
+        self.slots = memoryview(np.full(1 << self.slot_bits, -1, np.int32))
+        self.event_capacity = 4096
+        self.events = memoryview(np.zeros(self.event_capacity * EVENT_WORDS, np.int64))
+        self.gap_capacity = 256
+        self.gaps = memoryview(np.zeros(self.gap_capacity * GAP_WORDS, np.int64))
+        self.finished = memoryview(np.zeros(1024, np.int64))
+        self.unused = self.unused_event = self.unused_gap = 0
+        self.free_row = self.free_event = self.free_gap = -1
+        self.open_first = self.open_last = self.ended_first = self.ended_last = -1
+        self.live = self.next_stream = self.finished_count = 0
+        self.clock = 0
+        self.deadline = _NEVER
+
+    def load(self, table) -> None:
+        """Look at the packets of one chunk from now on."""
+        self.number = memoryview(table.number)
+        self.time_ns = memoryview(table.time_ns)
+        self.source_high = memoryview(table.source_high)
+        self.source_low = memoryview(table.source_low)
+        self.destination_high = memoryview(table.destination_high)
+        self.destination_low = memoryview(table.destination_low)
+        self.source_port = memoryview(table.source_port)
+        self.destination_port = memoryview(table.destination_port)
+        self.family = memoryview(table.family)
+        self.vlan = memoryview(table.vlan)
+        self.sequence = memoryview(table.sequence)
+        self.acknowledgement = memoryview(table.acknowledgement)
+        self.flags = memoryview(table.flags)
+        self.window = memoryview(table.window)
+        self.options = memoryview(table.options)
+        self.mss = memoryview(table.mss)
+        self.window_scale = memoryview(table.window_scale)
+        self.payload = memoryview(table.payload)
+        self.payload_captured = memoryview(table.payload_captured)
+        self.connection = memoryview(table.connection)
+        self.side = memoryview(table.side)
+        self.stream_offset = memoryview(table.stream_offset)
+
+    def finish(self) -> None:
+        """The capture is over: every connection is finished."""
+        while self.ended_first != -1:
+            self._finish(self.ended_first)
+        while self.open_first != -1:
+            self._finish(self.open_first)
+
+    def take_finished(self):
+        """What was finished since the last call, and forget it.
+
+        Returns (rows, keys, events, ends): int64 of shape (n, ROW_WORDS), uint64 of shape (n, KEY_WORDS), int64 of
+        shape (m, EVENT_WORDS), and int64 of shape (n,), where the events of connection i end in `events`.
+        """
+        n: cython.Py_ssize_t = self.finished_count
+        i: cython.Py_ssize_t
+        at: cython.Py_ssize_t = 0
+        word: cython.Py_ssize_t
+        row: cython.longlong
+        event: cython.longlong
+        total: cython.longlong = 0
+        which = np.asarray(self.finished)[:n].copy()
+        rows = np.asarray(self.rows).reshape(-1, ROW_WORDS)[which]
+        keys = np.asarray(self.keys).reshape(-1, KEY_WORDS)[which]
+        for i in range(n):
+            total += self.rows[self.finished[i] * ROW_WORDS + EVENT_COUNT]
+        events = np.zeros((total, EVENT_WORDS), np.int64)
+        ends = np.zeros(n, np.int64)
+        out: cython.longlong[:, ::1] = memoryview(events)
+        ends_out: cython.longlong[::1] = memoryview(ends)
+        for i in range(n):
+            row = self.finished[i]
+            event = self.rows[row * ROW_WORDS + EVENT_HEAD]
+            while event != -1:
+                for word in range(EVENT_WORDS):
+                    out[at, word] = self.events[event * EVENT_WORDS + word]
+                at += 1
+                event = self.events[event * EVENT_WORDS + EVENT_NEXT]
+            ends_out[i] = at
+            self._free_events(row * ROW_WORDS)
+            self.rows[row * ROW_WORDS + FOLLOWING] = self.free_row
+            self.free_row = row
+        self.finished_count = 0
+        return rows, keys, events, ends
+
+    @cython.cfunc
+    def _find(self, i: cython.Py_ssize_t) -> cython.void:
+        """Look up the connection of packet i: sets `found` (a row or -1), `from_a` and `hash`."""
+        high_a: cython.ulonglong = self.source_high[i]
+        low_a: cython.ulonglong = self.source_low[i]
+        high_b: cython.ulonglong = self.destination_high[i]
+        low_b: cython.ulonglong = self.destination_low[i]
+        port_a: cython.ulonglong = self.source_port[i]
+        port_b: cython.ulonglong = self.destination_port[i]
+        version: cython.ulonglong = self.family[i]
+        vlan: cython.ulonglong = 0
+        ports: cython.ulonglong
+        swap: cython.bint
+        slot: cython.longlong
+        row: cython.longlong
+        key: cython.longlong
+        if self.vlan_key:
+            vlan = self.vlan[i]
+        if high_a != high_b:
+            swap = high_a > high_b
+        elif low_a != low_b:
+            swap = low_a > low_b
+        else:
+            swap = port_a > port_b
+        self.from_a = not swap
+        if swap:
+            high_a, high_b = high_b, high_a
+            low_a, low_b = low_b, low_a
+            port_a, port_b = port_b, port_a
+        ports = port_a << 32 | port_b << 16 | version
+        # Multilinear hashing (Lemire and Kaser 2014): whoever does not know the seed cannot do better than chance.
+        h: cython.ulonglong = self.seed[0] + self.seed[1] * (low_a & _LOW_32) + self.seed[2] * (low_b & _LOW_32)
+        h += self.seed[3] * (ports & _LOW_32) + self.seed[4] * (ports >> 32)
+        if version != 4:
+            h += self.seed[5] * (low_a >> 32) + self.seed[6] * (low_b >> 32)
+            h += self.seed[7] * (high_a & _LOW_32) + self.seed[8] * (high_b & _LOW_32)
+            h += self.seed[9] * (high_a >> 32) + self.seed[10] * (high_b >> 32)
+        if vlan != 0:
+            h += self.seed[11] * (vlan & _LOW_32) + self.seed[12] * (vlan >> 32)
+        h &= _MASK_64
+        self.hash = h
+        slot = h >> (64 - self.slot_bits)
+        while True:
+            row = self.slots[slot]
+            if row == -1:
+                break
+            key = row * KEY_WORDS
+            if (
+                self.keys[key + KEY_HASH] == h and self.keys[key + KEY_LOW_A] == low_a
+                and self.keys[key + KEY_LOW_B] == low_b and self.keys[key + KEY_PORTS] == ports
+                and self.keys[key + KEY_HIGH_A] == high_a and self.keys[key + KEY_HIGH_B] == high_b
+                and self.keys[key + KEY_VLAN] == vlan
+            ):  # fmt: skip
+                break
+            slot = (slot + 1) & self.slot_mask
+        self.found = row
+
+    @cython.cfunc
+    def _create(self, i: cython.Py_ssize_t, stream: cython.longlong) -> cython.longlong:
+        """A new connection whose first packet is i; `_find` has just been called for it. Returns its row.
+
+        `stream`: its Wireshark number, -1 for the next one.
+        """
+        row: cython.longlong
+        base: cython.longlong
+        key: cython.longlong
+        word: cython.Py_ssize_t
+        slot: cython.longlong
+        flags: cython.longlong
+        if self.live >= self.most_rows:
+            self._evict()
+        if self.live * 2 >= self.slot_mask:
+            self._grow_slots()
+        if self.free_row != -1:
+            row = self.free_row
+            self.free_row = self.rows[row * ROW_WORDS + FOLLOWING]
+        else:
+            if self.unused == self.capacity:
+                self._grow_rows()
+            row = self.unused
+            self.unused += 1
+        base = row * ROW_WORDS
+        for word in range(ROW_WORDS):
+            self.rows[base + word] = 0
+        for word in range(2):
+            key = base + SIDES + word * SIDE_WORDS
+            self.rows[key + SENT] = -1
+            self.rows[key + ACKED] = -1
+            self.rows[key + FIN_AT] = -1
+            self.rows[key + GAPS] = -1
+            self.rows[key + AHEAD] = -1
+        self.rows[base + EVENT_HEAD] = -1
+        self.rows[base + EVENT_TAIL] = -1
+        self.rows[base + OPEN_RUN] = 1
+        self.rows[base + CLOSE_RUN] = 1
+        self.rows[base + FIRST_PACKET] = self.number[i]
+        self.rows[base + START_NS] = self.time_ns[i]
+        self.rows[base + VLAN] = self.vlan[i]
+        if stream == -1:
+            stream = self.next_stream
+            self.next_stream += 1
+        self.rows[base + STREAM] = stream
+        flags = self._orientation(i)
+        key = row * KEY_WORDS
+        if self.from_a:
+            flags |= FIRST_IS_A
+            self.keys[key + KEY_HIGH_A] = self.source_high[i]
+            self.keys[key + KEY_LOW_A] = self.source_low[i]
+            self.keys[key + KEY_HIGH_B] = self.destination_high[i]
+            self.keys[key + KEY_LOW_B] = self.destination_low[i]
+            self.keys[key + KEY_PORTS] = (
+                cython.cast(cython.ulonglong, self.source_port[i]) << 32
+                | cython.cast(cython.ulonglong, self.destination_port[i]) << 16 | self.family[i]
+            )  # fmt: skip
+        else:
+            self.keys[key + KEY_HIGH_A] = self.destination_high[i]
+            self.keys[key + KEY_LOW_A] = self.destination_low[i]
+            self.keys[key + KEY_HIGH_B] = self.source_high[i]
+            self.keys[key + KEY_LOW_B] = self.source_low[i]
+            self.keys[key + KEY_PORTS] = (
+                cython.cast(cython.ulonglong, self.destination_port[i]) << 32
+                | cython.cast(cython.ulonglong, self.source_port[i]) << 16 | self.family[i]
+            )  # fmt: skip
+        self.keys[key + KEY_VLAN] = self.vlan[i] if self.vlan_key else 0
+        self.keys[key + KEY_HASH] = self.hash
+        self.rows[base + FLAGS] = flags
+        slot = self.hash >> (64 - self.slot_bits)
+        while self.slots[slot] != -1:
+            slot = (slot + 1) & self.slot_mask
+        self.slots[slot] = row
+        self.live += 1
+        self._append(row, False)
+        return row
+
+    @cython.cfunc
+    def _orientation(self, i: cython.Py_ssize_t) -> cython.longlong:
+        """Client and server by the SYN, else by port, else the first sender is the client."""
+        mine: cython.int = self.source_port[i]
+        other: cython.int = self.destination_port[i]
+        if self.flags[i] & FLAG_SYN:
+            return BY_SYN | (SWAPPED if self.flags[i] & FLAG_ACK else 0)
+        # System ports end at 1023 (RFC 6335 §6); Linux hands out 32768 and up for clients, others 49152 and up.
+        if (mine < 1024) != (other < 1024):
+            return BY_PORT | (SWAPPED if mine < 1024 else 0)
+        if (mine < 32768) != (other < 32768):
+            return BY_PORT | (SWAPPED if mine < 32768 else 0)
+        return 0
+
+    @cython.cfunc
+    def _append(self, row: cython.longlong, ended: cython.bint) -> cython.void:
+        """Put a row at the end of the list of ended, or of open connections."""
+        last: cython.longlong = self.ended_last if ended else self.open_last
+        self.rows[row * ROW_WORDS + PREVIOUS] = last
+        self.rows[row * ROW_WORDS + FOLLOWING] = -1
+        if last != -1:
+            self.rows[last * ROW_WORDS + FOLLOWING] = row
+        if ended:
+            self.ended_last = row
+            if self.ended_first == -1:
+                self.ended_first = row
+                self.deadline = self.rows[row * ROW_WORDS + ENDED_NS] + self.linger_ns
+        else:
+            self.open_last = row
+            if self.open_first == -1:
+                self.open_first = row
+
+    @cython.cfunc
+    def _unlink(self, row: cython.longlong) -> cython.void:
+        before: cython.longlong = self.rows[row * ROW_WORDS + PREVIOUS]
+        after: cython.longlong = self.rows[row * ROW_WORDS + FOLLOWING]
+        if before != -1:
+            self.rows[before * ROW_WORDS + FOLLOWING] = after
+        elif self.open_first == row:
+            self.open_first = after
+        elif self.ended_first == row:
+            self.ended_first = after
+            self.deadline = _NEVER
+            if after != -1:
+                self.deadline = self.rows[after * ROW_WORDS + ENDED_NS] + self.linger_ns
+        if after != -1:
+            self.rows[after * ROW_WORDS + PREVIOUS] = before
+        elif self.open_last == row:
+            self.open_last = before
+        elif self.ended_last == row:
+            self.ended_last = before
+
+    @cython.cfunc
+    def _evict(self) -> cython.void:
+        """Make room: an ended connection if there is one, else the longest-open one without a recent packet."""
+        row: cython.longlong
+        if self.ended_first != -1:
+            self._finish(self.ended_first)
+            return
+        row = self.open_first
+        while self.rows[row * ROW_WORDS + FLAGS] & RECENT:
+            self.rows[row * ROW_WORDS + FLAGS] &= ~RECENT
+            self._unlink(row)
+            self._append(row, False)
+            row = self.open_first
+        self.rows[row * ROW_WORDS + FLAGS] |= EVICTED
+        self._finish(row)
+
+    @cython.cfunc
+    def _end(self, row: cython.longlong) -> cython.void:
+        """The connection is closed. It stays for `linger_ns`, for late segments."""
+        base: cython.longlong = row * ROW_WORDS
+        self.rows[base + FLAGS] |= ENDED
+        self.rows[base + ENDED_NS] = self.clock
+        self._unlink(row)
+        self._append(row, True)
+
+    @cython.cfunc
+    def _finish(self, row: cython.longlong) -> cython.void:
+        """Take a row out of lists and hash table and hand it to `take_finished`."""
+        base: cython.longlong = row * ROW_WORDS
+        one: cython.longlong
+        other: cython.longlong
+        gap: cython.longlong
+        side: cython.int
+        slot: cython.longlong
+        hole: cython.longlong
+        home: cython.longlong
+        for side in range(2):
+            one = base + SIDES + side * SIDE_WORDS
+            other = base + SIDES + (1 - side) * SIDE_WORDS
+            if self.rows[other + AHEAD] > self.rows[one + SENT] and self.rows[one + SENT] != -1:
+                self.rows[one + STATE] |= LOST
+            gap = self.rows[one + GAPS]
+            while gap != -1:
+                if self.gaps[gap * GAP_WORDS + GAP_START] < self.rows[other + ACKED]:
+                    self.rows[one + STATE] |= LOST
+                gap = self.gaps[gap * GAP_WORDS + GAP_NEXT]
+            self._free_gaps(one)
+        self._unlink(row)
+        # Linear probing: close the hole by moving back what was pushed past it.
+        slot = self.keys[row * KEY_WORDS + KEY_HASH] >> (64 - self.slot_bits)
+        while self.slots[slot] != row:
+            slot = (slot + 1) & self.slot_mask
+        hole = slot
+        while True:
+            slot = (slot + 1) & self.slot_mask
+            if self.slots[slot] == -1:
+                break
+            home = self.keys[self.slots[slot] * KEY_WORDS + KEY_HASH] >> (64 - self.slot_bits)
+            if ((slot - home) & self.slot_mask) >= ((slot - hole) & self.slot_mask):
+                self.slots[hole] = self.slots[slot]
+                hole = slot
+        self.slots[hole] = -1
+        self.live -= 1
+        if self.rows[base + FLAGS] & QUOTED:
+            self.rows[base + FOLLOWING] = self.free_row
+            self.free_row = row
+            return
+        if self.finished_count == self.finished.shape[0]:
+            self.finished = memoryview(_doubled(self.finished))
+        self.finished[self.finished_count] = row
+        self.finished_count += 1
+
+    @cython.cfunc
+    def _free_events(self, base: cython.longlong) -> cython.void:
+        """Give a connection's events back to the pool."""
+        event: cython.longlong = self.rows[base + EVENT_HEAD]
+        after: cython.longlong
+        while event != -1:
+            after = self.events[event * EVENT_WORDS + EVENT_NEXT]
+            self.events[event * EVENT_WORDS + EVENT_NEXT] = self.free_event
+            self.free_event = event
+            event = after
+        self.rows[base + EVENT_HEAD] = -1
+        self.rows[base + EVENT_TAIL] = -1
+        self.rows[base + EVENT_COUNT] = 0
+
+    @cython.cfunc
+    def _free_gaps(self, me: cython.longlong) -> cython.void:
+        """Give a side's holes back to the pool."""
+        gap: cython.longlong = self.rows[me + GAPS]
+        after: cython.longlong
+        while gap != -1:
+            after = self.gaps[gap * GAP_WORDS + GAP_NEXT]
+            self.gaps[gap * GAP_WORDS + GAP_NEXT] = self.free_gap
+            self.free_gap = gap
+            gap = after
+        self.rows[me + GAPS] = -1
+
+    @cython.cfunc
+    def _new_event(self) -> cython.longlong:
+        event: cython.longlong = self.free_event
+        if event != -1:
+            self.free_event = self.events[event * EVENT_WORDS + EVENT_NEXT]
+            return event
+        if self.unused_event == self.event_capacity:
+            self.events = memoryview(_doubled(self.events))
+            self.event_capacity *= 2
+        self.unused_event += 1
+        return self.unused_event - 1
+
+    @cython.cfunc
+    def _new_gap(self) -> cython.longlong:
+        gap: cython.longlong = self.free_gap
+        if gap != -1:
+            self.free_gap = self.gaps[gap * GAP_WORDS + GAP_NEXT]
+            return gap
+        if self.unused_gap == self.gap_capacity:
+            self.gaps = memoryview(_doubled(self.gaps))
+            self.gap_capacity *= 2
+        self.unused_gap += 1
+        return self.unused_gap - 1
+
+    def _grow_slots(self) -> None:
+        row: cython.longlong
+        slot: cython.longlong
+        i: cython.Py_ssize_t
+        old: cython.int[::1] = self.slots
+        self.slot_bits += 1
+        self.slot_mask = (1 << self.slot_bits) - 1
+        self.slots = memoryview(np.full(1 << self.slot_bits, -1, np.int32))
+        for i in range(old.shape[0]):
+            row = old[i]
+            if row != -1:
+                slot = self.keys[row * KEY_WORDS + KEY_HASH] >> (64 - self.slot_bits)
+                while self.slots[slot] != -1:
+                    slot = (slot + 1) & self.slot_mask
+                self.slots[slot] = row
+
+    def _grow_rows(self) -> None:
+        self.rows = memoryview(_doubled(self.rows))
+        self.keys = memoryview(_doubled(self.keys))
+        self.capacity *= 2
+
+
+def _doubled(view):
+    """A copy of a one-dimensional array with room for as much again; the new part is zero."""
+    old = np.asarray(view)
+    new = np.zeros(2 * old.shape[0], old.dtype)
+    new[: old.shape[0]] = old
+    return new
