@@ -51,6 +51,7 @@ class Totals(msgspec.Struct):
     fragments: int = 0  # of IP packets; not reassembled
     damaged: int = 0  # a header cut off, or one that contradicts itself
     filtered_out: int = 0
+    late: int = 0  # segments that came after their connection had been reported; not counted in it
     connections: int = 0  # finished so far
     dropped_by_interface: int = 0  # as the capture's own statistics say
 
@@ -125,6 +126,7 @@ class Analysis:
         totals.fragments = counts[layout.KIND_FRAGMENT]
         totals.damaged = counts[layout.KIND_DAMAGED]
         totals.filtered_out = counts[layout.KIND_EXCLUDED]
+        totals.late = self._tracker.late
         totals.dropped_by_interface = sum(interface.dropped or 0 for interface in self._capture.interfaces)
 
     def close(self) -> None:

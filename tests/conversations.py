@@ -33,6 +33,7 @@ from tests.capture.builders import NANO, Packet, pcap
 
 FLAGS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "ECE": 64, "CWR": 128}
 ACKING = {"DATA": 16, "FIN": 17}
+SPECIAL = frozenset("again lost seq ack at isn win wscale mss vlan cut size0 type code quote".split())
 STEP_NS = 10_000_000
 HANDSHAKE = ("C SYN", "S SYN-ACK", "C ACK")
 
@@ -68,15 +69,15 @@ class Conversation:
     def _say(self, line: str) -> None:
         who, kind, *words = line.split()
         if who == "silence":
-            self.now += int(float(kind) * 1e9)
-            self.packets.append(Packet(ethernet(self.sides["C"], self.sides["S"], ip("9.9.9.9", "9.9.9.8", 17, b"\0\7\0\7\0\x08\0\0")), self.now))
+            self.now += round(float(kind) * 1e9)
+            datagram = ip("192.0.2.1", "192.0.2.2", 17, struct.pack("!HHHH", 9, 9, 8, 0))
+            self.packets.append(Packet(ethernet(self.sides["C"], self.sides["S"], datagram), self.now))
             return
         me, peer = self.sides[who], self.sides["S" if who == "C" else "C"]
         length = int(words.pop(0)) if words and words[0].isdigit() else 0
         special = dict(word.partition("=")[::2] for word in words)
-        unknown = special.keys() - {"again", "lost", "seq", "ack", "at", "isn", "win", "wscale", "mss", "vlan", "cut", "size0", "type", "code", "quote"}
-        assert not unknown, f"{line!r}: what is {unknown}?"
-        self.now = int(float(special["at"]) * 1e9) if "at" in special else self.now + STEP_NS
+        assert special.keys() <= SPECIAL, f"{line!r}: what is {special.keys() - SPECIAL}?"
+        self.now = round(float(special["at"]) * 1e9) if "at" in special else self.now + STEP_NS
         if kind == "ICMP":
             self._capture(me, peer, icmp(me, peer, special), special)
             return
@@ -88,18 +89,18 @@ class Conversation:
         if "again" in special:
             sequence, length = me.last[kind]
         else:
-            sequence = me.last[kind] = (me.next, length)
             sequence = me.next
+            me.last[kind] = sequence, length
             if "seq" not in special and not flags & FLAGS["RST"]:
                 me.next = (me.next + length + bool(flags & 1) + bool(flags & 2)) % 2**32
         acknowledgement = peer.next if flags & FLAGS["ACK"] else 0
         sequence = shifted(sequence, special.get("seq"))
         acknowledgement = shifted(acknowledgement, special.get("ack"))
         options = syn_options(special) if flags & FLAGS["SYN"] else b""
-        segment = tcp(me.port, peer.port, sequence, acknowledgement, flags, window=int(special.get("win", 65535)),
-                      options=options, payload=b"" if "lost" in special else bytes(length))  # fmt: skip
         if "lost" in special:
             return
+        segment = tcp(me.port, peer.port, sequence, acknowledgement, flags, window=int(special.get("win", 65535)),
+                      options=options, payload=bytes(length))  # fmt: skip
         me.segment = ip(me.address, peer.address, 6, segment, total=0 if "size0" in special else None)
         cut = length - int(special["cut"]) if "cut" in special else 0
         self._capture(me, peer, me.segment, special, cut)
@@ -157,9 +158,11 @@ def ethernet(me: Side, peer: Side, packet: bytes, tags: Iterable[int] = ()) -> b
 
 
 def capture_of(*conversations: Conversation) -> bytes:
-    """One pcap of several conversations, in order of time."""
+    """A pcap of one conversation as it was said, or of several in order of time."""
     packets = [packet for conversation in conversations for packet in conversation.packets]
-    return pcap(*sorted(packets, key=lambda packet: packet.at_ns), magic=NANO, snaplen=262144)
+    if len(conversations) > 1:
+        packets.sort(key=lambda packet: packet.at_ns)
+    return pcap(*packets, magic=NANO, snaplen=262144)
 
 
 def report(capture: bytes, **options: Any) -> list[model.Connection]:

@@ -1,5 +1,6 @@
 """The command line, with a pipeline that gives what the test asks for. The whole program is tried elsewhere."""
 
+import dataclasses
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import analyzer.pipeline
 from analyzer.cli import program
 from analyzer.errors import InputError, UsageError
 from analyzer.model import Connection
+from tests.reporter import builders
 from tests.reporter.builders import Analysis, Totals, Warning, connection, diverged, fake_pipeline, refused, showcase
 
 
@@ -315,3 +317,11 @@ def test_the_filters_in_the_help_are_right(captures):
 
 def test_the_model_is_what_the_builders_build():
     assert all(isinstance(one, Connection) for one in showcase())
+
+
+def test_the_fake_pipeline_is_like_the_real_one():
+    from analyzer.reporter.outputs import summary
+
+    real = {field.name for field in dataclasses.fields(analyzer.pipeline.Options)}
+    assert {field.name for field in dataclasses.fields(builders.Options)} == real
+    assert set(summary.Totals.__annotations__) <= set(analyzer.pipeline.Totals.__struct_fields__)

@@ -45,10 +45,8 @@ class PcapCapture(Capture):
     format: ClassVar[str] = "pcap"
 
     def __init__(self, name: str, window: Window, size: int | None, close: Callable[[], None]) -> None:
-        """Reads the file header. Raises DamagedError if there is none."""
+        """Reads the file header, which `window` must hold. Raises DamagedError if it cannot be one."""
         super().__init__(name, window, size, close)
-        if not window.need(FILE_HEADER_BYTES):
-            raise self._cut("pcap file header", 0, FILE_HEADER_BYTES)
         self._variant = VARIANTS[bytes(window.view[:4])]
         self._order = ">" if self._variant.big else "<"
         major, minor, snaplen, link_type = window.unpack(self._order + "4xHH8xII")

@@ -23,6 +23,7 @@ __all__ = ["Capture", "Damage", "Interface", "Secrets", "find_captures", "open_c
 STANDARD_INPUT = "-"
 
 MAGIC_BYTES = 4
+HEADER_BYTES = 24  # no format begins with a shorter header
 TELLING_BYTES = 64  # enough to tell text from other things
 FORMATS: dict[bytes, type[PcapCapture] | type[PcapngCapture]] = {
     **dict.fromkeys(VARIANTS, PcapCapture),
@@ -56,10 +57,12 @@ def open_capture(path: str | os.PathLike[str] | Readable, *, chunk_bytes: int = 
         if magic not in FORMATS:
             window.need(TELLING_BYTES)
             _refuse(name, bytes(window.view[: min(TELLING_BYTES, window.end)]))
+        if not window.need(HEADER_BYTES):
+            _refuse_short(name, window, file)
         try:
             return FORMATS[magic](name, window, _size(file), close)
         except DamagedError as error:
-            if window.failure is not None or window.position < 24:
+            if window.failure is not None:
                 _refuse_short(name, window, file)
             raise InputError(f"{name}: {error}. Nothing can be read: copy or record it again.") from None
     except BaseException:

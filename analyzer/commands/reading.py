@@ -136,6 +136,8 @@ class Reading:
                     for path in captures:
                         with ends_on_interrupt(path, self._interrupt):
                             self._read(path, options, report, summary)
+                        if self._interrupted:
+                            break
                 except KeyboardInterrupt:
                     if self.settings.output:
                         raise  # whole or not at all

@@ -6,6 +6,6 @@ from __future__ import annotations
 def compiled() -> bool:
     """Whether the packet stage runs as compiled code. If not it gives the same answers, slower."""
     from analyzer.capture import records
-    from analyzer.dissector import connections, headers
+    from analyzer.dissector import connections, headers, history, rows
 
-    return bool(connections.COMPILED and headers.COMPILED and records.COMPILED)
+    return all(module.COMPILED for module in (records, headers, rows, history, connections))

@@ -34,8 +34,8 @@ class ConnectionTable(ConnectionHistory):
 
     next_id: cython.longlong
 
-    def __init__(self, automata, tests, seed, linger_ns, most_rows, vlan_key):
-        ConnectionHistory.__init__(self, automata, tests, seed, linger_ns, most_rows, vlan_key)
+    def __init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key):
+        ConnectionHistory.__init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key)
         self.next_id = 0
 
     def track(self, table) -> None:
@@ -59,30 +59,41 @@ class ConnectionTable(ConnectionHistory):
         base: cython.longlong
         me: cython.longlong
         side: cython.int
+        known: cython.longlong
         stream: cython.longlong = -1
         now: cython.longlong = self.time_ns[i]
         flags: cython.int = self.flags[i]
-        self._find(i)
-        row = self.found
         if now > self.clock:
             self.clock = now
-            while self.clock > self.deadline:
-                if self.ended_first == row:
-                    row = -1
-                self._finish(self.ended_first)
-        if row != -1 and self.rows[row * ROW_WORDS + FLAGS] & QUOTED:
-            stream = self.rows[row * ROW_WORDS + STREAM]
-            self._finish(row)
-            row = -1
+            if now > self.report_deadline or now > self.deadline:
+                self.advance(now)
+        self._find(i)
+        row = self.found
         if row != -1:
             base = row * ROW_WORDS
-            side = self.from_a != ((self.rows[base + FLAGS] & FIRST_IS_A) != 0)
-            if flags & (FLAG_SYN | FLAG_ACK) == FLAG_SYN:
-                me = base + SIDES + side * SIDE_WORDS
-                if self.rows[me + STATE] & HAS_ISN and self.rows[me + ISN] != self.sequence[i]:
-                    self.rows[base + FLAGS] |= REUSED
-                    self._finish(row)
-                    row = -1
+            known = self.rows[base + FLAGS]
+            side = self.from_a != (known & FIRST_IS_A != 0)
+            me = base + SIDES + side * SIDE_WORDS
+            if known & QUOTED:
+                stream = self.rows[base + STREAM]
+                self._finish(row)
+                row = -1
+            elif flags & (FLAG_SYN | FLAG_ACK) == FLAG_SYN and (
+                self.rows[me + STATE] & HAS_ISN and self.rows[me + ISN] != self.sequence[i]
+            ):
+                self.rows[base + FLAGS] |= REUSED
+                self._finish(row)
+                row = -1
+            elif known & REPORTED:
+                if flags & (FLAG_SYN | FLAG_ACK) != FLAG_SYN or known & OPENED:
+                    self.late += 1
+                    self.connection[i] = self.rows[base + ID]
+                    self.side[i] = side ^ (known & SWAPPED != 0)
+                    return
+                # A refused opening that is tried again with the same numbers after all.
+                stream = self.rows[base + STREAM]
+                self._finish(row)
+                row = -1
         if row == -1:
             row = self._create(i, stream)
             base = row * ROW_WORDS
@@ -440,7 +451,6 @@ class ConnectionTable(ConnectionHistory):
         opening: cython.bint
         accepted: cython.bint
         reached: cython.longlong = self.rows[peer + ACKED]
-        window: cython.longlong
         acked: cython.longlong
         self.rows[base + RESETS] += 1
         if self.rows[base + FLAGS] & ENDED:
@@ -458,26 +468,13 @@ class ConnectionTable(ConnectionHistory):
             # The receiver's acknowledgements are not in the capture, so its window cannot be held against the RST.
             accepted = True
         else:
-            # RFC 9293 §3.10.7.4 and RFC 5961 §3.2: inside the receiver's window.
-            window = self._scaled_window(me, peer)
-            accepted = offset >= reached and (offset <= reached + window or offset <= self.rows[me + SENT])
+            # RFC 9293 §3.10.7.4 and RFC 5961 §3.2: only the number expected next ends the connection; any other in the
+            # window is challenged. What is expected next lies between what the receiver has acknowledged and the
+            # highest that was sent to it.
+            accepted = offset >= reached and (offset == reached or offset <= self.rows[me + SENT])
         if not accepted:
             self.rows[base + RESETS_IGNORED] += 1
             return
         self._emit(base, SCOPE_OPEN if opening else SCOPE_CLOSE, STEP_RST, side, self.number[i], self.time_ns[i],
                    self.payload[i], self.window[i], False)  # fmt: skip
         self._end(row)
-
-    @cython.cfunc
-    def _scaled_window(self, me: cython.longlong, peer: cython.longlong) -> cython.longlong:
-        """The window that the peer of `me` last advertised, in bytes; the largest it can have meant if unknown."""
-        mine: cython.longlong = self.rows[me + SYN_OPTIONS]
-        theirs: cython.longlong = self.rows[peer + SYN_OPTIONS]
-        shift: cython.longlong = 14
-        if mine != 0 and theirs != 0:
-            mine = (mine >> SYN_OPTION_SCALE_SHIFT) & 0xFFFF
-            theirs = (theirs >> SYN_OPTION_SCALE_SHIFT) & 0xFFFF
-            shift = 0 if mine == 0 or theirs == 0 else theirs - 1
-            if shift > 14:  # RFC 7323 §2.3
-                shift = 14
-        return self.rows[peer + WINDOW] << shift

@@ -29,8 +29,8 @@ class ConnectionHistory(ConnectionRows):
     of (field, operator, value) triples, the attribute tests to evaluate on every event besides `retransmission`.
     """
 
-    def __init__(self, automata, tests, seed, linger_ns, most_rows, vlan_key):
-        ConnectionRows.__init__(self, seed, linger_ns, most_rows, vlan_key)
+    def __init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key):
+        ConnectionRows.__init__(self, seed, settle_ns, linger_ns, most_rows, vlan_key)
         self.automata = automata
         self.open_tests = memoryview(tests[0])
         self.close_tests = memoryview(tests[1])

@@ -86,6 +86,9 @@ cdef enum:
     BAD_SYN_ACK = 2048
     RETRIED = 4096
     QUOTED = 8192
+    REPORTED = 16384
+    TAKEN = 32768
+    GONE = 65536
     HAS_ISN = 1
     SYN_SEEN = 2
     SYN_ACK_SEEN = 4

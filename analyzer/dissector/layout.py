@@ -108,6 +108,9 @@ CUT = 1024  # payload missing because of the snapshot length
 BAD_SYN_ACK = 2048  # a SYN-ACK whose numbers do not fit
 RETRIED = 4096  # opened again with the same numbers after a reset
 QUOTED = 8192  # only quoted by ICMP errors so far: holds its number, is not reported
+REPORTED = 16384  # ended, and reported as it was then; what comes later is passed over
+TAKEN = 32768  # the report has been taken away
+GONE = 65536  # out of the hash table: the row is free when the report has been taken away
 
 # STATE of a side.
 HAS_ISN = 1

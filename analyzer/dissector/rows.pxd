@@ -1,6 +1,7 @@
 # The types of rows.py, for the compiled modules.
 
 cdef class ConnectionRows:
+    cdef long long settle_ns
     cdef long long linger_ns
     cdef long long most_rows
     cdef bint vlan_key
@@ -31,6 +32,9 @@ cdef class ConnectionRows:
     cdef long long ended_last
     cdef long long clock
     cdef long long deadline
+    cdef long long unreported
+    cdef long long report_deadline
+    cdef public long long late
     cdef long long[::1] number
     cdef long long[::1] time_ns
     cdef unsigned long long[::1] source_high
@@ -57,6 +61,7 @@ cdef class ConnectionRows:
     cdef bint from_a
     cdef unsigned long long hash
 
+    cpdef void advance(self, long long now_ns)
     cdef void _find(self, Py_ssize_t i)
     cdef long long _create(self, Py_ssize_t i, long long stream)
     cdef long long _orientation(self, Py_ssize_t i)
@@ -64,7 +69,10 @@ cdef class ConnectionRows:
     cdef void _unlink(self, long long row)
     cdef void _evict(self)
     cdef void _end(self, long long row)
+    cdef void _next_unreported(self, long long row)
+    cdef void _report(self, long long row)
     cdef void _finish(self, long long row)
+    cdef void _free_row(self, long long row)
     cdef void _free_events(self, long long base)
     cdef void _free_gaps(self, long long me)
     cdef long long _new_event(self)

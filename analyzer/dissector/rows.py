@@ -29,11 +29,13 @@ class ConnectionRows:
     """The connections of a capture that are not finished yet, and those not yet taken away.
 
     `seed`: random odd 64-bit numbers for the hash, from the operating system, so that a capture cannot be crafted to
-    make connections collide. `linger_ns`: how long an ended connection stays, in capture time. `most_rows`: how many
-    connections are kept at most. `vlan_key`: VLAN ids are part of the key.
+    make connections collide. `settle_ns`: how long after its end a connection is reported, in capture time; segments
+    until then still count. `linger_ns`: how long it stays, so that yet later ones are known to be its. `most_rows`: how
+    many connections are kept at most. `vlan_key`: VLAN ids are part of the key.
     """
 
-    def __init__(self, seed, linger_ns, most_rows, vlan_key):
+    def __init__(self, seed, settle_ns, linger_ns, most_rows, vlan_key):
+        self.settle_ns = settle_ns
         self.linger_ns = linger_ns
         self.most_rows = most_rows
         self.vlan_key = vlan_key
@@ -54,7 +56,10 @@ class ConnectionRows:
         self.open_first = self.open_last = self.ended_first = self.ended_last = -1
         self.live = self.next_stream = self.finished_count = 0
         self.clock = 0
+        self.late = 0
         self.deadline = _NEVER
+        self.unreported = -1
+        self.report_deadline = _NEVER
 
     def load(self, table) -> None:
         """Look at the packets of one chunk from now on."""
@@ -80,6 +85,14 @@ class ConnectionRows:
         self.connection = memoryview(table.connection)
         self.side = memoryview(table.side)
         self.stream_offset = memoryview(table.stream_offset)
+
+    @cython.ccall
+    def advance(self, now_ns: cython.longlong) -> cython.void:
+        """It is `now_ns`, in capture time: report what ended long enough ago, and forget what lingered long enough."""
+        while now_ns > self.report_deadline:
+            self._report(self.unreported)
+        while now_ns > self.deadline:
+            self._finish(self.ended_first)
 
     def finish(self) -> None:
         """The capture is over: every connection is finished."""
@@ -120,8 +133,10 @@ class ConnectionRows:
                 event = self.events[event * EVENT_WORDS + EVENT_NEXT]
             ends_out[i] = at
             self._free_events(row * ROW_WORDS)
-            self.rows[row * ROW_WORDS + FOLLOWING] = self.free_row
-            self.free_row = row
+            if self.rows[row * ROW_WORDS + FLAGS] & GONE:
+                self._free_row(row)
+            else:
+                self.rows[row * ROW_WORDS + FLAGS] |= TAKEN
         self.finished_count = 0
         return rows, keys, events, ends
 
@@ -283,6 +298,9 @@ class ConnectionRows:
             self.rows[last * ROW_WORDS + FOLLOWING] = row
         if ended:
             self.ended_last = row
+            if self.unreported == -1:
+                self.unreported = row
+                self.report_deadline = self.rows[row * ROW_WORDS + ENDED_NS] + self.settle_ns
             if self.ended_first == -1:
                 self.ended_first = row
                 self.deadline = self.rows[row * ROW_WORDS + ENDED_NS] + self.linger_ns
@@ -295,6 +313,8 @@ class ConnectionRows:
     def _unlink(self, row: cython.longlong) -> cython.void:
         before: cython.longlong = self.rows[row * ROW_WORDS + PREVIOUS]
         after: cython.longlong = self.rows[row * ROW_WORDS + FOLLOWING]
+        if row == self.unreported:
+            self._next_unreported(after)
         if before != -1:
             self.rows[before * ROW_WORDS + FOLLOWING] = after
         elif self.open_first == row:
@@ -337,16 +357,20 @@ class ConnectionRows:
         self._append(row, True)
 
     @cython.cfunc
-    def _finish(self, row: cython.longlong) -> cython.void:
-        """Take a row out of lists and hash table and hand it to `take_finished`."""
+    def _next_unreported(self, row: cython.longlong) -> cython.void:
+        self.unreported = row
+        self.report_deadline = _NEVER
+        if row != -1:
+            self.report_deadline = self.rows[row * ROW_WORDS + ENDED_NS] + self.settle_ns
+
+    @cython.cfunc
+    def _report(self, row: cython.longlong) -> cython.void:
+        """Hand a row to `take_finished`, as it is now."""
         base: cython.longlong = row * ROW_WORDS
         one: cython.longlong
         other: cython.longlong
         gap: cython.longlong
         side: cython.int
-        slot: cython.longlong
-        hole: cython.longlong
-        home: cython.longlong
         for side in range(2):
             one = base + SIDES + side * SIDE_WORDS
             other = base + SIDES + (1 - side) * SIDE_WORDS
@@ -358,6 +382,23 @@ class ConnectionRows:
                     self.rows[one + STATE] |= LOST
                 gap = self.gaps[gap * GAP_WORDS + GAP_NEXT]
             self._free_gaps(one)
+        if row == self.unreported:
+            self._next_unreported(self.rows[base + FOLLOWING])
+        self.rows[base + FLAGS] |= REPORTED
+        if self.finished_count == self.finished.shape[0]:
+            self.finished = memoryview(_doubled(self.finished))
+        self.finished[self.finished_count] = row
+        self.finished_count += 1
+
+    @cython.cfunc
+    def _finish(self, row: cython.longlong) -> cython.void:
+        """Take a row out of lists and hash table; it is reported if that has not happened yet."""
+        base: cython.longlong = row * ROW_WORDS
+        slot: cython.longlong
+        hole: cython.longlong
+        home: cython.longlong
+        if not self.rows[base + FLAGS] & (REPORTED | QUOTED):
+            self._report(row)
         self._unlink(row)
         # Linear probing: close the hole by moving back what was pushed past it.
         slot = self.keys[row * KEY_WORDS + KEY_HASH] >> (64 - self.slot_bits)
@@ -374,14 +415,15 @@ class ConnectionRows:
                 hole = slot
         self.slots[hole] = -1
         self.live -= 1
-        if self.rows[base + FLAGS] & QUOTED:
-            self.rows[base + FOLLOWING] = self.free_row
-            self.free_row = row
-            return
-        if self.finished_count == self.finished.shape[0]:
-            self.finished = memoryview(_doubled(self.finished))
-        self.finished[self.finished_count] = row
-        self.finished_count += 1
+        if self.rows[base + FLAGS] & (TAKEN | QUOTED):
+            self._free_row(row)
+        else:
+            self.rows[base + FLAGS] |= GONE
+
+    @cython.cfunc
+    def _free_row(self, row: cython.longlong) -> cython.void:
+        self.rows[row * ROW_WORDS + FOLLOWING] = self.free_row
+        self.free_row = row
 
     @cython.cfunc
     def _free_events(self, base: cython.longlong) -> cython.void:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +14,36 @@ from analyzer.dissector import layout
 from analyzer.dissector.connections import ConnectionTable
 from analyzer.dissector.headers import HeaderReader
 from analyzer.dissector.packets import PacketTable
-from analyzer.errors import FlowPageError
-from analyzer.flows.matcher import Automaton
 
+SETTLE_NS = 2_000_000_000
 LINGER_NS = 60_000_000_000
 MOST_CONNECTIONS = 1_000_000
 
+# How the compiled code knows the fields and operators of attribute tests.
 _FIELDS = {"payload": 0, "window": 1}
 _OPERATORS = {"=": 0, "!=": 1, "<": 2, ">": 3}
+
+
+class StepTest(Protocol):
+    """A comparison of a number field with a whole number; without operator: is it other than 0?"""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def operator(self) -> str: ...
+    @property
+    def number(self) -> int | None: ...
+
+
+class StepAutomaton(Protocol):
+    """What the packet stage needs of `flows.matcher.Automaton`, which is a later stage."""
+
+    table: npt.NDArray[np.int32]
+    complete: npt.NDArray[np.int8]
+
+    @property
+    def tests(self) -> Sequence[StepTest]: ...
+    def grow(self, state: int, symbol: int, /) -> int: ...
 
 
 class Finished(NamedTuple):
@@ -35,16 +58,18 @@ class Finished(NamedTuple):
 class Tracker:
     """Reads headers and follows connections, chunk by chunk.
 
-    `linger_ns`: how long, in capture time, a closed connection is kept for late segments.
+    `settle_ns`: how long after its end a connection is reported, in capture time: segments until then still count.
+    `linger_ns`: how long it is kept, so that yet later segments are not taken for a new connection's.
     `most_connections`: how many are kept at most; beyond it the longest idle ones are evicted, and say so.
     `vlan_key`: the VLAN ids are part of what tells connections apart.
     """
 
     def __init__(
         self,
-        tcp_open: Automaton,
-        tcp_close: Automaton,
+        tcp_open: StepAutomaton,
+        tcp_close: StepAutomaton,
         *,
+        settle_ns: int = SETTLE_NS,
         linger_ns: int = LINGER_NS,
         most_connections: int = MOST_CONNECTIONS,
         vlan_key: bool = False,
@@ -53,7 +78,7 @@ class Tracker:
         tests = [_tests(automaton) for automaton in (tcp_open, tcp_close)]
         self._headers = HeaderReader()
         self._connections = ConnectionTable(
-            (tcp_open, tcp_close), tests, seed, linger_ns, max(2, most_connections), vlan_key
+            (tcp_open, tcp_close), tests, seed, min(settle_ns, linger_ns), linger_ns, max(2, most_connections), vlan_key
         )
         self.table = PacketTable()
         self.counts = np.zeros(layout.KIND_EXCLUDED + 1, np.int64)  # frames by kind
@@ -69,6 +94,15 @@ class Tracker:
             self.clock_ns = max(self.clock_ns, int(self.table.time_ns[: frames.count].max()))
         return self.table
 
+    def advance(self, elapsed_ns: int) -> None:
+        """No packet for so long: connections may be reported meanwhile."""
+        self._connections.advance(self.clock_ns + elapsed_ns)
+
+    @property
+    def late(self) -> int:
+        """Segments that came after their connection had been reported."""
+        return self._connections.late
+
     def finish(self) -> None:
         """The capture is over."""
         self._connections.finish()
@@ -78,15 +112,7 @@ class Tracker:
         return Finished(*self._connections.take_finished())
 
 
-def _tests(automaton: Automaton) -> npt.NDArray[np.int64]:
-    """The attribute tests of a scope as (field, operator, value) triples, for the compiled code."""
-    triples: list[int] = []
-    for test in automaton.tests[1:]:
-        number = test.number if test.operator else 0
-        if test.name in _FIELDS and number is not None:
-            triples += [_FIELDS[test.name], _OPERATORS[test.operator or "!="], number]
-        else:
-            pages = [flow.page for flow, _ in automaton.flows if any(test in atom.tests for atom in flow.atoms)]
-            reason = f"[{test}] cannot be tested on TCP segments: compare {' or '.join(_FIELDS)} with a whole number"
-            raise FlowPageError(pages[0].path, 1, reason)
-    return np.array(triples, np.int64)
+def _tests(automaton: StepAutomaton) -> npt.NDArray[np.int64]:
+    """The attribute tests of a scope, all but the first, `retransmission`, as (field, operator, value) triples."""
+    triples = [(_FIELDS[one.name], _OPERATORS[one.operator or "!="], one.number or 0) for one in automaton.tests[1:]]
+    return np.array(triples, np.int64).reshape(-1)

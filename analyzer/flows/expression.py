@@ -113,6 +113,11 @@ class Branch:
     title: str = ""
     place: int = 0
 
+    @property
+    def trace(self) -> Places:
+        """What going through it leaves behind: nothing without a title, since every trace multiplies the states."""
+        return frozenset((self.place,)) if self.title else NOWHERE
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -191,7 +196,7 @@ def passed_over(expression: Expression) -> Places | None:
             for branch in branches:
                 inside = passed_over(branch.body)
                 if inside is not None:
-                    return inside | {branch.place}
+                    return inside | branch.trace
             return None
         case Sequence(parts) | Interleave(parts):
             places = NOWHERE
@@ -226,7 +231,7 @@ def _linear(expression: Expression) -> Iterator[Next]:
         case Choice(branches):
             for branch in branches:
                 for step, rest, places in linear(branch.body):
-                    yield step, rest, places | {branch.place}
+                    yield step, rest, places | branch.trace
         case Interleave(parts):
             for at, part in enumerate(parts):
                 for step, rest, places in linear(part):
@@ -256,6 +261,28 @@ def fewest_steps(expression: Expression) -> int:
             return min(fewest_steps(branch.body) for branch in branches)
         case Sequence(parts) | Interleave(parts):
             return sum(fewest_steps(part) for part in parts)
+
+
+def last_steps(expression: Expression) -> frozenset[str]:
+    """The names of the steps a diagram can end with."""
+    match expression:
+        case Step(name=name):
+            return frozenset((name,))
+        case Reference():
+            return frozenset()
+        case Option(body) | Loop(body) | Shaded(body):
+            return last_steps(body)
+        case Choice(branches):
+            return frozenset().union(*(last_steps(branch.body) for branch in branches))
+        case Interleave(parts):
+            return frozenset().union(*(last_steps(part) for part in parts))
+        case Sequence(parts):
+            found: frozenset[str] = frozenset()
+            for part in reversed(parts):
+                found |= last_steps(part)
+                if fewest_steps(part):
+                    break
+            return found
 
 
 def walk(expression: Expression) -> Iterator[Expression | Branch]:

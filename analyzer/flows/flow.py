@@ -16,6 +16,7 @@ from analyzer.flows.expression import (
     Places,
     Step,
     fewest_steps,
+    last_steps,
     linear,
     passed_over,
     steps_of,
@@ -24,6 +25,9 @@ from analyzer.flows.expression import (
 from analyzer.flows.library import Page
 
 VARIANT: Final = "variant:"
+
+# Steps that can follow anything, and so are never what was about to happen.
+ABORTS: Final = frozenset({"RST"})
 
 # Readings of a diagram that are possible at the same time. Ours need one; nobody can follow a diagram with this many.
 MAX_ALTERNATIVES: Final = 128
@@ -66,6 +70,7 @@ class Living:
     swapped: bool
     further: int  # steps needed at least
     branches: tuple[str, ...]
+    by_abort: bool  # it can only end by an abort
 
 
 @dataclass(slots=True)
@@ -81,6 +86,7 @@ class Flow:
     retransmitted: frozenset[tuple[int, str]] = frozenset()  # steps the page names with [retransmission]
     _titles: dict[int, str] = field(default_factory=dict)
     _blocks: Places = NOWHERE
+    _by_abort: bool = False
     _tests: dict[int, int] = field(default_factory=dict)  # place of a step -> how many tests it has
 
     def __post_init__(self) -> None:
@@ -92,6 +98,7 @@ class Flow:
         for node in walk(expression):
             if isinstance(node, Option | Loop | Branch):
                 self._titles[node.place] = node.title
+        self._by_abort = last_steps(expression) <= ABORTS
         self._blocks = frozenset(node.place for node in walk(expression) if isinstance(node, Option | Loop))
         self._intern(frozenset())
         self._intern(frozenset((Alternative(expression, NOWHERE),)))
@@ -181,4 +188,4 @@ class Flow:
         further, _, taken = min(
             (fewest_steps(rest), self.preference(taken), taken) for rest, taken in self.states[local]
         )  # preferences differ wherever the places do, so the places themselves are never compared
-        return Living(self.page, swapped, further, self.titles(taken))
+        return Living(self.page, swapped, further, self.titles(taken), self._by_abort)

@@ -131,7 +131,8 @@ class Automaton:
             # Not reachable with the built-in pages: a test explores them to the end. The library does so with a
             # user's pages when it loads them, so this is said before the first packet.
             widest = max((flow for flow, _ in self.flows), key=lambda flow: (not flow.page.builtin, len(flow.states)))
-            reason = f"scope {self.scope} needs more than {self.max_states} states: use fewer or shorter `par` branches"
+            reason = f"scope {self.scope} needs more than {self.max_states} states: use shorter `par` branches, "
+            reason += "and fewer titled branches in loops"
             raise FlowPageError(widest.page.path, 1, reason)
         self._ids[locals_] = number
         self._states.append(locals_)
@@ -164,10 +165,10 @@ class Automaton:
         return found
 
     def living(self, state: int) -> tuple[Living, ...]:
-        """The pages alive, best first: fewest further steps, drawn in the article, order of the pages."""
+        """The pages alive, best first: not only by an abort, fewest further steps, then the order of the pages."""
         flows = zip(self.flows, self._states[state], strict=True)
         found = (flow.living(local, swapped) for (flow, swapped), local in flows)
-        return tuple(sorted((one for one in found if one), key=lambda one: (one.further, one.page.rank, one.swapped)))
+        return tuple(sorted((one for one in found if one), key=lambda one: (one.by_abort, one.further, one.page.rank, one.swapped)))
 
     def expected(self, state: int) -> list[str]:
         """What could come next, as "server FIN", sorted. Retransmissions are never expected."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 
 from analyzer import model
@@ -82,8 +83,11 @@ def short_endpoint(full: str, width: int) -> str:
 
 def cells(text: str) -> int:
     """Columns `text` takes on a terminal: wide East Asian characters take two, combining ones none."""
-    if text.isascii():
-        return len(text)
+    return len(text) if text.isascii() else _cells(text)
+
+
+@functools.lru_cache(maxsize=4096)  # a table says the same few words over and over
+def _cells(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 

@@ -52,7 +52,7 @@ def words(expression: Expression, limit: int) -> set[Word]:
                 if empty_yet:  # of several branches that may be empty, the first one counts
                     here = {(steps, taken) for steps, taken in here if steps}
                 empty_yet = empty_yet or any(not steps for steps, _ in here)
-                found |= {(steps, taken | {branch.place}) for steps, taken in here}
+                found |= {(steps, taken | ({branch.place} if branch.title else set())) for steps, taken in here}
             return found
         case Sequence(items):
             found = {EMPTY}

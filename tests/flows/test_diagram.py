@@ -263,7 +263,7 @@ FRAGMENTS = st.sampled_from(
     autonumber 1
     %%
     activate C
-    """.split("\n")
+    """.splitlines()
 )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from conversation import LETTERS, automaton_of, complete_after, event, page, play
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from reference import fits, words
 
@@ -300,7 +300,8 @@ def blocks(inner):
         body.map(lambda text: f"opt maybe {text.count('A')}\n{text}\nend"),
         body.map(lambda text: f"loop some\n{text}\nend"),
         body.map(lambda text: f"rect rgb(1,2,3)\n{text}\nend"),
-        st.tuples(body, body).map(lambda two: f"alt variant: one\n{two[0]}\nelse two\n{two[1]}\nend"),
+        st.tuples(body, body).map(lambda two: f"alt variant: one\n{two[0]}\nelse\n{two[1]}\nend"),
+        st.tuples(body, body).map(lambda two: f"alt one\n{two[0]}\nelse two\n{two[1]}\nend"),
         st.tuples(body, body).map(lambda two: f"par\n{two[0]}\nand\n{two[1]}\nend"),
     )
 
@@ -368,13 +369,14 @@ def test_the_automaton_agrees_with_the_naive_matcher(first, second, events):
 @given(DIAGRAMS)
 def test_a_page_is_alive_exactly_while_it_can_be_completed(text):
     automaton = automaton_of(page(text))
-    ways = explore(automaton)
+    try:
+        ways = explore(automaton)
+    except FlowPageError:
+        reject()  # a few random pages need too many states
     steps = {state: {automaton.advance(state, symbol) for symbol in distinct_symbols(automaton)} for state in ways}
     for state in ways.keys() - {DEAD}:
         distance, reached = 0, {state}
         while not any(automaton.complete[one] for one in reached):
             distance, reached = distance + 1, set().union(*(steps[one] for one in reached))
             assert distance < 50
-        if not any(test in str(automaton.tests) for test in ("payload",)):
-            assert automaton.living(state)[0].further == distance
-        assert automaton.living(state)[0].further <= distance
+        assert automaton.living(state)[0].further == distance

@@ -107,6 +107,18 @@ def test_a_long_table_has_one_header_and_all_rows():
     assert sum("client" in line and "server" in line for line in lines) == 1
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_numbers_are_never_shortened(live):
+    numbers = [9, 99_999, 3, 12_345_678]
+    many = [connection(id=n, packets=model.PerSide(n, 0)) for n in (numbers if live else numbers * 600)]
+    lines = printed(Table, many, width=120, live=live).splitlines()
+    assert {line.split()[0] for line in lines} == {"#", "9", "99999", "3", "12345678"} | {
+        line.split()[0] for line in lines if line.lstrip().startswith("--")
+    }
+    assert any("12,345,678" in line for line in lines)
+    assert all(words.cells(line) <= 120 for line in lines)
+
+
 def test_several_captures_have_a_column_of_their_own():
     captures = ["web.pcapng", "long/way/to/\x1b[2J.pcap"]
     lines = printed(Table, [connection(capture=path) for path in captures], width=80, captures=captures).splitlines()

@@ -36,6 +36,7 @@ class Totals(Protocol):
     fragments: int
     damaged: int
     filtered_out: int
+    late: int
     connections: int  # connections
     dropped_by_interface: int
 
@@ -43,7 +44,7 @@ class Totals(Protocol):
 _TOTALS = tuple(Totals.__annotations__)
 _LEFT_OUT = {
     "udp": "UDP", "quic": "QUIC", "icmp": "ICMP", "other": "of other protocols", "fragments": "IP fragments",
-    "damaged": "damaged", "filtered_out": "outside the capture filter or time window",
+    "damaged": "damaged", "filtered_out": "outside the capture filter or time window", "late": "after their connection was reported",
 }  # fmt: skip
 
 

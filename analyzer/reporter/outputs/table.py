@@ -102,23 +102,17 @@ COLUMNS: tuple[Column, ...] = (
     Column("open", 2, lambda c: _verdict_cell(c.open), colour=lambda c: words.COLOURS[c.open.outcome], **_FLOW),
     Column("close", 2, lambda c: _verdict_cell(c.close), colour=lambda c: words.COLOURS[c.close.outcome], **_FLOW),
     Column("by", 4, lambda c: c.close.closed_by or "", typical=6),
-    Column("packets", 5, lambda c: words.count(c.packets.client + c.packets.server), typical=7, right=True),
+    Column("packets", 5, lambda c: words.count(c.packets.client + c.packets.server), typical=9, right=True),
     Column("bytes", 6, lambda c: words.size(c.payload_bytes.client + c.payload_bytes.server), typical=7, right=True),
     Column("RTT", 7, _rtt, typical=8, right=True),
-    Column("duration", 9, lambda c: words.duration(c.duration_ns), typical=8, right=True),
+    Column("duration", 9, lambda c: words.duration(c.duration_ns), typical=10, right=True),
     Column("vlan", 9, lambda c: ".".join(map(str, c.vlan)), right=True),
     Column("remarks", 8, _remarks, 30, 40, grows=2, colour=lambda c: "yellow" if c.faults else None),
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Layout:
-    columns: list[Column]
-    widths: list[int]
-
-
-def lay_out(columns: list[Column], sample: list[list[str]], width: int, complete: bool) -> _Layout:
-    """Which columns fit into `width`, and how wide each is. `sample` has a list of cells per row."""
+def lay_out(columns: list[Column], sample: list[list[str]], width: int, complete: bool) -> dict[int, int]:
+    """Which columns fit into `width`: their indices, in order, and how wide each is. `sample` has the cells by row."""
     wanted, least = [], []
     for index, column in enumerate(columns):
         cells = [row[index] for row in sample]
@@ -151,8 +145,7 @@ def lay_out(columns: list[Column], sample: list[list[str]], width: int, complete
             widths[index] += more
             room -= more
     show(range(LUXURY, LUXURY + 1))
-    kept = [i for i in range(len(columns)) if widths[i]]
-    return _Layout([columns[i] for i in kept], [widths[i] for i in kept])
+    return {index: cells for index, cells in enumerate(widths) if cells}
 
 
 def distinct_names(captures: Sequence[str]) -> dict[str, str]:
@@ -192,7 +185,8 @@ class Table:
             if len(captures) > 1 or column.header != "capture"
         ]
         self._first, self._batch = (1, 1) if live else (_FIRST_BATCH, _BATCH)
-        self._layout: _Layout | None = None
+        self._layout: dict[int, int] = {}  # index of a column → its width
+        self._widest = [""] * len(self._columns)  # numbers only
         self._pending: list[model.Connection] = []
 
     def add(self, connection: model.Connection) -> None:
@@ -205,28 +199,26 @@ class Table:
 
     def finish(self) -> None:
         if self._pending:
-            self._print(complete=self._layout is None)
+            self._print(complete=not self._layout)
 
     def _print(self, complete: bool) -> None:
         order = {capture: index for index, capture in enumerate(dict.fromkeys(c.capture for c in self._pending))}
         self._pending.sort(key=lambda c: (order[c.capture], c.id))
-        if first := self._layout is None:
-            sample = [[column.text(connection) for column in self._columns] for connection in self._pending]
-            self._layout = lay_out(self._columns, sample, self._width, complete)
-        assert self._layout
-        rows = [
-            [
-                self._cell(column, width, connection)
-                for column, width in zip(self._layout.columns, self._layout.widths, strict=True)
-            ]
-            for connection in self._pending
-        ]
+        batch = [[column.text(connection) for column in self._columns] for connection in self._pending]
+        for index, column in enumerate(self._columns):
+            if column.right:
+                self._widest[index] = max([self._widest[index], *(cells[index] for cells in batch)], key=len)
+        # A text may be shortened, a number may not: one that is too wide begins the table anew.
+        header = not self._layout or any(len(self._widest[i]) > self._layout[i] for i in self._layout)
+        if header:
+            self._layout = lay_out(self._columns, [*batch, self._widest], self._width, complete)
+        rows = [self._row(cells, connection) for cells, connection in zip(batch, self._pending, strict=True)]
         self._pending.clear()
-        self._write(self._formatted(rows, first))
+        self._write(self._formatted(rows, header))
 
-    def _cell(self, column: Column, width: int, connection: model.Connection) -> str:
-        text = column.shorten(column.text(connection), width)
-        return self._styled(text, column.colour(connection))
+    def _row(self, cells: list[str], connection: model.Connection) -> list[str]:
+        shown = ((self._columns[index], cells[index], width) for index, width in self._layout.items())
+        return [self._styled(column.shorten(text, width), column.colour(connection)) for column, text, width in shown]
 
     def _styled(self, text: str, colour: str | None, bold: bool = False) -> str:
         if not self._colour or not text or not (colour or bold):
@@ -239,9 +231,8 @@ class Table:
         """The rows through tabulate; the line of dashes keeps the widths, also where it is not printed."""
         from tabulate import tabulate
 
-        assert self._layout
-        columns, widths = self._layout.columns, self._layout.widths
-        dashes = ["-" * width for width in widths]
+        columns = [self._columns[index] for index in self._layout]
+        dashes = ["-" * width for width in self._layout.values()]
         titles = [self._styled(column.header, None, bold=True) for column in columns]
         lines = tabulate(
             [titles, dashes, *rows],

@@ -1,0 +1,130 @@
+"""Compiled and interpreted, the packet stage gives the same answers to the bit."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.capture.source import open_capture
+from analyzer.dissector.layout import KEY_HASH
+from analyzer.dissector.tracker import Tracker
+from analyzer.flows import load_library
+from tests.cases import CASES, capture_of
+from tests.conversations import Conversation
+from tests.dissector import twins
+from tests.dissector.frames import frames
+from tests.dissector.test_headers import ANYTHING
+
+pytestmark = pytest.mark.skipif(not twins.is_compiled(), reason="nothing is compiled here: there is no twin")
+
+INTERPRETED = twins.interpreted("analyzer.dissector.tracker")
+
+
+def tracker(kind: type, **options) -> Tracker:
+    library = load_library()
+    return kind(library.automaton("tcp-open"), library.automaton("tcp-close"), **options)
+
+
+def run(one: Tracker, chunks) -> list[tuple]:
+    """Everything the packet stage says about these chunks: the table's columns, and what has finished."""
+    said: list[tuple] = []
+    for chunk in chunks:
+        table = one.feed(chunk)
+        told = np.isin(table.kind[: table.count], (1, 5))  # the other columns mean something for these only
+        said += [(name, column[told].tolist()) for name, column in table.columns().items()]
+        said.append(("kind", table.kind[: table.count].tolist()))
+        said += zip(("rows", "keys", "events", "ends"), (array.tolist() for array in one.take_finished()), strict=True)
+    one.finish()
+    said += zip(("rows", "keys", "events", "ends"), (array.tolist() for array in one.take_finished()), strict=True)
+    return said
+
+
+def without_hash(said: list[tuple]) -> list[tuple]:
+    """The hash of a key is random per process."""
+    return [(name, [key[:KEY_HASH] for key in values] if name == "keys" else values) for name, values in said]
+
+
+def assert_twins(chunks, **options) -> None:
+    compiled = without_hash(run(tracker(Tracker, **options), chunks))
+    interpreted = without_hash(run(tracker(INTERPRETED.Tracker, **options), chunks))
+    for one, other in zip(compiled, interpreted, strict=True):
+        assert one == other
+
+
+def test_the_twin_is_interpreted():
+    for name in ("ConnectionTable", "HeaderReader"):
+        assert getattr(INTERPRETED, name).__init__.__globals__["COMPILED"] is False
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_on_recorded_captures(case):
+    with open_capture(capture_of(case), chunk_bytes=1024) as capture:
+        chunks = [
+            dataclasses.replace(
+                chunk,
+                data=memoryview(bytearray(chunk.data)),
+                **{
+                    field.name: getattr(chunk, field.name).copy()
+                    for field in dataclasses.fields(chunk)
+                    if isinstance(getattr(chunk, field.name), np.ndarray)
+                },
+            )
+            for chunk in capture
+        ]
+    assert_twins(chunks)
+
+
+KINDS = ["SYN", "SYN-ACK", "ACK", "DATA 1", "DATA 100", "FIN", "FIN 7", "RST", "RST-ACK", "ICMP", "SYN-FIN", "SYN 20"]
+WORDS = ["", "", "", "again", "lost", "seq=-1", "seq=+100", "seq=4294967295", "seq=+2147483648", "ack=-1", "ack=+9",
+         "ack=2147483648", "isn=4294967290", "isn=0", "win=0", "win=5", "wscale=14", "mss=536", "vlan=7", "cut=0", "size0",
+         "at=100", "at=0", "code=4", "quote=8"]  # fmt: skip
+LINES = st.tuples(st.sampled_from("CS"), st.sampled_from(KINDS), st.sampled_from(WORDS), st.sampled_from(WORDS))
+
+
+def said(lines: list[tuple[str, ...]]) -> Conversation:
+    """Random lines; what cannot be said again yet is said for the first time."""
+    conversation = Conversation()
+    for side, kind, *words in lines:
+        if kind.split()[0] not in conversation.sides[side].last:
+            words = [word for word in words if word != "again"]
+        conversation.say(" ".join([side, kind, *dict.fromkeys(words)]))
+    return conversation
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(LINES, max_size=40), st.integers(1, 50), st.booleans(), st.sampled_from([2, 1000]))
+def test_on_any_conversation(lines, chunk, vlan_key, most):
+    packets = said(lines).packets
+    chunks = [
+        frames(
+            [packet.data for packet in packets[at : at + chunk]],
+            originals=[packet.on_wire for packet in packets[at : at + chunk]],
+            times=[packet.at_ns for packet in packets[at : at + chunk]],
+            first_number=at + 1,
+        )
+        for at in range(0, len(packets), chunk)
+    ]
+    assert_twins(chunks, vlan_key=vlan_key, most_connections=most)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(LINES, min_size=1, max_size=8),
+    st.lists(st.tuples(st.integers(0, 400), st.binary(min_size=1, max_size=8)), max_size=12),
+    st.sampled_from([0, 1, 101, 113, 276]),
+)
+def test_on_damaged_packets(lines, damage, link_type):
+    packets = [bytearray(packet.data[14 if link_type == 101 else 0 :]) for packet in said(lines).packets]
+    for at, change in damage:
+        for packet in packets[at % 7 :: 3]:
+            packet[at % len(packet) : at % len(packet) + len(change)] = change
+    assert_twins([frames([bytes(packet) for packet in packets], link_type)])
+
+
+def test_on_headers_of_every_shape():
+    for link_type, packet in ANYTHING.values():
+        assert_twins([frames([packet[:length] for length in range(len(packet) + 1)], link_type)])

@@ -1,0 +1,40 @@
+"""The numbers that compiled modules and their readers share stand in two files, and are the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from analyzer.dissector import layout
+
+DECLARED = re.compile(r"^ +(\w+) = (\S+)", re.MULTILINE)
+PXD = Path(layout.__file__).with_suffix(".pxd")
+
+
+def constants() -> dict[str, int]:
+    return {name: value for name, value in vars(layout).items() if name.isupper()}
+
+
+def declared() -> dict[str, int]:
+    return {name: int(value, 0) for name, value in DECLARED.findall(PXD.read_text())}
+
+
+def test_the_declarations_for_c_are_those_for_python():
+    assert declared() == constants()
+
+
+def test_the_words_of_a_row_do_not_overlap():
+    row = list(constants().items())
+    names = [name for name, _ in row]
+    words = [number for _, number in row[names.index("FIRST_PACKET") : names.index("SIDES") + 1]]
+    assert words == list(range(layout.SIDES + 1))
+    side = [number for _, number in row[names.index("ISN") : names.index("ROW_WORDS")]]
+    assert side == list(range(layout.SIDE_WORDS))
+    assert layout.ROW_WORDS == layout.SIDES + 2 * layout.SIDE_WORDS
+
+
+def test_bits_are_single_and_different():
+    for prefix in ("OPTION_", "FLAG_"):
+        bits = [value for name, value in constants().items() if name.startswith(prefix)]
+        assert all(bit and bit & (bit - 1) == 0 for bit in bits)
+        assert len(set(bits)) == len(bits)
