@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -75,6 +76,7 @@ class Analysis:
             vlan_key=options.vlan_key,
         )
         self._labeler = Labeler(name, library)
+        self._fed = time.monotonic_ns()  # when packets last came
         self._selection = Selection(
             options.packet_filter, options.time_from, options.time_to, relative=options.time_relative
         )
@@ -106,8 +108,12 @@ class Analysis:
             self.close()
 
     def _feed(self, frames: Frames) -> None:
-        self._tracker.feed(self._selection.apply(frames))
-        self._count()
+        if frames.count:
+            self._tracker.feed(self._selection.apply(frames))
+            self._fed = time.monotonic_ns()
+            self._count()
+        else:  # a pipe is quiet: what has ended meanwhile is reported
+            self._tracker.advance(time.monotonic_ns() - self._fed)
 
     def _take(self) -> Iterator[model.Connection]:
         finished = self._tracker.take_finished()

@@ -33,7 +33,9 @@ from tests.capture.builders import NANO, Packet, pcap
 
 FLAGS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "ECE": 64, "CWR": 128}
 ACKING = {"DATA": 16, "FIN": 17}
-SPECIAL = frozenset("again lost seq ack at isn win wscale mss vlan cut size0 type code quote".split())
+SPECIAL = {
+    "again", "lost", "seq", "ack", "at", "isn", "win", "wscale", "mss", "vlan", "cut", "size0", "type", "code", "quote",
+}  # fmt: skip
 STEP_NS = 10_000_000
 HANDSHAKE = ("C SYN", "S SYN-ACK", "C ACK")
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from analyzer.capture.frames import Frames
 from analyzer.capture.interfaces import Interface
-from analyzer.capture.window import Window
+from analyzer.capture.window import IdleError, Window
 
 # One packet with its headers must fit; anything longer is damage, or not network traffic.
 MAX_RECORD_BYTES = 16 << 20
@@ -23,6 +23,9 @@ MAX_ROWS = 8192
 MIN_RECORD_BYTES = 16
 
 MAX_WARNINGS = 100
+
+# How long a pipe may be quiet before the stages after it hear of it, so that they can report what has ended.
+IDLE_SECONDS = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ class Columns:
 class Capture(abc.ABC):
     """Iterates over the `Frames` of one capture; a context manager that closes the file it opened.
 
-    The frames of a chunk are valid until the next chunk is asked for. A damaged file ends the iteration after
+    The frames of a chunk are valid until the next chunk is asked for. A chunk without frames says that a pipe has been
+    quiet for IDLE_SECONDS. A damaged file ends the iteration after
     everything before the damage was delivered; `warnings` then says where and what.
     """
 
@@ -95,8 +99,11 @@ class Capture(abc.ABC):
     def __next__(self) -> Frames:
         if self._ended:
             raise StopIteration
+        self._window.idle_after = IDLE_SECONDS
         try:
             count = self._scan()
+        except IdleError:
+            return self._frames(0)
         except DamagedError as error:
             # The reason for stopping is told, however many lesser warnings there are.
             self.warnings.append(error.damage)
@@ -104,10 +111,14 @@ class Capture(abc.ABC):
         if count == 0:
             self._ended = True
             raise StopIteration
-        first = self._numbered + 1
+        frames = self._frames(count)
         self._numbered += count
         self.packets += count
-        return Frames(self._window.view, first, count, *(array[:count] for array in self._columns.arrays))
+        return frames
+
+    def _frames(self, count: int) -> Frames:
+        columns = (array[:count] for array in self._columns.arrays)
+        return Frames(self._window.view, self._numbered + 1, count, *columns)
 
     def __enter__(self) -> Self:
         return self

@@ -125,7 +125,7 @@ class PcapngCapture(Capture):
         window = self._window
         if length < 12 or length % 4:
             raise self._damaged(f"claims an impossible length of {length} bytes")
-        if not (window.skip(length - 4) and window.need(4)):
+        if not (window.skip(length - 4) and window.need(4, patient=True)):
             raise self._cut(self._what, self._where, length)
         self._check_trailer(length, 0)
         window.start += 4

@@ -104,7 +104,9 @@ def _standard_input() -> Readable:
         raise InputError("standard input: is closed. Pipe a capture into it, or name a file.")
     if sys.stdin.isatty():
         raise InputError("standard input: is a terminal. Pipe a capture into it: `tcpdump -U -w - | analyzer read -`.")
-    return sys.stdin.buffer
+    # Unbuffered, like the files opened here.
+    raw: Readable = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+    return raw
 
 
 def _size(file: Readable) -> int | None:

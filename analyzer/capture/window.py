@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import select
+import stat
 import struct
 from collections.abc import Callable
 from typing import Any, Protocol, cast
@@ -37,6 +39,10 @@ def _reading(file: Readable) -> Callable[[memoryview], int | None]:
     return read_into
 
 
+class IdleError(Exception):
+    """Raised where `Window.need` would wait on for a pipe that is quiet; nothing is lost, just ask again."""
+
+
 class Window:
     """`view[start:end]` are the bytes that were read and not yet consumed; the consumer advances `start`.
 
@@ -55,6 +61,9 @@ class Window:
         self.view = memoryview(bytearray(chunk_bytes))
         self.start = self.end = 0
         self.failure: str | None = None
+        self.idle_after: float | None = None  # seconds; None to wait for ever
+        # What Python buffers itself cannot be asked whether there is something to read.
+        self._pollable = isinstance(file, io.RawIOBase) and not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
 
     @property
     def offset(self) -> int:
@@ -74,12 +83,22 @@ class Window:
         """Fields at `start + at`, which must be held."""
         return struct.unpack_from(layout, self.view, self.start + at)
 
-    def need(self, count: int) -> bool:
-        """Reads until `count` bytes are held; false if the source ends before. Never waits for more than that."""
+    def need(self, count: int, patient: bool = False) -> bool:
+        """Reads until `count` bytes are held; false if the source ends before. Never waits for more than that.
+
+        Raises IdleError if a pipe is quiet for `idle_after` seconds, unless `patient`.
+        """
         while self.end - self.start < count:
+            if not patient and self._quiet():
+                raise IdleError
             if not self._read(count):
                 return False
         return True
+
+    def _quiet(self) -> bool:
+        if self.idle_after is None or not self._pollable:
+            return False
+        return not select.select([self._file], [], [], self.idle_after)[0]
 
     def skip(self, count: int) -> bool:
         """Consumes `count` bytes, however many, without holding them; false if the source ends before."""

@@ -80,8 +80,8 @@ def test_on_recorded_captures(case):
 
 KINDS = ["SYN", "SYN-ACK", "ACK", "DATA 1", "DATA 100", "FIN", "FIN 7", "RST", "RST-ACK", "ICMP", "SYN-FIN", "SYN 20"]
 WORDS = ["", "", "", "again", "lost", "seq=-1", "seq=+100", "seq=4294967295", "seq=+2147483648", "ack=-1", "ack=+9",
-         "ack=2147483648", "isn=4294967290", "isn=0", "win=0", "win=5", "wscale=14", "mss=536", "vlan=7", "cut=0", "size0",
-         "at=100", "at=0", "code=4", "quote=8"]  # fmt: skip
+         "ack=2147483648", "isn=4294967290", "isn=0", "win=0", "win=5", "wscale=14", "mss=536", "vlan=7", "cut=0",
+         "size0", "at=100", "at=0", "code=4", "quote=8"]  # fmt: skip
 LINES = st.tuples(st.sampled_from("CS"), st.sampled_from(KINDS), st.sampled_from(WORDS), st.sampled_from(WORDS))
 
 
