@@ -63,7 +63,7 @@ class Window:
         self.failure: str | None = None
         self.idle_after: float | None = None  # seconds; None to wait for ever
         # What Python buffers itself cannot be asked whether there is something to read.
-        self._pollable = isinstance(file, io.RawIOBase) and not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        self._pollable = isinstance(file, io.FileIO) and not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
 
     @property
     def offset(self) -> int:

@@ -136,9 +136,12 @@ class ConnectionTable(ConnectionHistory):
         side = self.from_a != ((self.rows[base + FLAGS] & FIRST_IS_A) != 0)
         me = base + SIDES + side * SIDE_WORDS
         self.connection[i] = self.rows[base + ID]
-        # Only for a SYN whose number is quoted rightly (RFC 5927 §4.1); for an open connection it is a soft error
-        # (RFC 1122 §4.2.3.9).
-        if self.rows[me + STATE] & (SYN_SEEN | SYN_ACKED) == SYN_SEEN and self.rows[me + ISN] == self.sequence[i]:
+        # Only for a SYN or SYN-ACK whose number is quoted rightly (RFC 5927 §4.1); for an open connection it is a soft
+        # error (RFC 1122 §4.2.3.9).
+        if (
+            self.rows[me + STATE] & (SYN_SEEN | SYN_ACK_SEEN) and not self.rows[me + STATE] & SYN_ACKED
+            and self.rows[me + ISN] == self.sequence[i] and not self.rows[base + FLAGS] & (OPENED | ENDED)
+        ):  # fmt: skip
             self._emit(base, SCOPE_OPEN, STEP_ICMP, 1 - side, self.number[i], self.time_ns[i], 0, 0, False)
 
     # Sequence arithmetic: modulo 2**32 here and nowhere else.
