@@ -102,7 +102,7 @@ class Analysis:
                 self._feed(frames)
                 yield from self._take()
             self._tracker.finish()
-            yield from self._take()
+            yield from self._take(by_id=True)
             self._count()
         finally:
             self.close()
@@ -115,8 +115,8 @@ class Analysis:
         else:  # a pipe is quiet: what has ended meanwhile is reported
             self._tracker.advance(time.monotonic_ns() - self._fed)
 
-    def _take(self) -> Iterator[model.Connection]:
-        finished = self._tracker.take_finished()
+    def _take(self, by_id: bool = False) -> Iterator[model.Connection]:
+        finished = self._tracker.take_finished(by_id)
         self.totals.connections += len(finished.rows)
         return self._labeler.connections(finished, self._tracker.clock_ns)
 

@@ -47,5 +47,5 @@ def ours(case: str) -> dict[int, int]:
 @pytest.mark.parametrize("case", CASES)
 def test_every_segment_has_wiresharks_numbers(case):
     if case in REASSEMBLED:
-        pytest.xfail("IP fragments are not put together yet")
+        pytest.xfail("the numbers differ: IP fragments are not put together yet")
     assert ours(case) == wireshark(case)

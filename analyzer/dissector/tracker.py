@@ -107,9 +107,19 @@ class Tracker:
         """The capture is over."""
         self._connections.finish()
 
-    def take_finished(self) -> Finished:
-        """The connections finished since the last call."""
-        return Finished(*self._connections.take_finished())
+    def take_finished(self, by_id: bool = False) -> Finished:
+        """The connections finished since the last call, in the order in which they finished, or in that of their ids.
+
+        In the order of finishing the result of many calls together does not depend on how the capture was chunked.
+        """
+        finished = Finished(*self._connections.take_finished())
+        if not by_id:
+            return finished
+        order = np.argsort(finished.rows[:, layout.ID])
+        events = np.split(finished.events, finished.ends[:-1]) if len(order) else []
+        ends = np.cumsum(np.diff(finished.ends, prepend=0)[order])
+        sorted_events = np.concatenate([events[i] for i in order]) if len(order) else finished.events
+        return Finished(finished.rows[order], finished.keys[order], sorted_events, ends)
 
 
 def _tests(automaton: StepAutomaton) -> npt.NDArray[np.int64]:

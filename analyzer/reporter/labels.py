@@ -191,7 +191,9 @@ def _label(scope: _Scope, row: list[int], run: _Run, lost: model.Cause | None, c
         return fields | (_unseen(lost) if lost else _diverged(scope, state, diverged - 1, run))
     completed = scope.automaton.completed(state)
     ended = row[FLAGS] & (ENDED | REUSED)
-    quiet = ended or clock_ns - row[START_NS] - steps[-1].at_ns >= SILENCE_NS
+    # Of folded steps only the first has its time; the connection's last packet is not before the last of them.
+    last_ns = row[START_NS] + steps[-1].at_ns if steps[-1].times == 1 else row[LAST_NS]
+    quiet = ended or clock_ns - last_ns >= SILENCE_NS
     if lost and (completed or ended):
         return fields | _unseen(lost)
     if row[FLAGS] & EVICTED:

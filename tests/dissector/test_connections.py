@@ -80,10 +80,16 @@ class TestLifetimes:
         first, second = play_all(*HANDSHAKE, *CLOSE, "C SYN isn=77777", "S SYN-ACK isn=88888", "C ACK", "C RST")
         assert (first.close.flow, second.close.flow) == ("tcp-close/four-way", "tcp-close/reset")
 
-    def test_late_segments_belong_to_a_closed_connection_while_it_lingers(self):
-        connection = play(*HANDSHAKE, *CLOSE, "S FIN again at=30", "C ACK again")
+    def test_segments_soon_after_the_close_still_count(self):
+        connection = play(*HANDSHAKE, *CLOSE, "S FIN again at=1.5", "C ACK again")
         assert connection.last_packet == 9
         assert connection.notes.retransmissions == 1
+
+    def test_later_ones_are_passed_over_and_begin_nothing_new(self):
+        content = capture_of(Conversation().say(*HANDSHAKE, *CLOSE, "S FIN again at=30", "C ACK again"))
+        with analyzer.analyze(io.BytesIO(content)) as analysis:
+            (connection,) = analysis
+        assert (connection.last_packet, analysis.totals.late) == (7, 2)
 
     @pytest.mark.parametrize(("linger", "connections"), [(10, 2), (11, 1)])
     def test_how_long_it_lingers(self, linger, connections):
