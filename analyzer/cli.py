@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -24,16 +26,21 @@ Examples:
   analyzer flows show tcp-close/four-way
 
 `analyzer COMMAND --help` tells more, with examples. Exit codes: 0 all fine, 1 a check failed, 2 wrong usage, 3 an
-input could not be read, 4 a live capture could not start, 130 interrupted.
+input could not be read, 130 interrupted.
 """
 
 
 class Program(click.Group):
     """Turns what ends a command early into one line and an exit code, never into a traceback."""
 
+    def make_context(self, *given: Any, **more: Any) -> click.Context:
+        with _usage_in_one_line():
+            return super().make_context(*given, **more)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            result = super().invoke(ctx)
+            with _usage_in_one_line():
+                result = super().invoke(ctx)
             sys.stdout.flush()
             return result
         except AnalyzerError as error:
@@ -47,6 +54,22 @@ class Program(click.Group):
         except KeyboardInterrupt:
             say("interrupted")
             ctx.exit(_INTERRUPTED)
+
+
+@contextlib.contextmanager
+def _usage_in_one_line() -> Iterator[None]:
+    """What click finds wrong with the command line looks like any other message."""
+    try:
+        yield
+    except click.UsageError as error:
+        if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # not in click 8.1, nor raised there
+            raise
+        message = " ".join(error.format_message().split())
+        message = message[:1].lower() + message[1:]
+        if error.ctx and "--help" not in message:
+            message += f"{'' if message.endswith(('.', '?', ')')) else '.'} Try '{error.ctx.command_path} --help'."
+        say(message)
+        raise click.exceptions.Exit(error.exit_code) from error
 
 
 def _version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import time
 from collections.abc import Iterator
@@ -17,9 +18,10 @@ from analyzer.capture.selection import Selection
 from analyzer.capture.source import Capture, Damage, open_capture
 from analyzer.capture.window import Readable
 from analyzer.dissector import layout
-from analyzer.dissector.tracker import LINGER_NS, MOST_CONNECTIONS, Tracker
+from analyzer.dissector.tracker import LINGER_NS, MOST_CONNECTIONS, Finished, Tracker
 from analyzer.flows import Library, load_library
 from analyzer.reporter.labels import Labeler
+from analyzer.reporter.templates import Lines
 
 if TYPE_CHECKING:
     from analyzer import model
@@ -97,12 +99,24 @@ class Analysis:
         return self._capture.size
 
     def __iter__(self) -> Iterator[model.Connection]:
+        for finished in self._batches():
+            yield from self._labeler.connections(finished, self._tracker.clock_ns)
+
+    def lines(self) -> Iterator[bytes]:
+        """Instead of iterating: the connections as JSON Lines, some at a time. Much faster than struct by struct."""
+        writer = Lines(self._labeler)
+        for finished in self._batches():
+            if len(finished.rows):
+                yield writer.write(finished, self._tracker.clock_ns)
+
+    def _batches(self) -> Iterator[Finished]:
+        """What has finished, after each chunk and at the end."""
         try:
             for frames in self._capture:
                 self._feed(frames)
-                yield from self._take()
+                yield self._take()
             self._tracker.finish()
-            yield from self._take(by_id=True)
+            yield self._take(by_id=True)
             self._count()
         finally:
             self.close()
@@ -115,10 +129,10 @@ class Analysis:
         else:  # a pipe is quiet: what has ended meanwhile is reported
             self._tracker.advance(time.monotonic_ns() - self._fed)
 
-    def _take(self, by_id: bool = False) -> Iterator[model.Connection]:
+    def _take(self, by_id: bool = False) -> Finished:
         finished = self._tracker.take_finished(by_id)
         self.totals.connections += len(finished.rows)
-        return self._labeler.connections(finished, self._tracker.clock_ns)
+        return finished
 
     def _count(self) -> None:
         counts = self._tracker.counts.tolist()
@@ -155,10 +169,17 @@ def analyze(source: str | os.PathLike[str] | Readable, options: Options | None =
     UsageError for a wrong capture filter.
     """
     options = options or Options()
-    library = load_library(tuple(Path(folder) for folder in options.flows))
+    library = load_library([Path(folder) for folder in options.flows]) if options.flows else _built_in()
     capture = open_capture(source, chunk_bytes=options.chunk_bytes)
     try:
-        return Analysis(capture, str(source) if isinstance(source, str | os.PathLike) else capture.name, options, library)
+        name = str(source) if isinstance(source, str | os.PathLike) else capture.name
+        return Analysis(capture, name, options, library)
     except BaseException:
         capture.close()
         raise
+
+
+@functools.cache
+def _built_in() -> Library:
+    """The pages that come with the program, and their automata as far as traffic has built them."""
+    return load_library()

@@ -165,10 +165,15 @@ def forged(frame: Frame, flags: int, sequence: int) -> bytes:
     ip[2:4] = (40).to_bytes(2, "big")
     ip[10:12] = b"\0\0"
     ip[10:12] = _checksum(ip)
-    ports = (frame.source_port, frame.destination_port)
-    tcp = bytearray(struct.pack("!HHIIBBHHH", *ports, sequence % 2**32, 0, 5 << 4, flags, 0, 0, 0))
-    tcp[16:18] = _checksum(ip[12:20] + struct.pack("!HH", socket.IPPROTO_TCP, len(tcp)) + tcp)
-    return ethernet + bytes(ip + tcp)
+    tcp = segment(bytes(ip[12:20]), (frame.source_port, frame.destination_port), flags, sequence)
+    return ethernet + bytes(ip) + tcp
+
+
+def segment(addresses: bytes, ports: tuple[int, int], flags: int, sequence: int, window: int = 0) -> bytes:
+    """A TCP segment that carries and acknowledges nothing; `addresses`: the two of its IPv4 header (checksum)."""
+    tcp = bytearray(struct.pack("!HHIIBBHHH", *ports, sequence % 2**32, 0, 5 << 4, flags, window, 0, 0))
+    tcp[16:18] = _checksum(addresses + struct.pack("!HH", socket.IPPROTO_TCP, len(tcp)) + tcp)
+    return bytes(tcp)
 
 
 def fragments(data: bytes, size: int) -> list[bytes]:

@@ -34,17 +34,7 @@ def in_short(connection: dict[str, Any]) -> dict[str, Any]:
     return connection | {"server_port": connection["server"]["port"]}
 
 
-# What the program cannot do yet.
-NOT_YET = {"tcp/ip-fragments": "IP fragments are not put together yet"}
-
-
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, marks=pytest.mark.xfail(reason=NOT_YET[case], strict=True) if case in NOT_YET else ())
-        for case in CASES
-    ],
-)
+@pytest.mark.parametrize("case", CASES)
 def test_it_gives_what_is_expected(case):
     expected = yaml.safe_load((CASES[case] / "expect.yaml").read_text())
     assert expected.keys() <= {"connections", "totals"}

@@ -125,7 +125,7 @@ def test_every_command_has_a_section_and_every_section_a_command():
 def test_options(name, command):
     cells = first_cells(CLI[f"`{name}`"])
     documented = {word for cell in cells for word in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", cell)}
-    options = [option for option in command.params if isinstance(option, click.Option)]
+    options = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
     real = {word for option in options for word in option.opts if option.name != "help"}
     if command is program:  # said once, for all commands
         real |= set(program.context_settings["help_option_names"])
@@ -137,7 +137,7 @@ def test_every_option_has_an_example():
     for name, command in all_commands():
         below = " ".join(line for line in shown if name in line)
         for option in command.params:
-            if isinstance(option, click.Option) and option.name != "help":
+            if isinstance(option, click.Option) and option.name != "help" and not option.hidden:
                 assert any(re.search(rf" {word}\b", below) for word in option.opts), f"{name} {option.opts}"
 
 

@@ -29,18 +29,7 @@ def test_a_capture_follows_it(flow, verdicts):
     assert verdicts[flow], f"no capture in captures/ shows {flow}: record one"
 
 
-# Recorded with the client first only.
-ONE_SIDED = {"tcp-close/half-close", "tcp-close/reset-after-fin", "tcp-close/half-closed-only"}
-
-
-@pytest.mark.parametrize(
-    "flow",
-    [
-        pytest.param(page.id, marks=pytest.mark.xfail(strict=True) if page.id in ONE_SIDED else ())
-        for page in PAGES.values()
-        if page.either_side
-    ],
-)
+@pytest.mark.parametrize("flow", [page.id for page in PAGES.values() if page.either_side])
 def test_a_close_is_seen_from_both_sides(flow, verdicts):
     assert {verdict.closed_by for verdict in verdicts[flow]} == {"client", "server"}
 

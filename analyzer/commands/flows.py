@@ -22,12 +22,16 @@ _flows_option = click.option(
     help="Flow pages of your own, besides the built-in ones (repeatable).",
 )  # fmt: skip
 
-_EPILOG = """\b
+_ARTICLE = "article: the figure that draws it in the article the project grew out of"
+
+_EPILOG = f"""\b
 Examples:
   analyzer flows                             all pages
   analyzer flows --scope tcp-close           how connections close
   analyzer flows show tcp-close/four-way     one page: prose and diagram
   analyzer flows --flows my-pages            with pages of your own
+
+{_ARTICLE}.
 """
 
 
@@ -64,6 +68,8 @@ def flows(ctx: click.Context, scope: str | None, form: str, folders: tuple[str, 
             output.bytes(msgspec.json.format(msgspec.json.encode({"flows": found}), indent=2) + b"\n")
         else:
             output.text(_table(pages, output.width))
+            if any(page.drawn_in_article for page in pages):
+                output.text(f"\n{_ARTICLE}\n")
 
 
 @flows.command(

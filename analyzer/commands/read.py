@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import click
 
-from analyzer.commands.values import Filter, Outcomes, Time
+from analyzer.commands.values import Duration, Filter, Keys, Outcomes, Time
+from analyzer.reporter.filters import FIELDS
 
 _MIN_WIDTH = 40
 
-_EPILOG = """\b
+_FIELDS = textwrap.fill(", ".join(FIELDS), 76, initial_indent="  ", subsequent_indent="  ")
+
+_EPILOG = f"""\b
 Examples:
   analyzer read web.pcapng                       a line for every connection
   analyzer read -v --filter id=3 web.pcapng      the evidence for one of them
@@ -20,15 +24,30 @@ Examples:
   analyzer read --filter 'close=*reset* server.port=443' web.pcapng
   analyzer read -f 'host 10.0.0.1' --from +10s --to +20s web.pcapng
   analyzer read --quiet --fail-on diverged web.pcapng     for scripts
+  analyzer read --filter 'close=reset*' --fail-on variant web.pcapng
+  analyzer read --filter 'open=refused' --fail-on variant web.pcapng
+
+\b
+Outcomes of an opening or closing:
+  documented   it follows a flow that is drawn in the article the project
+               grew out of; F1, F3 are that article's figures
+  variant      it follows another flow that a standard documents: resets and
+               refusals do
+  diverged     it follows none
+  incomplete   the capture or the connection ended before it was over
+  unseen       the capture does not show it
 
 \b
 Filters: terms FIELD=VALUE, all of which must hold. | separates alternatives,
-* and ? are globs, addresses may be networks, numbers compare with < <= > >=
-and take units, != is the opposite of =.
+* and ? are globs, addresses may be networks, numbers compare with < <= > >=,
+!= is the opposite of =. Durations are in seconds or have a unit (ns us ms s
+m min h), here as in --from and --linger; bytes may have one, too (kB MB GB).
   server.port=443|8443      client.address=10.0.0.0/8   address=2001:db8::1
   open=refused              close=tcp-close/reset*      closed_by=server
   outcome=diverged          close.outcome!=documented   cause=mid-stream
   rtt>100ms   duration>=2s  bytes>1MB   packets<5       retransmissions>0
+The fields:
+{_FIELDS}
 
 \b
 Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
@@ -73,7 +92,7 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     "time_from",
     type=Time(),
     metavar="TIME",
-    help="Only packets from TIME on: 2026-11-22T12:00:00Z, or +10s after the first packet.",
+    help="Only packets from TIME on: 2026-11-22T12:00:00Z, or +10s (+250ms, +1m30s) after the first packet.",
 )
 @click.option("--to", "time_to", type=Time(), metavar="TIME", help="Only packets up to TIME.")
 @click.option(
@@ -81,7 +100,7 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     multiple=True,
     type=Outcomes(),
     metavar="OUTCOME[,...]",
-    help="Exit with 1 if an opening or closing comes out so: diverged, incomplete, unseen, variant.",
+    help="Exit with 1 if an opening or closing comes out so: documented, variant, diverged, incomplete or unseen.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 3 if a capture is damaged or cut off.")
 @click.option("--vlan-key", is_flag=True, help="Tell connections with equal addresses in different VLANs apart.")
@@ -92,11 +111,13 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     type=click.Path(exists=True, file_okay=False),
     help="Flow pages of your own, besides the built-in ones (repeatable).",
 )
+@click.option("--keys", multiple=True, type=Keys(), hidden=True)  # shown when TLS is decrypted
 @click.option(
     "--linger",
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
-    help="Capture time a closed connection is kept for late segments.  [default: 60]",
+    type=Duration(),
+    metavar="DURATION",
+    help="A closed connection is reported 2 s after its end, in capture time, and remembered for DURATION, so that yet "
+    "later segments are known to be its.  [default: 60s]",
 )
 @click.option(
     "--max-connections",

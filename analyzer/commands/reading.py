@@ -46,7 +46,8 @@ class Settings:
     strict: bool
     vlan_key: bool
     flows: tuple[str, ...]
-    linger: float | None
+    keys: tuple[str, ...]
+    linger: int | None  # nanoseconds
     max_connections: int | None
     color: str
     width: int | None
@@ -72,7 +73,7 @@ class Settings:
 
         optional: dict[str, Any] = {}
         if self.linger is not None:
-            optional["linger_ns"] = round(self.linger * 1e9)
+            optional["linger_ns"] = self.linger
         if self.max_connections is not None:
             optional["max_connections"] = self.max_connections
         times = [when for when in (self.time_from, self.time_to) if when]
@@ -123,6 +124,8 @@ class Reading:
     def run(self) -> int:
         """Analyses all captures; the exit code."""
         options = self.settings.options()
+        if self.settings.keys and not self.settings.quiet:
+            say("--keys: TLS is not decrypted yet; the keys are not used")
         captures = self._captures()
         refuse_to_overwrite(self.settings.output, captures)
         try:
@@ -185,14 +188,15 @@ class Reading:
         from analyzer.reporter.outputs.summary import Summary
         from analyzer.reporter.outputs.table import Table
 
-        several = len(captures) > 1
+        verbose, several = settings.verbose, len(captures) > 1
         width, colour = settings.width or output.width, output.colour(settings.color)
         report: Report
-        if settings.verbose:
+        if verbose:
             report = Evidence(output.text, width=width, colour=colour, several=several)
         else:
             report = Table(output.text, width=width, colour=colour, captures=captures, live=live)
-        return report, None if settings.quiet else Summary(width=width, colour=colour, several=several)
+        summary = Summary(width=width, colour=colour, captures=len(captures), below_evidence=verbose)
+        return report, None if settings.quiet else summary
 
     def _read(self, path: str, options: pipeline.Options, report: Report, summary: Summary | None) -> None:
         from analyzer import pipeline
@@ -231,7 +235,7 @@ class Reading:
 
     def _check(self, connection: model.Connection) -> None:
         failed = [
-            f"{scope} {words.MARKS[verdict.outcome]} {words.verdict_word(verdict)}"
+            f"{scope} {words.MARKS[words.outcome(verdict)]} {words.verdict_word(verdict)}"
             for scope, verdict in (("open", connection.open), ("close", connection.close))
             if verdict.outcome in self._fail_on
         ]

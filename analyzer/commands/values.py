@@ -1,4 +1,4 @@
-"""The kinds of option values that click does not know: times, outcomes, filters."""
+"""The kinds of option values that click does not know: times, outcomes, filters, key files."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import click
 
 from analyzer import model
 from analyzer.errors import UsageError
+from analyzer.reporter import words
 from analyzer.reporter.filters import FIELDS, Predicate, parse_filter
 
-_UNITS = {"h": 3600 * 10**9, "min": 60 * 10**9, "m": 60 * 10**9, "s": 10**9, "": 10**9,
-          "ms": 10**6, "us": 10**3, "µs": 10**3, "ns": 1}  # fmt: skip
-_PART = r"(\d+)(?:\.(\d{1,9}))?(h|min|m(?!s)|s|ms|us|µs|ns|)"
-_RELATIVE = re.compile(rf"\+(?:{_PART})+")
 _ABSOLUTE = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9})\d*)?\s*([Zz]|[+-]\d\d:?\d\d)?"
 )  # RFC 3339 §5.6; the zone may be left out and is UTC then, as in all output
+# A line of an NSS key log (LABEL <hex> <hex>), or the beginning of a PEM block (RFC 7468).
+_KEYS = re.compile(rb"[A-Z][A-Z0-9_]* [0-9A-Fa-f]+ [0-9A-Fa-f]+\s*|-----BEGIN [A-Z0-9 ]+-----\s*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,12 +32,9 @@ class When:
 def parse_when(text: str) -> When | None:
     """`+10s`, `+1m30s`, `+250ms`, `2026-11-22T12:00:00.5Z`; None if it is neither."""
     text = text.strip()
-    if _RELATIVE.fullmatch(text):
-        total = 0
-        for whole, fraction, unit in re.findall(_PART, text[1:]):
-            scale = _UNITS[unit]
-            total += int(whole) * scale + (int(fraction) * scale // 10 ** len(fraction) if fraction else 0)
-        return When(total, relative=True)
+    if text.startswith("+"):
+        ns = words.parse_duration(text[1:])
+        return None if ns is None else When(ns, relative=True)
     if match := _ABSOLUTE.fullmatch(text):
         date, clock, fraction, zone = match.groups()
         try:
@@ -60,6 +56,20 @@ class Time(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         if when is None:
             self.fail(f"{value!r} is no time: write 2026-11-22T12:00:00Z, or +10s after the first packet.", param, ctx)
         return when
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """Nanoseconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        ns = words.parse_duration(value)
+        if ns is None:
+            self.fail(f"{value!r} is no duration: write 60, 1.5s, 250ms or 2min.", param, ctx)
+        return ns
 
 
 class Outcomes(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -93,10 +103,26 @@ class Filter(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gener
             return value  # type: ignore[no-any-return]
         try:
             return parse_filter(value)
-        except UsageError as error:
-            self.fail(str(error), param, ctx)
+        except UsageError as error:  # says that it is about a filter
+            raise click.UsageError(str(error), ctx) from error
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[click.shell_completion.CompletionItem]:
         return [click.shell_completion.CompletionItem(field) for field in FIELDS if field.startswith(incomplete)]
+
+
+class Keys(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A file with TLS keys: an NSS key log or PEM."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            with open(value, "rb") as file:
+                # No line of keys is longer; a file of another kind may be one line as long as itself.
+                if any(_KEYS.fullmatch(line) for line in iter(lambda: file.readline(4096), b"")):
+                    return str(value)
+        except OSError as error:
+            raise UsageError(f"--keys {value}: {error.strerror}: give a file that can be read") from error
+        raise UsageError(f"--keys {value}: no keys in it: give an NSS key log (see SSLKEYLOGFILE) or a PEM file")

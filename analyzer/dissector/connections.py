@@ -274,7 +274,8 @@ class ConnectionTable(ConnectionHistory):
         self.rows[base + OPEN_RUN] = 1
         self.rows[base + CLOSE_RUN] = 1
         self.rows[base + FLAGS] = self.rows[base + FLAGS] & ~ENDED | RETRIED
-        self.rows[base + FAULT_PACKET] = number
+        if self.rows[base + RETRY_PACKET] == 0:
+            self.rows[base + RETRY_PACKET] = number
         for side in range(2):
             me = base + SIDES + side * SIDE_WORDS
             self._set_isn(me, self.rows[me + ISN])
@@ -353,6 +354,7 @@ class ConnectionTable(ConnectionHistory):
         if flags & FLAG_RST:
             self._reset(i, row, side, offset)
             return
+        self.rows[peer + STATE] &= ~UNSURE  # whoever goes on has not accepted its peer's RST
 
         if flags & FLAG_ACK:
             acked = self._unwrap(self.acknowledgement[i], self.rows[peer + ISN], self._reference(peer, me))
@@ -360,6 +362,8 @@ class ConnectionTable(ConnectionHistory):
             if opening and (acked < 1 or acked > self.rows[peer + SENT]):
                 # A challenge: the peer still holds an older connection (RFC 9293 §3.5.1); its numbers are not ours.
                 return
+            if opening:
+                self.rows[me + STATE] |= MOVED_ON
             if acked > self.rows[peer + SENT] and acked > self.rows[me + AHEAD]:
                 self.rows[me + AHEAD] = acked
                 self.rows[me + AHEAD_PACKET] = number
@@ -468,8 +472,10 @@ class ConnectionTable(ConnectionHistory):
             acked = self._unwrap(self.acknowledgement[i], self.rows[peer + ISN], 0)
             accepted = self.flags[i] & FLAG_ACK != 0 and acked >= 1 and acked <= self.rows[peer + SENT]
         elif reached == -1:
-            # The receiver's acknowledgements are not in the capture, so its window cannot be held against the RST.
-            accepted = True
+            # The receiver has acknowledged nothing yet, or its acknowledgements are not in the capture.
+            accepted = not self.rows[me + STATE] & (SYN_SEEN | SYN_ACK_SEEN) or (
+                offset >= 0 and offset <= self.rows[me + SENT]
+            )
         else:
             # RFC 9293 §3.10.7.4 and RFC 5961 §3.2: only the number expected next ends the connection; any other in the
             # window is challenged. What is expected next lies between what the receiver has acknowledged and the
@@ -477,6 +483,8 @@ class ConnectionTable(ConnectionHistory):
             accepted = offset >= reached and (offset == reached or offset <= self.rows[me + SENT])
         if not accepted:
             self.rows[base + RESETS_IGNORED] += 1
+            if offset > self.rows[me + SENT] and not opening:
+                self.rows[me + STATE] |= UNSURE
             return
         self._emit(base, SCOPE_OPEN if opening else SCOPE_CLOSE, STEP_RST, side, self.number[i], self.time_ns[i],
                    self.payload[i], self.window[i], False)  # fmt: skip

@@ -48,7 +48,8 @@ cdef enum:
     RESETS_IGNORED = 23
     FAULT_PACKET = 24
     STREAM = 25
-    SIDES = 26
+    RETRY_PACKET = 26
+    SIDES = 27
     SIDE_WORDS = 13
     ISN = 0
     SENT = 1
@@ -63,7 +64,7 @@ cdef enum:
     AHEAD = 10
     AHEAD_PACKET = 11
     AHEAD_NS = 12
-    ROW_WORDS = 52
+    ROW_WORDS = 53
     KEY_WORDS = 8
     KEY_HIGH_A = 0
     KEY_LOW_A = 1
@@ -96,6 +97,7 @@ cdef enum:
     FIN_ACKED = 16
     DATA_SENT = 32
     MOVED_ON = 64
+    UNSURE = 256
     LOST = 128
     SYN_OPTION_PRESENT = 1
     SYN_OPTION_SACK = 2

@@ -61,12 +61,13 @@ ZERO_WINDOWS = 20
 KEEP_ALIVES = 21
 RESETS = 22
 RESETS_IGNORED = 23
-FAULT_PACKET = 24  # the first packet at which BAD_SYN_ACK or RETRIED was set
+FAULT_PACKET = 24  # the first packet with BAD_SYN_ACK
 STREAM = 25  # Wireshark's tcp.stream: as ID, but it also numbers what only ICMP errors quote
+RETRY_PACKET = 26  # the first packet with RETRIED
 
 # Then SIDE_WORDS words for the sender of the first packet, and as many for its peer. Offsets count a side's sequence
 # space from its SYN (0) on and do not wrap; -1 is "not known".
-SIDES = 26
+SIDES = 27
 SIDE_WORDS = 13
 ISN = 0  # sequence number at offset 0: the SYN's, or guessed from the first segment
 SENT = 1  # offset after the last byte, SYN or FIN captured
@@ -81,7 +82,7 @@ STATE = 9
 AHEAD = 10  # the highest acknowledgement of something not captured by then, and its packet
 AHEAD_PACKET = 11
 AHEAD_NS = 12
-ROW_WORDS = 52
+ROW_WORDS = 53
 
 # Words of a connection's key: endpoint A is the lower of the two by address and port.
 KEY_WORDS = 8
@@ -120,6 +121,7 @@ SYN_ACKED = 8
 FIN_ACKED = 16
 DATA_SENT = 32  # the event DATA was emitted
 MOVED_ON = 64  # sent as if its opening were complete, which was not captured
+UNSURE = 256  # sent a RST beyond what was captured of it: the capture cannot tell whether it was accepted
 LOST = 128  # set when finished: the peer acknowledged bytes of this side that were never captured
 
 # SYN_OPTIONS of a side: bits, then the window scale and the maximum segment size, each plus one.

@@ -19,6 +19,7 @@ from typing import Any, get_args
 
 from analyzer import model
 from analyzer.errors import UsageError
+from analyzer.reporter import words
 
 Predicate = Callable[[model.Connection], bool]
 _Read = Callable[[model.Connection], Sequence[Any]]  # the values a field has; several for "either side"
@@ -34,16 +35,16 @@ _ORDER: dict[str, Callable[[float, float], bool]] = {
 _UNITS: dict[str, dict[str, int]] = {
     "number": {"": 1},
     "bytes": {"": 1, "B": 1, "k": 10**3, "kB": 10**3, "M": 10**6, "MB": 10**6, "G": 10**9, "GB": 10**9},
-    "duration": {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9},
 }
-_NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Zµ]*)")
+_NUMBER = re.compile(r"(\d{1,18}(?:\.\d{1,18})?)\s*([a-zA-Z]*)")
+_EXAMPLES = {"number": "443", "bytes": "1500 or 10kB", "duration": "20ms, 1.5s or 2min"}
 
 _SIDES = (*get_args(model.Side), "none")
 _OUTCOMES = get_args(model.Outcome)
 _CAUSES = (*get_args(model.Cause), "none")
 _ORIENTED = ("syn", "port", "first-packet")
 
-# Field → (kind, how to read it). Kinds: "address", "flow", "path", a tuple of the words allowed, or a key of _UNITS.
+# Field → (kind, how to read it). Kinds: "address", "flow", "path", a tuple of the words allowed, or a key of _EXAMPLES.
 _FIELDS: dict[str, tuple[str | tuple[str, ...], _Read]] = {
     "address": ("address", lambda c: (c.client.address, c.server.address)),
     "client.address": ("address", lambda c: (c.client.address,)),
@@ -84,6 +85,7 @@ _FIELDS: dict[str, tuple[str | tuple[str, ...], _Read]] = {
     "resets_ignored": ("number", lambda c: (c.notes.resets_ignored,)),
 }
 FIELDS: tuple[str, ...] = tuple(_FIELDS)
+_LISTED = "`analyzer read --help` lists the fields"
 
 
 def parse_filter(expression: str) -> Predicate:
@@ -95,7 +97,7 @@ def parse_filter(expression: str) -> Predicate:
     except ValueError:
         raise UsageError(f"filter {expression!r}: a quotation mark is not closed") from None
     if not terms:
-        raise UsageError(f"the filter is empty: give a term such as server.port=443. {_fields_line()}")
+        raise UsageError(f"the filter is empty: give a term such as server.port=443; {_LISTED}")
     predicates = [_term(term) for term in terms]
     if len(predicates) == 1:
         return predicates[0]
@@ -105,17 +107,17 @@ def parse_filter(expression: str) -> Predicate:
 def _term(term: str) -> Predicate:
     match = _TERM.fullmatch(term)
     if not match:
-        raise UsageError(f"filter {term!r}: a term is FIELD=VALUE, such as server.port=443. {_fields_line()}")
+        raise UsageError(f"filter {term!r}: a term is FIELD=VALUE, such as server.port=443; {_LISTED}")
     field, operator, value = match.groups()
     if field not in _FIELDS:
-        raise UsageError(
-            f"filter {term!r}: there is no field {field!r}{_did_you_mean(field, FIELDS)}. {_fields_line()}"
-        )
+        close = difflib.get_close_matches(field, FIELDS, n=3)
+        instead = f"; did you mean {' or '.join(close)}?" if close else ":"
+        raise UsageError(f"filter {term!r}: there is no field {field!r}{instead} {_LISTED}")
     if not value:
         raise UsageError(f"filter {term!r}: the value is missing after {operator!r} (`none` means absent)")
     kind, read = _FIELDS[field]
     if operator in _ORDER:
-        if not isinstance(kind, str) or kind not in _UNITS:
+        if not isinstance(kind, str) or kind not in _EXAMPLES:
             raise UsageError(f"filter {term!r}: {field} is not a number: compare it with = or !=")
         compare, limit = _ORDER[operator], _number(kind, value, term)
         return lambda connection: any(v is not None and compare(v, limit) for v in read(connection))
@@ -132,9 +134,7 @@ def _check(kind: str | tuple[str, ...], value: str, field: str, term: str) -> _C
         return lambda v: v is None
     if isinstance(kind, tuple):
         if "*" not in value and "?" not in value and value not in kind:
-            raise UsageError(
-                f"filter {term!r}: {value!r} is no {field}{_did_you_mean(value, kind)}. There are: {', '.join(kind)}"
-            )
+            raise UsageError(f"filter {term!r}: {value!r} is no {field}; there are: {', '.join(kind)}")
         return lambda v: v is not None and fnmatch.fnmatchcase(v, value)
     if kind == "address":
         return _address_check(value, term)
@@ -173,19 +173,10 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _number(kind: str, value: str, term: str) -> float:
-    units = _UNITS[kind]
-    match = _NUMBER.fullmatch(value)
-    if match and match[2] in units:
-        return float(match[1]) * units[match[2]] if "." in match[1] else int(match[1]) * units[match[2]]
-    example = {"number": "443", "bytes": "1500 or 10kB", "duration": "20ms or 1.5s"}[kind]
-    reason = "needs a unit" if match and not match[2] and kind == "duration" else "is not understood"
-    raise UsageError(f"filter {term!r}: the value {value!r} {reason}: write {example}")
-
-
-def _did_you_mean(word: str, words: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, words, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _fields_line() -> str:
-    return "Fields: " + ", ".join(FIELDS)
+    if kind == "duration":
+        if (ns := words.parse_duration(value)) is not None:
+            return ns
+    elif (match := _NUMBER.fullmatch(value)) and match[2] in _UNITS[kind]:
+        number = float(match[1]) if "." in match[1] else int(match[1])
+        return number * _UNITS[kind][match[2]]
+    raise UsageError(f"filter {term!r}: the value {value!r} is not understood: write {_EXAMPLES[kind]}")

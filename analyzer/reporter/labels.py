@@ -75,8 +75,14 @@ class Labeler:
         self._scopes = (_Scope(library.automaton("tcp-open")), _Scope(library.automaton("tcp-close")))
         self._meanings: dict[int, _Meaning] = {}
 
+    def connection(self, finished: Finished, i: int, clock_ns: int) -> model.Connection:
+        """Connection i of those finished. `clock_ns`: the capture's latest time so far."""
+        begin = int(finished.ends[i - 1]) if i else 0
+        events = finished.events[begin : finished.ends[i]].tolist()
+        return self._connection(finished.rows[i].tolist(), finished.keys[i].tolist(), events, clock_ns)
+
     def connections(self, finished: Finished, clock_ns: int) -> Iterator[model.Connection]:
-        """Connections in the order in which they finished. `clock_ns`: the capture's latest time so far."""
+        """All of them, in their order; faster than one by one."""
         begin = 0
         rows, keys, ends = finished.rows.tolist(), finished.keys.tolist(), finished.ends.tolist()
         events = finished.events.tolist()
@@ -160,6 +166,8 @@ class Labeler:
         if not run.steps:
             if opened.flow in _NEVER_OPENED or (opened.outcome == "diverged" and not flags & OPENED):
                 return _NEVER_OPENED_CLOSE
+            if (row[client + STATE] | row[server + STATE]) & UNSURE:
+                return model.CloseVerdict(flow=None, outcome="unseen", cause="lost-in-capture")
             if flags & EVICTED:
                 return model.CloseVerdict(flow=None, outcome="unseen", cause="evicted")
             cause: model.Cause = "connection-ended" if flags & (REUSED | ENDED) else "open-at-end"
@@ -239,7 +247,7 @@ def _faults(row: list[int]) -> list[model.Fault]:
         faults.append(model.Fault(row[FAULT_PACKET], "tcp", message))
     if row[FLAGS] & RETRIED:
         message = "the same SYN again after a reset: an earlier attempt to open was refused; the last one is labelled"
-        faults.append(model.Fault(row[FAULT_PACKET], "tcp", message))
+        faults.append(model.Fault(row[RETRY_PACKET], "tcp", message))
     if row[FLAGS] & EVENTS_FULL:
         message = f"more than {MOST_EVENTS} steps; the later ones are not listed"
         faults.append(model.Fault(row[LAST_PACKET], "tcp", message))
@@ -268,13 +276,13 @@ def _endpoints(key: list[int]) -> tuple[model.Endpoint, model.Endpoint]:
     ports = key[KEY_PORTS]
     version = ports & 0xFFFF
     return (
-        model.Endpoint(_address(version, key[KEY_HIGH_A], key[KEY_LOW_A]), ports >> 32),
-        model.Endpoint(_address(version, key[KEY_HIGH_B], key[KEY_LOW_B]), ports >> 16 & 0xFFFF),
+        model.Endpoint(address(version, key[KEY_HIGH_A], key[KEY_LOW_A]), ports >> 32),
+        model.Endpoint(address(version, key[KEY_HIGH_B], key[KEY_LOW_B]), ports >> 16 & 0xFFFF),
     )
 
 
 @functools.lru_cache(65536)
-def _address(version: int, high: int, low: int) -> str:
+def address(version: int, high: int, low: int) -> str:
     if version == 4:
         return f"{low >> 24}.{low >> 16 & 255}.{low >> 8 & 255}.{low & 255}"
     return socket.inet_ntop(socket.AF_INET6, high.to_bytes(8, "big") + low.to_bytes(8, "big"))
@@ -291,9 +299,9 @@ def _vlan_ids(packed: int) -> list[int]:
 def _timestamp(time_ns: int) -> str:
     """RFC 3339 with nanoseconds, UTC."""
     seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
-    return f"{_second(seconds)}.{nanoseconds:09d}Z"
+    return f"{second(seconds)}.{nanoseconds:09d}Z"
 
 
 @functools.lru_cache(1024)
-def _second(seconds: int) -> str:
+def second(seconds: int) -> str:
     return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import functools
+import re
 import unicodedata
 
 from analyzer import model
 from analyzer.reporter.escape import escape
 
-# Readable without colour: each outcome has a mark and a word of its own.
-MARKS: dict[model.Outcome, str] = {
-    "documented": "✓", "variant": "~", "diverged": "✗", "incomplete": "…", "unseen": "?",
+NEVER_OPENED = "never opened"
+
+# Readable without colour: each outcome has a mark and a word of its own. The close of what never opened is "unseen" in
+# the data; for people it is nothing at all, since nothing is missing.
+MARKS: dict[str, str] = {
+    "documented": "✓", "variant": "~", "diverged": "✗", "incomplete": "…", "unseen": "?", NEVER_OPENED: "–",
 }  # fmt: skip
-COLOURS: dict[model.Outcome, str] = {
+COLOURS: dict[str, str] = {
     "documented": "green", "variant": "cyan", "diverged": "red", "incomplete": "yellow", "unseen": "bright_black",
+    NEVER_OPENED: "bright_black",
 }  # fmt: skip
 # For terminals that are not UTF-8: one character for one, so that columns stay aligned.
-ASCII = str.maketrans("✓✗…→◀▶─–·×—", "+!~><>---x-")
+ASCII = str.maketrans("✓✗…→◀▶─–·×—", "+!*><>---x-")
+
+_NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "": 10**9, "m": 60 * 10**9,
+                "min": 60 * 10**9, "h": 3600 * 10**9}  # fmt: skip
+_TIME = r"(\d+)(?:\.(\d+))?\s*"
+_TIME_UNIT = "h|min|ms|m|s|us|µs|ns"
+_DURATION = re.compile(rf"(?:{_TIME}(?:{_TIME_UNIT})\s*)*{_TIME}(?:{_TIME_UNIT})?")
+_PART = re.compile(rf"{_TIME}({_TIME_UNIT})?")
+_LONGEST_NS = 100 * 365 * 24 * 3600 * 10**9  # a century: added to any moment it is still a moment
 
 
 def count(number: int) -> str:
@@ -40,6 +53,18 @@ def duration(ns: int) -> str:
         return f"{minutes} min {seconds:02} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min"
+
+
+def parse_duration(text: str) -> int | None:
+    """Nanoseconds: `250ms`, `1.5s`, `1m30s`, `2 h 05 min`; a number without a unit is seconds. None if it is none."""
+    text = text.strip()
+    if len(text) > 40 or not _DURATION.fullmatch(text):
+        return None
+    total = 0
+    for whole, fraction, unit in _PART.findall(text):
+        scale = _NANOSECONDS[unit]
+        total += int(whole) * scale + (int(fraction) * scale // 10 ** len(fraction) if fraction else 0)
+    return total if total <= _LONGEST_NS else None
 
 
 def _digits(value: float) -> str:
@@ -124,8 +149,15 @@ def flow_name(flow: str) -> str:
     return escape(flow.partition("/")[2] or flow)
 
 
+def outcome(verdict: model.Verdict) -> str:
+    """The outcome for people, a key of MARKS and COLOURS."""
+    return NEVER_OPENED if verdict.cause == "never-opened" else verdict.outcome
+
+
 def verdict_word(verdict: model.Verdict) -> str:
     """What a verdict comes to in a word or two, without its mark: the flow, or why there is none."""
+    if verdict.cause == "never-opened":
+        return NEVER_OPENED
     if verdict.outcome in ("documented", "variant") and verdict.flow:
         return flow_name(verdict.flow)
     if verdict.outcome == "diverged":

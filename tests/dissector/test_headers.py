@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.dissector.headers import HeaderReader
 from analyzer.dissector.layout import *
+from analyzer.dissector.packets import PacketTable
 from tests.conversations import ip, tcp
-from tests.dissector.frames import CLIENT, CLIENT6, ETHERNET, SERVER, SERVER6, read
+from tests.dissector.frames import CLIENT, CLIENT6, ETHERNET, SERVER, SERVER6, frames, read
 
 SEGMENT = tcp(40000, 80, 1000, 2000, 0x18, window=512, payload=b"hello")
 V4 = ip(CLIENT, SERVER, 6, SEGMENT)
@@ -227,10 +229,6 @@ class TestTcp:
 
     def test_rows_are_reused_without_a_trace(self):
         # One reader, two chunks: what the first left behind must not show in the second.
-        from analyzer.dissector.headers import HeaderReader
-        from analyzer.dissector.packets import PacketTable
-        from tests.dissector.frames import frames
-
         table, reader = PacketTable(), HeaderReader()
         reader.read(frames([ip(CLIENT, SERVER, 6, tcp(1, 2, 3, 4, 2, options=b"\2\4\x05\xb4\3\3\7\4\2"))], 101), table)
         reader.read(frames([ip(CLIENT, SERVER, 6, tcp(1, 2, 3, 4, 16))], 101), table)

@@ -124,7 +124,7 @@ def test_several_captures_have_a_column_of_their_own():
     lines = printed(Table, [connection(capture=path) for path in captures], width=80, captures=captures).splitlines()
     assert "capture" in lines[0]
     assert "web.pcapng " in lines[2]
-    assert "/to/\\x1b[2J.pcap " in lines[3]
+    assert " \\x1b[2J.pcap " in lines[3]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,11 @@ def test_several_captures_have_a_column_of_their_own():
         (["tcp/vlan/capture.pcap", "tcp/vlan/capture.pcapng"], ["capture.pcap", "capture.pcapng"]),
         (["x.pcap", "x.pcap"], ["x.pcap", "x.pcap"]),
         (["x.pcap", "b/x.pcap"], ["x.pcap", "b/x.pcap"]),
-        (["/tmp/x.pcap", "y.pcap"], ["/tmp/x.pcap", "y.pcap"]),
+        (["a/x.pcap", "a/b/x.pcap", "a/y.pcap"], ["a/x.pcap", "b/x.pcap", "y.pcap"]),
+        (["/tmp/x.pcap", "y.pcap"], ["x.pcap", "y.pcap"]),
+        (["/tmp/x.pcap", "x.pcap"], ["/tmp/x.pcap", "x.pcap"]),
+        (["missing.pcap", "tcp/reset/capture.pcap", "tcp/vlan/capture.pcap"], ["missing.pcap", "reset", "vlan"]),
+        (["monday/web/a.pcap", "tuesday/web/a.pcap"], ["monday/web", "tuesday/web"]),
         (["-", "tcp/y.pcap"], ["-", "y.pcap"]),
         (["-"], ["-"]),
     ],
@@ -156,7 +160,7 @@ def test_what_a_capture_says_cannot_reach_the_terminal():
     texts = [
         printed(Table, [hostile], width=250, captures=[evil, "b"]),
         printed(Evidence, [hostile], several=True),
-        summed_up([hostile], several=True),
+        summed_up([hostile], captures=2),
     ]
     for text in texts:
         assert text.replace("\n", "").isprintable()
@@ -175,6 +179,33 @@ def test_evidence_says_what_was_inferred():
     assert "(inferred)" in printed(Evidence, [connection(open=opened("", steps=[step]))])
 
 
+def test_evidence_says_once_in_what_a_connection_differs():
+    text = printed(Evidence, [connection(open=opened(branches=["variant: late", "again"], differs=["late"]))])
+    assert "differs: late\n" in text
+    assert "with: again\n" in text
+
+
+@pytest.mark.parametrize(("width", "shown"), [(64, "✓ three-way  "), (80, "✓ three-way-handshake")])
+def test_a_flow_is_named_in_full_before_further_columns_are_shown(width, shown):
+    lines = printed(Table, [connection(server=("10.0.0.2", 50000)), refused()], width=width).splitlines()
+    assert shown in lines[2]
+    assert ("packets" in lines[0]) is False
+
+
+def test_a_column_of_flows_is_no_wider_than_what_it_shows():
+    for width in range(40, 130):
+        lines = printed(Table, [connection()] * 2, width=width).splitlines()
+        assert max(map(words.cells, lines[2:])) == len(lines[1]), width
+
+
+def test_what_never_opened_is_not_unseen():
+    text = summed_up([refused()])
+    assert "– never opened" in text
+    assert "unseen" not in text
+    assert "– never opened" in printed(Table, [refused()])
+    assert "  close    – never opened\n" in printed(Evidence, [refused()])
+
+
 def test_a_summary_of_nothing():
     assert summed_up([], Totals(packets=7, udp=7)).splitlines() == [
         "No TCP connections (7 packets read)",
@@ -184,6 +215,42 @@ def test_a_summary_of_nothing():
 
 def test_a_summary_says_how_many_the_filter_let_through():
     assert summed_up([connection()], Totals(packets=99, connections=30)).startswith("1 of 30 connections: 42 packets")
+
+
+def test_a_summary_says_how_many_captures_could_be_read():
+    assert summed_up([connection()], captures=3).startswith("1 connection in 1 of 3 captures: ")
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ([], None),
+        ([4], "4.00 ms"),
+        (range(1, 4), "min 1.00 ms, median 2.00 ms, max 3.00 ms (of 3)"),
+        (range(1, 21), "min 1.00 ms, median 10.0 ms, 95 % 19.0 ms, max 20.0 ms (of 20)"),
+    ],
+)
+def test_handshake_times_in_as_many_words_as_there_is_to_say(times, said):
+    text = summed_up([connection(timing=model.Timing(handshake_ns=ms * 1_000_000)) for ms in times] or [refused()])
+    found = re.search(r"^  handshake  (.*)$", text, re.MULTILINE)
+    assert (found and found[1]) == said
+
+
+def test_below_evidence_a_summary_does_not_repeat_it():
+    totals = Totals(packets=50, connections=9, udp=3)
+    assert summed_up([connection()], totals, below_evidence=True).splitlines() == [
+        "1 of 9 connections: 42 packets, 42.0 kB of payload (50 packets read)",
+        "  left out   packets: 3 UDP",
+    ]
+    two = summed_up([connection(), refused()], below_evidence=True)
+    assert "opened" in two
+    assert "marks" not in two
+
+
+def test_late_segments_are_named():
+    assert "left out   packets: 4 that came after their connection was reported" in summed_up(
+        [connection()], Totals(packets=50, connections=1, late=4)
+    )
 
 
 def test_examples_are_few_and_say_how_to_see_the_rest():

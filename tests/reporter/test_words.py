@@ -19,6 +19,25 @@ def test_duration(ns, said):
 
 
 @pytest.mark.parametrize(
+    ("text", "ns"),
+    [
+        ("10", 10 * 10**9), ("0.25", 250_000_000), ("1.5s", 1_500_000_000), ("250ms", 250_000_000), ("7us", 7000),
+        ("7µs", 7000), ("3ns", 3), ("2m", 120 * 10**9), ("2min", 120 * 10**9), ("1h", 3600 * 10**9),
+        ("1m30s", 90 * 10**9), ("1m30", 90 * 10**9), ("1h 5 min", 3900 * 10**9), (" 1 ms ", 1_000_000),
+        ("", None), ("s", None), ("1x", None), ("1 2s", None), ("-1s", None), ("1.s", None), (".5s", None),
+        ("1e3", None), ("nan", None), ("1mss", None), ("101" + 5 * "0" + "h", None), (50 * "1", None),
+    ],
+)  # fmt: skip
+def test_parse_duration(text, ns):
+    assert words.parse_duration(text) == ns
+
+
+@given(st.integers(0, 10**18))
+def test_durations_as_they_are_printed_can_be_given(ns):
+    assert words.parse_duration(words.duration(ns)) == pytest.approx(ns, rel=0.07, abs=1000)
+
+
+@pytest.mark.parametrize(
     ("number", "said"),
     [(0, "0 B"), (999, "999 B"), (1834, "1.83 kB"), (40_211, "40.2 kB"), (999_600, "1.00 MB"), (5 * 10**15, "5000 TB")],
 )
@@ -64,6 +83,12 @@ def test_wide_characters_count_twice():
 def test_notes_are_counted_in_words():
     notes = model.Notes(retransmissions=2, out_of_order=1, zero_windows=1, resets=1, resets_ignored=2)
     assert words.notes_words(notes) == ["2 retransmissions", "1 out of order", "1 zero window", "2 resets ignored"]
+
+
+def test_marks_stay_apart_in_ascii():
+    marks = [mark.translate(words.ASCII) for mark in words.MARKS.values()]
+    assert len(set(marks)) == len(marks)
+    assert "".join(marks).isascii()
 
 
 def test_every_note_has_words():

@@ -81,8 +81,9 @@ class Evidence:
             yield self._styled(line, "bright_black")
 
     def _verdict(self, scope: str, verdict: model.Verdict, c: model.Connection) -> Iterator[str]:
+        outcome = words.outcome(verdict)
         parts: list[tuple[str, str | None]] = [
-            (f"{words.MARKS[verdict.outcome]} {_name(verdict)}", words.COLOURS[verdict.outcome]),
+            (f"{words.MARKS[outcome]} {_name(verdict)}", words.COLOURS[outcome]),
             (_explained(verdict), None),
         ]
         if scope == "open" and c.timing.handshake_ns is not None:
@@ -92,7 +93,7 @@ class Evidence:
         yield from self._flowing(f"  {scope:<{_LABEL - 2}}", parts, " " * (_LABEL + 2))
         if verdict.differs:
             yield from self._labelled("", [escape(f"differs: {'; '.join(verdict.differs)}")], "cyan")
-        if taken := [branch for branch in verdict.branches if branch not in verdict.differs]:
+        if taken := [branch for branch in verdict.branches if branch.removeprefix("variant: ") not in verdict.differs]:
             yield from self._labelled("", [escape(f"with: {'; '.join(taken)}")])
         yield from self._ladder(verdict)
         if verdict.retransmitted:
@@ -162,6 +163,8 @@ class Evidence:
 def _name(verdict: model.Verdict) -> str:
     if verdict.flow:
         return escape(verdict.flow)
+    if words.outcome(verdict) == words.NEVER_OPENED:
+        return words.NEVER_OPENED
     return f"{verdict.outcome}: {verdict.cause}" if verdict.cause else str(verdict.outcome)
 
 

@@ -17,6 +17,7 @@ from analyzer.reporter import words
 from analyzer.reporter.escape import escape
 
 _EXAMPLES = 8  # deviating connections named one by one
+_QUANTILES_FROM = 20  # values; of fewer, 95 % is the greatest or next to it
 _INDENT = "  "
 _LABEL = 11  # columns of a label such as "opened"
 
@@ -44,7 +45,8 @@ class Totals(Protocol):
 _TOTALS = tuple(Totals.__annotations__)
 _LEFT_OUT = {
     "udp": "UDP", "quic": "QUIC", "icmp": "ICMP", "other": "of other protocols", "fragments": "IP fragments",
-    "damaged": "damaged", "filtered_out": "outside the capture filter or time window", "late": "after their connection was reported",
+    "damaged": "damaged", "filtered_out": "outside the capture filter or time window",
+    "late": "that came after their connection was reported",
 }  # fmt: skip
 
 
@@ -77,11 +79,11 @@ class _Scope:
     """How often each thing came out, for openings or for closings."""
 
     # By outcome and the word for it.
-    counts: collections.Counter[tuple[model.Outcome, str]] = dataclasses.field(default_factory=collections.Counter)
-    sources: dict[tuple[model.Outcome, str], str] = dataclasses.field(default_factory=dict)
+    counts: collections.Counter[tuple[str, str]] = dataclasses.field(default_factory=collections.Counter)
+    sources: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
 
     def add(self, verdict: model.Verdict) -> None:
-        key = (verdict.outcome, words.verdict_word(verdict))
+        key = (words.outcome(verdict), words.verdict_word(verdict))
         self.counts[key] += 1
         if key not in self.sources:
             named = [escape(source) for source in (verdict.drawn_in_article, verdict.standard) if source]
@@ -89,15 +91,17 @@ class _Scope:
 
 
 class Summary:
-    """Counts connections as they pass; `text` says what it came to."""
+    """Counts connections as they pass; `text` says what it came to. `captures`: how many there are to read.
+    `below_evidence`: it need not repeat what stands there."""
 
-    def __init__(self, *, width: int = 80, colour: bool = False, several: bool = False):
-        self._width, self._colour, self._several = width, colour, several
+    def __init__(self, *, width: int = 80, colour: bool = False, captures: int = 1, below_evidence: bool = False):
+        self._width, self._colour, self._captures, self._below_evidence = width, colour, captures, below_evidence
         self.shown = 0  # connections added: those the filters let through
-        self._captures = 0
+        self._read = 0  # captures
         self._totals: collections.Counter[str] = collections.Counter()
         self._open, self._close = _Scope(), _Scope()
-        self._outcomes: set[model.Outcome] = set()
+        self._outcomes: set[str] = set()
+        self._drawings: set[str] = set()
         self._notes: collections.Counter[str] = collections.Counter()
         self._handshakes = Histogram()
         self._packets, self._bytes = 0, 0
@@ -110,7 +114,10 @@ class Summary:
         self.shown += 1
         self._open.add(connection.open)
         self._close.add(connection.close)
-        self._outcomes |= {connection.open.outcome, connection.close.outcome}
+        for verdict in (connection.open, connection.close):
+            self._outcomes.add(words.outcome(verdict))
+            if verdict.flow and verdict.drawn_in_article:
+                self._drawings.add(escape(verdict.drawn_in_article))
         self._packets += connection.packets.client + connection.packets.server
         self._bytes += connection.payload_bytes.client + connection.payload_bytes.server
         if connection.timing.handshake_ns is not None:
@@ -132,12 +139,12 @@ class Summary:
 
     def end_capture(self, totals: Totals) -> None:
         """The counts of a capture that was read to its end, or as far as it could be."""
-        self._captures += 1
+        self._read += 1
         for name in _TOTALS:
             self._totals[name] += getattr(totals, name)
 
     def _who(self, c: model.Connection) -> str:
-        capture = f"{escape(c.capture)} " if self._several else ""
+        capture = f"{escape(c.capture)} " if self._captures > 1 else ""
         return f"{capture}#{c.id} {words.endpoint(c.client)} → {words.endpoint(c.server)}"
 
     def text(self) -> str:
@@ -145,21 +152,27 @@ class Summary:
 
     def _lines(self) -> Iterator[str]:
         yield from self._wrapped(self._first_sentence(), "", bold=True)
-        if self.shown:
-            yield from self._flows("opened", self._open)
-            yield from self._flows("closed", self._close)
-            yield from self._labelled("marks", self._legend(), "bright_black")
-        yield from self._examples("diverged", self._diverged, self._diverged_count, "outcome=diverged")
-        yield from self._examples("faults", self._faults, self._faults_count, "faults>0")
-        if self._handshakes.count:
-            yield from self._labelled("handshake", _quantiles(self._handshakes))
-        noted = [words.note_words(name, self._notes[name]) for name in words.NOTE_WORDS if self._notes[name]]
-        yield from self._labelled("noticed", ", ".join(noted))
+        if self.shown > (1 if self._below_evidence else 0):  # of a single one all stands there
+            yield from self._connections()
         left_out = [f"{words.count(n)} {what}" for name, what in _LEFT_OUT.items() if (n := self._totals[name])]
         yield from self._labelled("left out", f"packets: {', '.join(left_out)}" if left_out else "")
         if dropped := self._totals["dropped_by_interface"]:
             said = f"{words.plural(dropped, 'packet')} while capturing, as the capture itself says"
             yield from self._labelled("dropped", said, "yellow")
+
+    def _connections(self) -> Iterator[str]:
+        yield from self._flows("opened", self._open)
+        yield from self._flows("closed", self._close)
+        if not self._below_evidence:
+            yield from self._labelled("marks", self._legend(), "bright_black")
+            if self._drawings:
+                figures = f"{', '.join(sorted(self._drawings))}: drawn in the article the project grew out of"
+                yield from self._labelled("figures", figures, "bright_black")
+        yield from self._examples("diverged", self._diverged, self._diverged_count, "outcome=diverged")
+        yield from self._examples("faults", self._faults, self._faults_count, "faults>0")
+        yield from self._labelled("handshake", _quantiles(self._handshakes))
+        noted = [words.note_words(name, self._notes[name]) for name in words.NOTE_WORDS if self._notes[name]]
+        yield from self._labelled("noticed", ", ".join(noted))
 
     def _first_sentence(self) -> str:
         total = self._totals["connections"]
@@ -167,8 +180,9 @@ class Summary:
             said = f"{words.count(self.shown)} of {words.plural(total, 'connection')}"
         else:
             said = words.plural(self.shown, "connection")
-        if self._several:
-            said += f" in {words.plural(self._captures, 'capture')}"
+        if self._captures > 1:
+            read = f"{words.count(self._read)} of " if self._read < self._captures else ""
+            said += f" in {read}{words.plural(self._captures, 'capture')}"
         if not total and not self.shown:
             said = "No TCP connections" + said.removeprefix("0 connections")
         if self.shown:
@@ -192,11 +206,12 @@ class Summary:
             label = ""
 
     @staticmethod
-    def _flow(outcome: model.Outcome, word: str) -> str:
+    def _flow(outcome: str, word: str) -> str:
         return word if outcome in ("documented", "variant") or word == outcome else f"{outcome}: {word}"
 
     def _legend(self) -> str:
-        return "  ".join(f"{mark} {outcome}" for outcome, mark in words.MARKS.items() if outcome in self._outcomes)
+        explained = self._outcomes - {words.NEVER_OPENED}  # says it in words
+        return "  ".join(f"{mark} {outcome}" for outcome, mark in words.MARKS.items() if outcome in explained)
 
     def _examples(self, label: str, examples: list[str], number: int, expression: str) -> Iterator[str]:
         for example in examples:
@@ -226,8 +241,12 @@ class Summary:
 
 
 def _quantiles(times: Histogram) -> str:
-    if times.count == 1:
-        return f"took {words.duration(times.least)}"
-    parts = {"min": times.least, "median": times.quantile(0.5), "95 %": times.quantile(0.95), "max": times.most}
+    """Of few values no more than there is to say of them."""
+    if times.count <= 1:
+        return words.duration(times.least) if times.count else ""
+    parts = {"min": times.least, "median": times.quantile(0.5)}
+    if times.count >= _QUANTILES_FROM:
+        parts["95 %"] = times.quantile(0.95)
+    parts["max"] = times.most
     said = ", ".join(f"{name} {words.duration(ns)}" for name, ns in parts.items())
     return f"{said} (of {words.count(times.count)})"

@@ -1,15 +1,17 @@
 """One line per connection, as wide as the terminal and never wider.
 
-Columns have a rank. Those that fit stay, the least important go first; long values are shortened, never wrapped. The
-first rows decide the widths: a small capture is laid out by its contents, a long or live one keeps the widths of its
-beginning, so that rows can be printed while packets flow.
+Columns have a rank. Those that fit stay, the least important go first. What the essential ones hold is shortened only
+where it would not fit without the others, either; nothing is wrapped. The first rows decide the widths: a small capture
+is laid out by its contents, a long or live one keeps the widths of its beginning, so that rows can be printed while
+packets flow.
 """
 
 from __future__ import annotations
 
+import collections
 import dataclasses
-import os
 from collections.abc import Callable, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from analyzer import model
@@ -35,8 +37,11 @@ LUXURY = 10
 @dataclasses.dataclass(frozen=True)
 class Column:
     """`rank`: 0 stays longest, up to ESSENTIAL are squeezed before they go; LUXURY comes only where all others have the
-    room they want. `least`: a longer value is shortened to this before another column goes. `typical`: the width
-    where rows are yet to come."""
+    room they want.
+
+    Widths, from the narrowest: `squeezed`; `least`, or less where all values are shorter; `enough`, which an essential
+    column gets before another one is shown; as wide as the longest value. `typical` counts where rows are yet to come.
+    """
 
     header: str
     rank: int
@@ -44,24 +49,36 @@ class Column:
     least: int = 0
     typical: int = 0
     squeezed: int = 0
+    enough: int = 0
     right: bool = False
     shorten: Callable[[str, int], str] = words.shorten
     short: Callable[[str], str] = str  # the shortest form that leaves nothing out that matters
+    whole: Callable[[str], str] = str  # the form for which `enough` is meant
+    in_steps: bool = False  # a cell more is of no use, only as many as the next form takes
     colour: _Style = _plain
     grows: int = 0  # whose turn it is to get what it wants: first those of which more than words would be lost
 
 
 def _verdict_cell(verdict: model.Verdict) -> str:
-    return f"{words.MARKS[verdict.outcome]} {words.verdict_word(verdict)}"
+    return f"{words.MARKS[words.outcome(verdict)]} {words.verdict_word(verdict)}"
+
+
+def _verdict_colour(verdict: model.Verdict) -> str:
+    return words.COLOURS[words.outcome(verdict)]
+
+
+def _without_cause(text: str) -> str:
+    """The mark says something of it."""
+    return text.partition(" (")[0]
 
 
 def _short_flow(text: str) -> str:
-    """Without the word handshake, `three-way` says as much; and without the cause, of which the mark says something."""
-    return text.replace("-handshake", "").partition(" (")[0]
+    """Without the word handshake, too: `three-way` says as much."""
+    return _without_cause(text).replace("-handshake", "")
 
 
 def _shorten_flow(text: str, width: int) -> str:
-    for shorter in (text, text.replace("-handshake", ""), _short_flow(text)):
+    for shorter in (text, _without_cause(text), _short_flow(text)):
         if words.cells(shorter) <= width:
             return shorter
     return words.shorten(shorter, width)
@@ -88,19 +105,21 @@ _FLOW: dict[str, Any] = {
     "least": 18,
     "typical": 17,
     "squeezed": 12,
+    "enough": 24,
     "shorten": _shorten_flow,
     "short": _short_flow,
-    "grows": 0,
+    "whole": _without_cause,
+    "in_steps": True,
 }
 
 COLUMNS: tuple[Column, ...] = (
     Column("#", 0, lambda c: str(c.id), typical=4, right=True),
-    Column("capture", 2, lambda c: escape(c.capture), 16, 16, 9, shorten=words.shorten_path),
+    Column("capture", 2, lambda c: escape(c.capture), 16, 16, 9, 24, shorten=words.shorten_path),
     Column("start (UTC)", LUXURY, lambda c: c.start[:23].replace("T", " ")),
     Column("client", 1, lambda c: words.endpoint(c.client), **_END),
     Column("server", 1, lambda c: words.endpoint(c.server), **_END),
-    Column("open", 2, lambda c: _verdict_cell(c.open), colour=lambda c: words.COLOURS[c.open.outcome], **_FLOW),
-    Column("close", 2, lambda c: _verdict_cell(c.close), colour=lambda c: words.COLOURS[c.close.outcome], **_FLOW),
+    Column("open", 2, lambda c: _verdict_cell(c.open), colour=lambda c: _verdict_colour(c.open), **_FLOW),
+    Column("close", 2, lambda c: _verdict_cell(c.close), colour=lambda c: _verdict_colour(c.close), **_FLOW),
     Column("by", 4, lambda c: c.close.closed_by or "", typical=6),
     Column("packets", 5, lambda c: words.count(c.packets.client + c.packets.server), typical=9, right=True),
     Column("bytes", 6, lambda c: words.size(c.payload_bytes.client + c.payload_bytes.server), typical=7, right=True),
@@ -113,7 +132,7 @@ COLUMNS: tuple[Column, ...] = (
 
 def lay_out(columns: list[Column], sample: list[list[str]], width: int, complete: bool) -> dict[int, int]:
     """Which columns fit into `width`: their indices, in order, and how wide each is. `sample` has the cells by row."""
-    wanted, least = [], []
+    wanted, enough, least = [], [], []
     for index, column in enumerate(columns):
         cells = [row[index] for row in sample]
         typical = 0 if complete else column.typical
@@ -121,6 +140,8 @@ def lay_out(columns: list[Column], sample: list[list[str]], width: int, complete
         wanted.append(max(len(column.header), typical, *map(words.cells, cells)) if shown else 0)
         lossless = max(len(column.header), typical, *(words.cells(column.short(cell)) for cell in cells))
         least.append(min(lossless, column.least or lossless, wanted[-1]))
+        whole = max(words.cells(column.whole(cell)) for cell in cells)
+        enough.append(max(least[-1], min(whole, column.enough)))
     widths = [0] * len(columns)
     room = width + _GAP
     by_rank = sorted((i for i in range(len(columns)) if wanted[i]), key=lambda i: columns[i].rank)
@@ -133,33 +154,55 @@ def lay_out(columns: list[Column], sample: list[list[str]], width: int, complete
                 widths[index] = first
                 room -= first + _GAP
 
+    def widen(index: int, to: int) -> None:
+        nonlocal room
+        more = to - widths[index] if widths[index] else 0
+        if more > room:
+            more = 0 if columns[index].in_steps else room
+        if more > 0:
+            widths[index] += more
+            room -= more
+
     show(range(ESSENTIAL + 1), narrow=True)
     # Cell by cell to the column that lacks most, so that none is squeezed for another's comfort.
     while room and (lacking := [i for i in by_rank if 0 < widths[i] < least[i]]):
         widths[max(lacking, key=lambda i: least[i] - widths[i])] += 1
         room -= 1
+    for index in by_rank:
+        widen(index, enough[index])
     show(range(ESSENTIAL + 1, LUXURY))
     for index in sorted(by_rank, key=lambda i: columns[i].grows):
-        if widths[index]:
-            more = max(0, min(wanted[index] - widths[index], room))
-            widths[index] += more
-            room -= more
+        widen(index, wanted[index])
     show(range(LUXURY, LUXURY + 1))
     return {index: cells for index, cells in enumerate(widths) if cells}
 
 
 def distinct_names(captures: Sequence[str]) -> dict[str, str]:
-    """What tells the captures apart: their paths below the folder they share, and of files that are all called
-    capture.pcap only the folders."""
-    files = [path for path in captures if path != "-"]
-    try:
-        shared = os.path.commonpath([os.path.dirname(path) for path in files])
-    except ValueError:  # none, or absolute and relative ones
-        return {}
-    below = {path: os.path.relpath(path, shared or ".") for path in files}
-    stems = {os.path.basename(path).partition(".")[0] for path in files}
-    folders = {path: os.path.dirname(name) for path, name in below.items()}
-    return folders if len(stems) == 1 and all(folders.values()) and len(set(folders.values())) == len(files) else below
+    """What tells the captures apart: of each path the shortest end that no other has. Where files in several folders
+    are all called capture.pcap, the folder says enough."""
+    paths = {path: PurePath(path) for path in captures if path != "-"}
+    ends = collections.Counter(end for path in paths.values() for end in _ends(path))
+    folders = collections.Counter(end for path in paths.values() for end in _ends(path.parent))
+    by_folder = {path: next((end for end in _ends(path.parent) if folders[end] == 1), "") for path in paths.values()}
+    namesakes = collections.defaultdict(list)
+    for path in paths.values():
+        namesakes[_stem(path)].append(by_folder[path])
+    names = {}
+    for given, path in paths.items():
+        told_by_folder = len(namesakes[_stem(path)]) > 1 and all(namesakes[_stem(path)])
+        by_file = next((end for end in _ends(path) if ends[end] == 1), given)
+        names[given] = by_folder[path] if told_by_folder else by_file
+    return names
+
+
+def _ends(path: PurePath) -> list[str]:
+    """`a/b/c` → `c`, `b/c`, `a/b/c`."""
+    parts = path.parts
+    return [str(PurePath(*parts[at:])) for at in reversed(range(len(parts)))]
+
+
+def _stem(path: PurePath) -> str:
+    return path.name.partition(".")[0]
 
 
 class Table:

@@ -1,0 +1,16 @@
+"""Records a server that closes its direction, and a client that never closes."""
+
+import socket
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from recording import SERVER, Lab, exchange, settle
+
+with Lab() as lab, lab.client.capture() as packets:
+    client, server = lab.connect(7)
+    exchange(client, server)
+    server.shutdown(socket.SHUT_WR)
+    settle(3)  # long enough to call it silence, which the next connection (port 81 is closed) makes visible
+    lab.client.run("nc", SERVER, "81", check=False)
+packets.keep(__file__, "C SYN, S SYN-ACK, C ACK, C DATA, S ACK, S DATA, C ACK, S FIN, C ACK", "C SYN, S RST-ACK")
