@@ -18,7 +18,7 @@ To `tcp-open` go:
     (§3.10.7.3), any other one by the window (RFC 5961 §3.2).
 `ICMP Unreachable`
     A destination-unreachable message (RFC 792, RFC 4443 §3.1) that quotes a segment of this connection,
-    whoever sent it on the way. It is drawn from the server's side.
+    whoever sent it on the way. It is drawn from the side that the quoted SYN or SYN-ACK was sent to.
 
 To `tcp-close` go:
 
