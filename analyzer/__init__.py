@@ -5,8 +5,8 @@
     for connection in analyzer.analyze("capture.pcapng"):
         print(connection.client, connection.open.flow, connection.close.flow)
 
-`analyze` takes a path, "-" for standard input or a binary file object, and the fields of `Options` by name. What it
-yields are `model.Connection` structs, as connections finish.
+`analyze` takes a path, "-" for standard input or a binary file object, and the fields of `pipeline.Options` by name.
+What it yields are `Connection` structs (`analyzer.model`), as connections finish.
 """
 
 from __future__ import annotations
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     import os
 
     from analyzer.capture.window import Readable
+    from analyzer.model import Connection, Endpoint, Step, Verdict
     from analyzer.pipeline import Analysis
 
 __version__ = "0.1.0"
-__all__ = ["AnalyzerError", "FlowPageError", "InputError", "LiveError", "UsageError", "__version__", "analyze"]
+__all__ = [
+    "AnalyzerError", "Connection", "Endpoint", "FlowPageError", "InputError", "LiveError", "Step", "UsageError",
+    "Verdict", "__version__", "analyze",
+]  # fmt: skip
 
 
 def analyze(source: str | os.PathLike[str] | Readable, **options: Any) -> Analysis:
@@ -39,3 +43,12 @@ def analyze(source: str | os.PathLike[str] | Readable, **options: Any) -> Analys
     except TypeError as error:
         raise UsageError(f"analyze: {error}") from None
     return pipeline.analyze(source, chosen)
+
+
+def __getattr__(name: str) -> Any:
+    """The model's types, imported when they are first asked for."""
+    if name in ("Connection", "Endpoint", "Step", "Verdict"):
+        from analyzer import model
+
+        return getattr(model, name)
+    raise AttributeError(f"module 'analyzer' has no attribute {name!r}")

@@ -17,8 +17,8 @@ MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-# In this order: traffic flows to the right. The packet stage steps the automata of `flows` while packets arrive, through
-# a protocol of its own (`dissector.tracker.StepAutomaton`), and so does not know that stage.
+# In this order: traffic flows to the right. The packet stage steps the automata of `flows` while packets arrive,
+# through a protocol of its own (`dissector.tracker.StepAutomaton`), and so does not know that stage.
 STAGES = ("capture", "dissector", "flows", "reporter")
 COMMON = ("analyzer.model", "analyzer.errors")
 # Lists of step names: what the pages are written in, so they are free of everything else.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,7 +70,7 @@ def flows(ctx: click.Context, scope: str | None, form: str, folders: tuple[str, 
         else:
             output.text(_table(pages, output.width))
             if any(page.drawn_in_article for page in pages):
-                output.text(f"\n{_ARTICLE}\n")
+                output.text("\n" + textwrap.fill(_ARTICLE, output.width) + "\n")
 
 
 @flows.command(

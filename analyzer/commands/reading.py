@@ -10,7 +10,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from analyzer.commands.terminal import Output, Progress, open_output, say
 from analyzer.errors import InputError, UsageError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from analyzer.capture.source import Damage
     from analyzer.commands.values import When
     from analyzer.reporter.filters import Predicate
+    from analyzer.reporter.outputs.jsonl import JsonLines
     from analyzer.reporter.outputs.summary import Summary
 
 _INTERRUPTED = 130
@@ -212,11 +213,17 @@ class Reading:
         try:
             with contextlib.closing(analysis), self._progress.of(analysis, shown):
                 try:
-                    for connection in analysis:
-                        if analysis.warnings[warned:]:
+                    if self._only_lines():
+                        for lines in analysis.lines():
                             warned = self._warn(shown, analysis.warnings, warned)
-                        if all(holds(connection) for holds in self.settings.filters):
-                            self._take(connection, report, summary)
+                            self._connections += lines.count(b"\n")
+                            cast("JsonLines", report).add_lines(lines)
+                    else:
+                        for connection in analysis:
+                            if analysis.warnings[warned:]:
+                                warned = self._warn(shown, analysis.warnings, warned)
+                            if all(holds(connection) for holds in self.settings.filters):
+                                self._take(connection, report, summary)
                 finally:
                     self._warn(shown, analysis.warnings, warned)
                     if summary:
@@ -224,6 +231,10 @@ class Reading:
         except InputError as error:  # found out only when its first bytes were asked for
             self._analysed -= 1
             self._cannot_read(error)
+
+    def _only_lines(self) -> bool:
+        """Whether nothing but JSON Lines of all connections is wanted: no connection need become a struct."""
+        return self.settings.form == "jsonl" and not self.settings.filters and not self._fail_on
 
     def _take(self, connection: model.Connection, report: Report, summary: Summary | None) -> None:
         self._connections += 1

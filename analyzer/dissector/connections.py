@@ -146,9 +146,7 @@ class ConnectionTable(ConnectionHistory):
 
     # Sequence arithmetic: modulo 2**32 here and nowhere else.
 
-    def _unwrap(
-        self, number: cython.longlong, isn: cython.longlong, reference: cython.longlong
-    ) -> cython.longlong:
+    def _unwrap(self, number: cython.longlong, isn: cython.longlong, reference: cython.longlong) -> cython.longlong:
         """The 64-bit offset of a 32-bit number, the one nearest to `reference`. RFC 9293 §3.4."""
         distance: cython.longlong = (number - isn - reference) & _MASK_32
         if distance >= _TWO_31:

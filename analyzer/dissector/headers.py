@@ -230,9 +230,9 @@ class HeaderReader:
         self, i: cython.Py_ssize_t, at: cython.Py_ssize_t, end: cython.Py_ssize_t, wire: cython.Py_ssize_t,
         protocol: cython.int,
     ) -> cython.int:  # fmt: skip
-        extensions: cython.int
+        _extensions: cython.int
         length: cython.Py_ssize_t
-        for extensions in range(_MAX_EXTENSIONS):
+        for _extensions in range(_MAX_EXTENSIONS):
             if protocol == 6:
                 return self._tcp(i, at, end, wire)
             if protocol == 17:

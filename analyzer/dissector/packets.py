@@ -36,8 +36,8 @@ class PacketTable:
     """Columns over the frames of one chunk, each of shape (count,), dtypes and units in `COLUMNS`.
 
     The arrays are reused by the next chunk: copy what is to be kept. For frames whose `kind` is neither KIND_TCP nor
-    KIND_ICMP_ERROR only `number`, `time_ns` and `kind` mean anything. For KIND_ICMP_ERROR the addresses, ports and `sequence`
-    are those of the TCP segment that the error quotes.
+    KIND_ICMP_ERROR only `number`, `time_ns` and `kind` mean anything. For KIND_ICMP_ERROR the addresses, ports and
+    `sequence` are those of the TCP segment that the error quotes.
     """
 
     def __init__(self, capacity: int = 0):

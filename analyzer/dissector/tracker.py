@@ -60,7 +60,8 @@ class Tracker:
 
     `settle_ns`: how long after its end a connection is reported, in capture time: segments until then still count.
     `linger_ns`: how long it is kept, so that yet later segments are not taken for a new connection's.
-    `most_connections`: how many are kept at most; beyond it ended ones go first, then the oldest without a recent packet, which say so.
+    `most_connections`: how many are kept at most; beyond it ended ones go first, then the oldest without a recent
+    packet, which say so.
     `vlan_key`: the VLAN ids are part of what tells connections apart.
     """
 
@@ -101,7 +102,7 @@ class Tracker:
     @property
     def late(self) -> int:
         """Segments that came after their connection had been reported."""
-        return self._connections.late
+        return int(self._connections.late)
 
     def finish(self) -> None:
         """The capture is over."""

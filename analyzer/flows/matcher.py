@@ -167,8 +167,8 @@ class Automaton:
     def living(self, state: int) -> tuple[Living, ...]:
         """The pages alive, best first: not only by an abort, fewest further steps, then the order of the pages."""
         flows = zip(self.flows, self._states[state], strict=True)
-        found = (flow.living(local, swapped) for (flow, swapped), local in flows)
-        return tuple(sorted((one for one in found if one), key=lambda one: (one.by_abort, one.further, one.page.rank, one.swapped)))
+        alive = [one for (flow, swapped), local in flows if (one := flow.living(local, swapped))]
+        return tuple(sorted(alive, key=lambda one: (one.by_abort, one.further, one.page.rank, one.swapped)))
 
     def expected(self, state: int) -> list[str]:
         """What could come next, as "server FIN", sorted. Retransmissions are never expected."""

@@ -10,6 +10,7 @@ too special for a template is encoded one by one. Ordinary Python in Cython's pu
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 import cython
 import numpy as np
@@ -21,7 +22,7 @@ else:
 
 COMPILED = cython.compiled
 
-# A placeholder is this many digits, which no packet number, count or time reaches; the last four say what it stands for.
+# A placeholder is a number that no packet number, count or time reaches; its last four digits say what it stands for.
 PLACEHOLDER = 9_000_000_000_000_000_000
 _PLACEHOLDERS = re.compile(rb"900000000000000(\d{4})")
 
@@ -51,15 +52,26 @@ MOST_TEMPLATES = 4096
 _MOST_TEXT = cython.declare(cython.longlong, 1 << 24)
 
 
+class Labels(Protocol):
+    """What only the labeler knows of connection i of the batch."""
+
+    def template(self, i: int) -> bytes | None:
+        """Its line with placeholders; None if it cannot have one."""
+
+    def line(self, i: int) -> bytes:
+        """Its line."""
+
+    def address(self, version: int, high: int, low: int) -> bytes: ...
+
+    def second(self, seconds: int) -> bytes:
+        """RFC 3339 up to the second."""
+
+
 @cython.cclass
 class LineWriter:
-    """Fills templates.
+    """Fills templates with the numbers of finished connections."""
 
-    `labels` gives what only the labeler knows: `template(i)`, the text of connection i with placeholders, None if it
-    cannot have one; `line(i)`, its text; `address(version, high, low)` and `second(seconds)`, as bytes.
-    """
-
-    labels: object
+    labels: Labels
     known: dict
     scratch: bytearray
     key: cython.longlong[::1]

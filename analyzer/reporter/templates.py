@@ -13,7 +13,8 @@ from analyzer.dissector.tracker import Finished
 from analyzer.reporter import lines
 from analyzer.reporter.labels import Labeler, address, second
 
-_EMPTY = Finished(*(np.zeros((0, 0), np.int64) for _ in range(4)))
+_NOTHING = np.zeros((0, 0), np.int64)
+_EMPTY = Finished(_NOTHING, np.zeros((0, 0), np.uint64), _NOTHING, np.zeros(0, np.int64))
 
 
 class Lines:

@@ -47,8 +47,9 @@ def test_many_connections_of_one_shape():
 
 LINES = st.lists(
     st.sampled_from(
-        ["C SYN", "S SYN-ACK", "C ACK", "S ACK", "C DATA 5", "S DATA 7", "C FIN", "S FIN", "C RST", "S RST", "C SYN again",
-         "S SYN-ACK again", "S ICMP", "C FIN again", "S DATA 3 lost", "C SYN isn=77", "silence 3", "S SYN-ACK ack=+3"]
+        ["C SYN", "S SYN-ACK", "C ACK", "S ACK", "C DATA 5", "S DATA 7", "C FIN", "S FIN", "C RST", "S RST",
+         "C SYN again", "S SYN-ACK again", "S ICMP", "C FIN again", "S DATA 3 lost", "C SYN isn=77", "silence 3",
+         "S SYN-ACK ack=+3"]
     ),
     min_size=1, max_size=14,
 )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from analyzer import model
+from analyzer.reporter.templates import encode_line
 
 _BATCH_BYTES = 1 << 16
 
@@ -21,15 +22,12 @@ class JsonLines:
         self._buffer = bytearray()
 
     def add(self, connection: model.Connection) -> None:
-        buffer, before = self._buffer, len(self._buffer)
-        try:
-            self._encoder.encode_into(connection, buffer, -1)
-        except UnicodeEncodeError:  # JSON is Unicode; a file name may not be
-            del buffer[before:]
-            name = connection.capture.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-            self._encoder.encode_into(msgspec.structs.replace(connection, capture=name), buffer, -1)
-        buffer += b"\n"
-        if len(buffer) >= self._batch:
+        self.add_lines(encode_line(self._encoder, connection))
+
+    def add_lines(self, lines: bytes) -> None:
+        """Lines that are encoded already."""
+        self._buffer += lines
+        if len(self._buffer) >= self._batch:
             self.flush()
 
     def flush(self) -> None:

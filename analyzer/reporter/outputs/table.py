@@ -168,7 +168,7 @@ def lay_out(columns: list[Column], sample: list[list[str]], width: int, complete
     while room and (lacking := [i for i in by_rank if 0 < widths[i] < least[i]]):
         widths[max(lacking, key=lambda i: least[i] - widths[i])] += 1
         room -= 1
-    for index in by_rank:
+    for index in sorted(by_rank, key=lambda i: not columns[i].in_steps):  # of paths a few cells more may do
         widen(index, enough[index])
     show(range(ESSENTIAL + 1, LUXURY))
     for index in sorted(by_rank, key=lambda i: columns[i].grows):
