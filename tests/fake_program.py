@@ -43,7 +43,9 @@ class Endless(Analysis):
     def __iter__(self) -> Iterator[model.Connection]:
         yield connection()
         print("reading", file=sys.stderr, flush=True)
-        time.sleep(60)
+        # A signal that comes just before a long sleep would be noticed only after it.
+        for _ in range(600):
+            time.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,13 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from analyzer import model
 from analyzer.errors import InputError
+from analyzer.reporter.templates import encode_line
+
+_ENCODER = msgspec.json.Encoder()
 
 HANDSHAKE = "C SYN 1 0.0, S SYN-ACK 2 0.21, C ACK 3 0.31"
 FOUR_WAY = "C FIN 38 80.1, S ACK 39 80.4, S FIN 40 81.0, C ACK 42 81.2345"
@@ -172,6 +177,10 @@ class Analysis:
             if isinstance(item, BaseException):
                 raise item
             yield item
+
+    def lines(self) -> Iterator[bytes]:
+        for item in self:
+            yield encode_line(_ENCODER, item)
 
     def close(self) -> None:
         self.closed = True
