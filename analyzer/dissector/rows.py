@@ -386,7 +386,7 @@ class ConnectionRows:
             self._next_unreported(self.rows[base + FOLLOWING])
         self.rows[base + FLAGS] |= REPORTED
         if self.finished_count == self.finished.shape[0]:
-            self.finished = memoryview(_doubled(self.finished))
+            self.finished = memoryview(doubled(self.finished))
         self.finished[self.finished_count] = row
         self.finished_count += 1
 
@@ -458,7 +458,7 @@ class ConnectionRows:
             self.free_event = self.events[event * EVENT_WORDS + EVENT_NEXT]
             return event
         if self.unused_event == self.event_capacity:
-            self.events = memoryview(_doubled(self.events))
+            self.events = memoryview(doubled(self.events))
             self.event_capacity *= 2
         self.unused_event += 1
         return self.unused_event - 1
@@ -470,7 +470,7 @@ class ConnectionRows:
             self.free_gap = self.gaps[gap * GAP_WORDS + GAP_NEXT]
             return gap
         if self.unused_gap == self.gap_capacity:
-            self.gaps = memoryview(_doubled(self.gaps))
+            self.gaps = memoryview(doubled(self.gaps))
             self.gap_capacity *= 2
         self.unused_gap += 1
         return self.unused_gap - 1
@@ -492,12 +492,12 @@ class ConnectionRows:
                 self.slots[slot] = row
 
     def _grow_rows(self) -> None:
-        self.rows = memoryview(_doubled(self.rows))
-        self.keys = memoryview(_doubled(self.keys))
+        self.rows = memoryview(doubled(self.rows))
+        self.keys = memoryview(doubled(self.keys))
         self.capacity *= 2
 
 
-def _doubled(view):
+def doubled(view):
     """A copy of a one-dimensional array with room for as much again; the new part is zero."""
     old = np.asarray(view)
     new = np.zeros(2 * old.shape[0], old.dtype)

@@ -15,6 +15,8 @@ from typing import Protocol
 import cython
 import numpy as np
 
+from analyzer.dissector.rows import doubled
+
 if cython.compiled:
     from cython.cimports.analyzer.dissector.layout import *
 else:
@@ -183,9 +185,9 @@ class LineWriter:
         at: cython.longlong = self.text_length
         pieces = _PLACEHOLDERS.split(text)
         while self.text_length + len(text) > self.text.shape[0]:
-            self.text = memoryview(_doubled(self.text))
+            self.text = memoryview(doubled(self.text))
         while self.part_count + len(pieces) > self.parts.shape[0]:
-            self.parts = memoryview(_doubled(self.parts))
+            self.parts = memoryview(doubled(self.parts))
         for k in range(0, len(pieces), 2):
             piece = pieces[k]
             np.asarray(self.text)[at : at + len(piece)] = np.frombuffer(piece, np.uint8)
@@ -214,7 +216,7 @@ class LineWriter:
             code = self.parts[part + 1]
             part += 2
             if self.at + (stop - at) + 64 > self.out.shape[0]:
-                self.out = memoryview(_doubled(self.out))
+                self.out = memoryview(doubled(self.out))
                 part -= 2
                 continue
             while at < stop:
@@ -350,15 +352,7 @@ class LineWriter:
         k: cython.Py_ssize_t
         count: cython.Py_ssize_t = view.shape[0]
         while self.at + count + 64 > self.out.shape[0]:
-            self.out = memoryview(_doubled(self.out))
+            self.out = memoryview(doubled(self.out))
         for k in range(count):
             self.out[self.at + k] = view[k]
         self.at += count
-
-
-def _doubled(view):
-    """A copy of a one-dimensional array with room for as much again."""
-    old = np.asarray(view)
-    new = np.zeros(2 * old.shape[0], old.dtype)
-    new[: old.shape[0]] = old
-    return new
