@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 import shutil
 import subprocess
 
@@ -16,8 +18,18 @@ from tests.cases import CASES, analysed, capture_of
 if shutil.which("tshark") is None and os.environ.get("CI") != "true":
     pytest.skip("tshark is not installed: `apt install tshark`", allow_module_level=True)
 
+# From 4.2 on Wireshark begins another stream at a SYN that is repeated with the same number after a reset.
+RENUMBERED = {"tcp/client-restart"}
+
 # IP fragments are counted here and put together there.
 WHOLE = "tcp and not icmp and not icmpv6 and not (ip.flags.mf == 1 or ip.frag_offset > 0)"
+
+
+@functools.cache
+def version() -> tuple[int, int]:
+    said = subprocess.run(["tshark", "--version"], capture_output=True, text=True, check=True).stdout
+    major, minor = re.search(r"(\d+)\.(\d+)\.", said).groups()
+    return int(major), int(minor)
 
 
 def wireshark(case: str) -> dict[int, int]:
@@ -46,4 +58,6 @@ def ours(case: str) -> dict[int, int]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_segment_has_wiresharks_numbers(case):
+    if case in RENUMBERED and version() >= (4, 2):
+        pytest.skip("this tshark numbers a SYN repeated after a reset as a stream of its own")
     assert ours(case) == wireshark(case)

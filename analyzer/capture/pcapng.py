@@ -14,7 +14,7 @@ from analyzer.capture.window import Window
 
 SECTION_HEADER_BYTES = bytes.fromhex("0a0d0d0a")  # reads the same in both byte orders
 SECTION_HEADER, INTERFACE, SIMPLE, STATISTICS, SECRETS = 0x0A0D0D0A, 1, 3, 5, 10
-PACKETS = frozenset({2, SIMPLE, 6})  # the scanner takes these
+PACKETS = {2: 32, SIMPLE: 16, 6: 32}  # the scanner takes these; with the least length of each
 ORDERS = {bytes.fromhex("1a2b3c4d"): ">", bytes.fromhex("4d3c2b1a"): "<"}
 
 # Wireshark 4 gives these a frame number although they hold no packet: systemd journal entries, custom blocks
@@ -73,9 +73,12 @@ class PcapngCapture(Capture):
                         return self._end()
                     raise self._cut("pcapng block", window.offset, 8)
                 kind, length = self._open_block()
-                # Of a packet the scanner has checked the length; of the others _other_block does.
-                if kind in PACKETS and not window.need(length):
-                    raise self._cut(self._what, self._where, length)
+                # _other_block checks the length of the others.
+                if kind in PACKETS:
+                    if not PACKETS[kind] <= length <= MAX_RECORD_BYTES or length % 4:
+                        raise self._bad_packet(records.BAD_LENGTH)
+                    if not window.need(length):
+                        raise self._cut(self._what, self._where, length)
             else:
                 raise self._bad_packet(why)
 
