@@ -53,6 +53,11 @@ class Frame:
     def has(self, flags: int) -> bool:
         return self.flags & flags == flags
 
+    @property
+    def next_sequence(self) -> int:
+        """The number of what its sender sends after it."""
+        return (self.sequence + len(self.payload) + self.has(SYN) + self.has(FIN)) % 2**32
+
 
 # What becomes of a frame: None passes it on as it is; else each copy to send on, after how many seconds.
 # [] drops it, [(0, data), (0.01, data)] duplicates it.
@@ -61,8 +66,34 @@ Rule = Callable[[Frame], "list[tuple[float, bytes]] | None"]
 Tag = Callable[[Frame], bytes]
 
 
+def pass_on(frame: Frame) -> None:
+    """The rule of a network that only joins the hosts."""
+
+
+def drop(frame: Frame) -> list[tuple[float, bytes]]:
+    return []
+
+
 def delay(frame: Frame, seconds: float) -> list[tuple[float, bytes]]:
     return [(seconds, frame.data)]
+
+
+def has_data(frame: Frame) -> bool:
+    return bool(frame.payload)
+
+
+def nth(number: int, kind: Callable[[Frame], bool], rule: Rule) -> Rule:
+    """The rule for one frame only, the one with this number (from 1) among its kind; all others pass."""
+    count = 0
+
+    def counting(frame: Frame) -> list[tuple[float, bytes]] | None:
+        nonlocal count
+        if not kind(frame):
+            return None
+        count += 1
+        return rule(frame) if count == number else None
+
+    return counting
 
 
 def tagged(data: bytes, vlan: int, protocol: int = 0x8100) -> bytes:
@@ -74,8 +105,9 @@ class Forwarder:
     """Joins the interfaces `to-client` and `to-server` of the namespace it is made in, in a thread of its own."""
 
     def __init__(self, rule: Rule | None = None, mirror: Tag | None = None):
-        self.rule = rule or (lambda frame: None)
+        self.rule = rule or pass_on
         self.mirror = mirror
+        self.last: dict[str, Frame] = {}  # of each sender
         self._sockets = {"client": _packet_socket("to-client"), "server": _packet_socket("to-server")}
         self._mirror = _packet_socket("mirror") if mirror else None
         self._wake, self._stopped = os.pipe()
@@ -108,7 +140,7 @@ class Forwarder:
                 data, origin = self._sockets[sender].recvfrom(65536)
                 if origin[2] == _PACKET_OUTGOING:
                     continue
-                frame = Frame.parse(data, sender)
+                frame = self.last[sender] = Frame.parse(data, sender)
                 if self._mirror:
                     self._mirror.send(self.mirror(frame))
                 target = self._sockets["server" if sender == "client" else "client"]

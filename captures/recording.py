@@ -20,7 +20,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from forwarding import Forwarder, Rule, Tag
@@ -34,12 +34,6 @@ SERVER_MAC = "02:00:00:00:00:02"
 
 # Longer than Linux delays an acknowledgement (40 ms to 200 ms), so that what should be two segments is never one.
 SETTLE = 0.3
-
-# From linux/tcp.h; the socket module does not name them.
-TCP_REPAIR = 19
-TCP_REPAIR_QUEUE = 20
-TCP_QUEUE_SEQ = 21
-TCP_SEND_QUEUE = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
@@ -250,50 +244,27 @@ class Lab:
         self._cleanup.callback(Forwarder.join_tuns(one, other))
 
     def connect(
-        self, port: int, family: int = socket.AF_INET, protocol: int = 0
+        self,
+        port: int,
+        family: int = socket.AF_INET,
+        protocol: int = 0,
+        *,
+        prepare_client: Callable[[socket.socket], None] = lambda sock: None,
+        prepare_listener: Callable[[socket.socket], None] = lambda sock: None,
     ) -> tuple[socket.socket, socket.socket]:
-        """Open one connection; the two ends, client first. The listener is closed: nobody else comes."""
+        """Open one connection; the two ends, client first. The listener is closed: nobody else comes.
+
+        What `prepare_client` and `prepare_listener` do to the sockets is done before the SYN.
+        """
         with self.server.listen(port, family, protocol) as listener:
+            prepare_listener(listener)
             client = self.client.new_socket(family, protocol)
+            prepare_client(client)
             client.connect(listener.getsockname()[:2])
             server, _ = listener.accept()
         server.settimeout(30)
         settle()
         return client, server
-
-
-def exchange(
-    client: socket.socket, server: socket.socket, request: bytes = b"hello\n", reply: bytes = b"hello\n"
-) -> None:
-    """One request and one reply, each acknowledged before the next thing happens."""
-    client.sendall(request)
-    assert _receive(server, len(request)) == request
-    settle()
-    server.sendall(reply)
-    assert _receive(client, len(reply)) == reply
-    settle()
-
-
-def _receive(sock: socket.socket, length: int) -> bytes:
-    data = b""
-    while len(data) < length and (more := sock.recv(length - len(data))):
-        data += more
-    return data
-
-
-def reset(sock: socket.socket) -> None:
-    """Close with RST instead of FIN, as a program does that sets SO_LINGER to zero."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    sock.close()
-
-
-def choose_initial_sequence(sock: socket.socket, sequence: int) -> None:
-    """Make the SYN of a later `connect` carry this sequence number (TCP_REPAIR; needs root)."""
-    sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE)
-    # setsockopt takes a signed int, sequence numbers are unsigned.
-    sock.setsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ, sequence.to_bytes(4, "little"))
-    sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 0)
 
 
 class Capture:

@@ -4,14 +4,11 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from conversations import FOUR_WAY, four_way
 from conversion import rewrite
-from recording import Lab, exchange, settle
+from recording import Lab
 
 with Lab() as lab, lab.client.capture(program="tcpdump") as packets:
-    client, server = lab.connect(7)
-    exchange(client, server)
-    client.close()
-    settle()
-    server.close()
+    four_way(lab)
 rewrite(packets.path, byte_order=">")
-packets.keep(__file__, "C SYN, S SYN-ACK, C ACK, C DATA, S ACK, S DATA, C ACK, C FIN, S ACK, S FIN, C ACK")
+packets.keep(__file__, FOUR_WAY)

@@ -4,28 +4,16 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from forwarding import RST, forged
-from recording import Lab, exchange, settle
+from conversations import CLIENT_CLOSES, HELLO, OPEN, exchange, exchange_and_close
+from forwarding import RST, forged, pass_on
+from recording import Lab, settle
 
-last = {}
-
-
-def remember(frame):
-    last[frame.sender] = frame
-
-
-with Lab(forward=remember) as lab, lab.client.capture() as packets:
+with Lab(forward=pass_on) as lab, lab.client.capture() as packets:
     client, server = lab.connect(7)
     exchange(client, server)
-    template = last["server"]  # the reply; what the client expects next follows it
-    expected = template.sequence + len(template.payload)
+    reply = lab.forwarder.last["server"]
     # Inside the window, yet not exactly what is expected.
-    lab.forwarder.inject("client", forged(template, RST, expected + 1000))
+    lab.forwarder.inject("client", forged(reply, RST, reply.next_sequence + 1000))
     settle()
-    exchange(client, server)
-    client.close()
-    settle()
-    server.close()
-    settle()
-HELLO = "C DATA, S ACK, S DATA, C ACK"
-packets.keep(__file__, f"C SYN, S SYN-ACK, C ACK, {HELLO}, S RST, C ACK, {HELLO}, C FIN, S ACK, S FIN, C ACK")
+    exchange_and_close(client, server)
+packets.keep(__file__, f"{OPEN}, {HELLO}, S RST, C ACK, {HELLO}, {CLIENT_CLOSES}")

@@ -4,28 +4,16 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from forwarding import RST, forged
-from recording import Lab, exchange, settle
+from conversations import CLIENT_CLOSES, HELLO, OPEN, exchange, exchange_and_close
+from forwarding import RST, forged, pass_on
+from recording import Lab, settle
 
-last = {}
-
-
-def remember(frame):
-    last[frame.sender] = frame
-
-
-with Lab(forward=remember) as lab, lab.client.capture() as packets:
+with Lab(forward=pass_on) as lab, lab.client.capture() as packets:
     client, server = lab.connect(7)
     exchange(client, server)
-    template = last["server"]  # the reply; what the client expects next follows it
-    expected = template.sequence + len(template.payload)
+    reply = lab.forwarder.last["server"]
     # Far outside the window of 64 KiB: an attacker who guesses.
-    lab.forwarder.inject("client", forged(template, RST, expected + 2**30))
+    lab.forwarder.inject("client", forged(reply, RST, reply.next_sequence + 2**30))
     settle()
-    exchange(client, server)
-    client.close()
-    settle()
-    server.close()
-    settle()
-HELLO = "C DATA, S ACK, S DATA, C ACK"
-packets.keep(__file__, f"C SYN, S SYN-ACK, C ACK, {HELLO}, S RST, {HELLO}, C FIN, S ACK, S FIN, C ACK")
+    exchange_and_close(client, server)
+packets.keep(__file__, f"{OPEN}, {HELLO}, S RST, {HELLO}, {CLIENT_CLOSES}")

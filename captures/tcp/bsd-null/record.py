@@ -5,17 +5,13 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from conversations import FOUR_WAY, four_way
 from conversion import NULL, family_header, rewrite
-from recording import Lab, exchange, settle
+from recording import Lab
 
 with Lab(ipv6=True) as lab, lab.client.capture(program="tcpdump") as packets:
     for family in (socket.AF_INET, socket.AF_INET6):
-        client, server = lab.connect(7, family)
-        exchange(client, server)
-        client.close()
-        settle()
-        server.close()
+        four_way(lab, family=family)
 # The family is in the byte order of the machine that captured; 30 is IPv6 on macOS.
 rewrite(packets.path, link_type=NULL, packet=family_header("<", 30))
-FOUR_WAY = "C SYN, S SYN-ACK, C ACK, C DATA, S ACK, S DATA, C ACK, C FIN, S ACK, S FIN, C ACK"
 packets.keep(__file__, FOUR_WAY, FOUR_WAY)

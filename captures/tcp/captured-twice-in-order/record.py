@@ -4,14 +4,12 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from recording import Lab, exchange, settle
+from conversations import four_way
+from forwarding import pass_on
+from recording import Lab
 
-with Lab(forward=lambda frame: None) as lab, lab.middle.capture("-i", "to-server", interface="to-client") as packets:
-    client, server = lab.connect(7)
-    exchange(client, server)
-    client.close()
-    settle()
-    server.close()
+with Lab(forward=pass_on) as lab, lab.middle.capture("-i", "to-server", interface="to-client") as packets:
+    four_way(lab)
 packets.edit("reordercap", "{in}", "{out}")
 packets.keep(
     __file__,

@@ -5,27 +5,20 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from recording import CLIENT, SERVER, TCP_REPAIR, Lab, exchange, settle
+from conversations import FOUR_WAY, HELLO, OPEN, TCP_REPAIR, exchange, exchange_and_close
+from recording import CLIENT, Lab, settle
 
-with Lab() as lab, lab.server.listen(7) as listener, lab.client.capture() as packets:
-    for forget in (True, False):
-        client = lab.client.new_socket()
-        client.bind((CLIENT, 40000))
-        client.connect((SERVER, 7))
-        server, _ = listener.accept()
-        settle()
-        exchange(client, server)
-        if forget:
-            # Closing in repair mode sends nothing: as if the client's machine had lost its power.
-            client.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
-        client.close()
-        settle()
-        if not forget:
-            server.close()
-            settle()
-OPEN, HELLO = "S SYN-ACK, C ACK", "C DATA, S ACK, S DATA, C ACK"
-packets.keep(
-    __file__,
-    f"C SYN, {OPEN}, {HELLO}",
-    f"C SYN, S ACK, C RST, C SYN, {OPEN}, {HELLO}, C FIN, S ACK, S FIN, C ACK",
-)
+
+def always_the_same_port(client):
+    client.bind((CLIENT, 40000))
+
+
+with Lab() as lab, lab.client.capture() as packets:
+    client, forgotten = lab.connect(7, prepare_client=always_the_same_port)
+    exchange(client, forgotten)
+    # Closing in repair mode sends nothing: as if the client's machine had lost its power.
+    client.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    client.close()
+    settle()
+    exchange_and_close(*lab.connect(7, prepare_client=always_the_same_port))
+packets.keep(__file__, f"{OPEN}, {HELLO}", f"C SYN, S ACK, C RST, {FOUR_WAY}")

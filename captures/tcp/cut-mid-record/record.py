@@ -4,14 +4,11 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from recording import Lab, exchange, settle
+from conversations import four_way
+from recording import Lab
 
 with Lab() as lab, lab.client.capture(program="tcpdump") as packets:
-    client, server = lab.connect(7)
-    exchange(client, server)
-    client.close()
-    settle()
-    server.close()
+    four_way(lab)
 # As if the disk had been full: half of the last packet, the client's ACK of the server's FIN, is missing.
 data = packets.path.read_bytes()
 packets.path.write_bytes(data[:-33])

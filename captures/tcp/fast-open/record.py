@@ -1,34 +1,19 @@
 """Records TCP Fast Open: a connection that asks for a cookie, and one that sends data in its SYN."""
 
-import socket
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from recording import SERVER, Lab, settle
+from conversations import CLIENT_CLOSES, HELLO, allow_fast_open, fast_open
+from recording import Lab
 
 with Lab() as lab:
-    lab.client.sysctl("net.ipv4.tcp_fastopen", 1)
-    lab.server.sysctl("net.ipv4.tcp_fastopen", 2)
-    lab.client.sysctl("net.ipv4.tcp_no_metrics_save", 0)  # the cookie is kept where the metrics are
-    with lab.server.listen(7) as listener, lab.client.capture() as packets:
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 5)
-        for _ in range(2):
-            client = lab.client.new_socket()
-            client.settimeout(None)  # a socket with a timeout is not a blocking one, and would not send the data
-            client.sendto(b"hello\n", socket.MSG_FASTOPEN, (SERVER, 7))
-            server, _ = listener.accept()
-            assert server.recv(6) == b"hello\n"
-            settle()
-            server.sendall(b"hello\n")
-            assert client.recv(6) == b"hello\n"
-            settle()
-            client.close()
-            settle()
-            server.close()
-            settle()
+    allow_fast_open(lab)
+    with lab.client.capture() as packets:
+        fast_open(lab)
+        fast_open(lab)
 packets.keep(
     __file__,
-    "C SYN, S SYN-ACK, C DATA, S ACK, S DATA, C ACK, C FIN, S ACK, S FIN, C ACK",
-    "C SYN-DATA, S SYN-ACK, C ACK, S DATA, C ACK, C FIN, S ACK, S FIN, C ACK",
+    f"C SYN, S SYN-ACK, {HELLO}, {CLIENT_CLOSES}",
+    f"C SYN-DATA, S SYN-ACK, C ACK, S DATA, C ACK, {CLIENT_CLOSES}",
 )

@@ -4,28 +4,12 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from forwarding import FIN
-from recording import Lab, exchange, settle
+from conversations import CLIENT_CLOSES, HELLO, OPEN, close, exchange
+from forwarding import FIN, drop, nth
+from recording import Lab
 
-lost = []
-
-
-def forward(frame):
-    """The first FIN is lost."""
-    if not lost and frame.has(FIN):
-        lost.append(frame)
-        return []
-    return None
-
-
-with Lab(forward=forward) as lab, lab.client.capture() as packets:
+with Lab(forward=nth(1, lambda frame: frame.has(FIN), drop)) as lab, lab.client.capture() as packets:
     client, server = lab.connect(7)
     exchange(client, server)
-    client.close()
-    settle(1)
-    server.close()
-    settle(1)
-packets.keep(
-    __file__,
-    "C SYN, S SYN-ACK, C ACK, C DATA, S ACK, S DATA, C ACK, C FIN, C FIN, S ACK, S FIN, C ACK",
-)
+    close(client, server, wait=1)  # long enough for the second FIN
+packets.keep(__file__, f"{OPEN}, {HELLO}, C FIN, {CLIENT_CLOSES}")

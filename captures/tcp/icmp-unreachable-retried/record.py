@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from recording import SERVER6, Lab, exchange, settle
+from conversations import FOUR_WAY, four_way
+from recording import SERVER6, Lab, settle
 
 # Without a delay between the hosts the error comes back while the client's kernel is still inside connect(): Linux
 # then only remembers it and sends the SYN again a second later.
@@ -19,13 +20,9 @@ with Lab(ipv6=True) as lab:
     with lab.client.capture() as packets:
         lab.client.run("nc", SERVER6, "81", check=False)
         settle(1.2)  # the kernel sends few ICMP errors a second
-        client, server = lab.connect(7, socket.AF_INET6)
-        exchange(client, server)
-        client.close()
-        settle()
-        server.close()
+        four_way(lab, family=socket.AF_INET6)
 packets.keep(
     __file__,
     "C SYN, S ICMP, C SYN, S ICMP",
-    "C SYN, S ICMP, C SYN, S SYN-ACK, C ACK, C DATA, S ACK, S DATA, C ACK, C FIN, S ACK, S FIN, C ACK",
+    f"C SYN, S ICMP, {FOUR_WAY}",
 )

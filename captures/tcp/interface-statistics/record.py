@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from recording import Lab, exchange, settle
+from conversations import HELLO, OPEN, exchange, receive
+from recording import Lab, settle
 
 # 1 MiB is the smallest buffer; dumpcap stops by itself after 40 packets and writes its statistics.
 with Lab() as lab, lab.client.capture("-B", "1", "-c", "40", "-s", "200") as packets:
@@ -15,9 +16,7 @@ with Lab() as lab, lab.client.capture("-B", "1", "-c", "40", "-s", "200") as pac
     settle()
     for _ in range(3000):
         server.sendall(b"x" * 1448)
-        got = 0
-        while got < 1448:
-            got += len(client.recv(1448))
+        receive(client, 1448)
     packets.process.send_signal(signal.SIGCONT)
     packets.process.wait(10)
-packets.keep(__file__, "C SYN, S SYN-ACK, C ACK, C DATA, S ACK, S DATA, C ACK, S DATA, …")
+packets.keep(__file__, f"{OPEN}, {HELLO}, S DATA, …")

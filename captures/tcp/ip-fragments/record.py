@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from conversations import CLIENT_CLOSES, OPEN, close, long_text, say
 from forwarding import fragments
-from recording import Lab, settle
+from recording import Lab
 
 IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0
-TEXT = b"".join(b"line %02d of the text that the server sends\n" % number for number in range(100))
 
 
 def forward(frame):
@@ -19,22 +19,13 @@ def forward(frame):
     return None
 
 
+def allow_fragments(listener):
+    """Without path MTU discovery the kernel leaves the don't-fragment bit off."""
+    listener.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
+
+
 with Lab(forward=forward) as lab, lab.client.capture() as packets:
-    with lab.server.listen(19) as listener:
-        # Without path MTU discovery the kernel leaves the don't-fragment bit off.
-        listener.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
-        client = lab.client.new_socket()
-        client.connect(listener.getsockname())
-        server, _ = listener.accept()
-    settle()
-    server.sendall(TEXT)
-    received = b""
-    while len(received) < len(TEXT):
-        received += client.recv(65536)
-    assert received == TEXT
-    settle()
-    client.close()
-    settle()
-    server.close()
-    settle()
-packets.keep(__file__, "C SYN, S SYN-ACK, C ACK, S DATA, …, C FIN, S ACK, S FIN, C ACK")
+    client, server = lab.connect(19, prepare_listener=allow_fragments)
+    say(server, client, long_text("server"))
+    close(client, server)
+packets.keep(__file__, f"{OPEN}, S DATA, …, {CLIENT_CLOSES}")

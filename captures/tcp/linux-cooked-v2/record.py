@@ -4,12 +4,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from recording import Lab, exchange, settle
+from conversations import FOUR_WAY, four_way
+from recording import Lab
 
 with Lab() as lab, lab.client.capture("-y", "LINUX_SLL2", interface="any", program="tcpdump") as packets:
-    client, server = lab.connect(7)
-    exchange(client, server)
-    client.close()
-    settle()
-    server.close()
-packets.keep(__file__, "C SYN, S SYN-ACK, C ACK, C DATA, S ACK, S DATA, C ACK, C FIN, S ACK, S FIN, C ACK")
+    four_way(lab)
+packets.keep(__file__, FOUR_WAY)

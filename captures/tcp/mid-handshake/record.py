@@ -4,13 +4,10 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from recording import Lab, exchange, settle
+from conversations import four_way
+from recording import Lab
 
 with Lab() as lab, lab.client.capture() as packets:
-    client, server = lab.connect(7)
-    exchange(client, server)
-    client.close()
-    settle()
-    server.close()
+    four_way(lab)
 packets.edit("editcap", "{in}", "{out}", "1")
 packets.keep(__file__, "S SYN-ACK, C ACK, C DATA, S ACK, S DATA, C ACK, C FIN, S ACK, S FIN, C ACK")

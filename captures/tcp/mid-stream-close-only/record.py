@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from recording import Lab, exchange, reset, settle
+from conversations import exchange, reset
+from recording import Lab, settle
 
 with Lab() as lab:
     one, two = lab.connect(7), lab.connect(9)

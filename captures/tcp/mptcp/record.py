@@ -4,15 +4,11 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from recording import Lab, exchange, settle
+from conversations import four_way
+from recording import Lab
 
 IPPROTO_MPTCP = 262
 
 with Lab() as lab, lab.client.capture() as packets:
-    client, server = lab.connect(7, protocol=IPPROTO_MPTCP)
-    exchange(client, server)
-    client.close()
-    settle()
-    server.close()
-    settle()
+    four_way(lab, protocol=IPPROTO_MPTCP)
 packets.keep(__file__, "C SYN, S SYN-ACK, C ACK, …")

@@ -4,29 +4,28 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from recording import CLIENT, SERVER, Lab, exchange, reset, settle
+from conversations import CLIENT_CLOSES, HELLO, OPEN, SERVER_CLOSES, close, exchange, reset
+from recording import CLIENT, Lab, settle
 
-with Lab() as lab, lab.server.listen(7) as listener, lab.client.capture() as packets:
+
+def always_the_same_port(client):
+    client.bind((CLIENT, 40000))
+
+
+with Lab() as lab, lab.client.capture() as packets:
     for ending in ("reset", "server first", "client first"):
-        client = lab.client.new_socket()
-        client.bind((CLIENT, 40000))
-        client.connect((SERVER, 7))
-        server, _ = listener.accept()
-        settle()
+        client, server = lab.connect(7, prepare_client=always_the_same_port)
         exchange(client, server)
         if ending == "reset":
             reset(client)
-        else:
-            # When the server closes first it is the server that stays in TIME-WAIT, and a new SYN may end that.
-            one, other = (server, client) if ending == "server first" else (client, server)
-            one.close()
             settle()
-            other.close()
-        settle()
-OPEN = "C SYN, S SYN-ACK, C ACK, C DATA, S ACK, S DATA, C ACK"
+        elif ending == "server first":
+            close(server, client)  # the server stays in TIME-WAIT, and a new SYN may end that
+        else:
+            close(client, server)
 packets.keep(
     __file__,
-    f"{OPEN}, C RST-ACK",
-    f"{OPEN}, S FIN, C ACK, C FIN, S ACK",
-    f"{OPEN}, C FIN, S ACK, S FIN, C ACK",
+    f"{OPEN}, {HELLO}, C RST-ACK",
+    f"{OPEN}, {HELLO}, {SERVER_CLOSES}",
+    f"{OPEN}, {HELLO}, {CLIENT_CLOSES}",
 )

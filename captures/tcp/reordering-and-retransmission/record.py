@@ -4,35 +4,13 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from forwarding import delay
-from recording import Lab, settle
+from conversations import OPEN, SERVER_CLOSES, close, long_text, say
+from forwarding import delay, has_data, nth
+from recording import Lab
 
-TEXT = b"".join(b"line %02d of the text that the server sends\n" % number for number in range(100))
-seen = []
-
-
-def forward(frame):
-    """The second data segment takes 20 ms longer: the third overtakes it, and the sender waits only a few ms."""
-    if frame.payload:
-        seen.append(frame)
-        if len(seen) == 2:
-            return delay(frame, 0.02)
-    return None
-
-
-with Lab(forward=forward) as lab, lab.client.capture() as packets:
+# The second data segment takes 20 ms longer: the third overtakes it, and the sender waits only a few ms.
+with Lab(forward=nth(2, has_data, lambda frame: delay(frame, 0.02))) as lab, lab.client.capture() as packets:
     client, server = lab.connect(19)
-    server.sendall(TEXT)  # three segments of 1,448 bytes and less
-    received = b""
-    while len(received) < len(TEXT):
-        received += client.recv(65536)
-    assert received == TEXT
-    settle()
-    server.close()
-    settle()
-    client.close()
-    settle()
-packets.keep(
-    __file__,
-    "C SYN, S SYN-ACK, C ACK, …, S FIN, C ACK, C FIN, S ACK",
-)
+    say(server, client, long_text("server"))
+    close(server, client)
+packets.keep(__file__, f"{OPEN}, …, {SERVER_CLOSES}")

@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from recording import Lab, exchange, settle
+from conversations import exchange
+from recording import Lab, settle
 
 with Lab() as lab, lab.client.capture() as packets:
     # Port 7: the client leaves unread what the server said last, and its kernel tells so with RST.

@@ -4,24 +4,15 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from recording import SERVER, Lab, choose_initial_sequence, settle
+from conversations import CLIENT_CLOSES, OPEN, close, initial_sequence, say
+from recording import Lab
 
 # The SYN takes the last number before the wrap; or a FIN does.
 FIRST = {9: 2**32 - 1, 10: 2**32 - 8}
 
 with Lab() as lab, lab.client.capture() as packets:
     for port, first in FIRST.items():
-        with lab.server.listen(port) as listener:
-            client = lab.client.new_socket()
-            choose_initial_sequence(client, first)
-            client.connect((SERVER, port))
-            server, _ = listener.accept()
-        settle()
-        client.sendall(b"hello\n")
-        assert server.recv(6) == b"hello\n"
-        settle()
-        client.close()
-        settle()
-        server.close()
-        settle()
-packets.keep(__file__, *["C SYN, S SYN-ACK, C ACK, C DATA, S ACK, C FIN, S ACK, S FIN, C ACK"] * 2)
+        client, server = lab.connect(port, prepare_client=initial_sequence(first))
+        say(client, server)
+        close(client, server)
+packets.keep(__file__, *[f"{OPEN}, C DATA, S ACK, {CLIENT_CLOSES}"] * 2)

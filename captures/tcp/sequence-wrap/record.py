@@ -4,25 +4,12 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from recording import SERVER, Lab, choose_initial_sequence, settle
-
-TEXT = b"".join(b"line %02d of the text that the client sends\n" % number for number in range(100))
+from conversations import CLIENT_CLOSES, OPEN, close, initial_sequence, long_text, say
+from recording import Lab
 
 with Lab() as lab, lab.client.capture() as packets:
-    with lab.server.listen(9) as listener:
-        client = lab.client.new_socket()
-        choose_initial_sequence(client, 2**32 - 2000)  # the second data segment crosses the wrap
-        client.connect((SERVER, 9))
-        server, _ = listener.accept()
-    settle()
-    client.sendall(TEXT)
-    received = b""
-    while len(received) < len(TEXT):
-        received += server.recv(65536)
-    assert received == TEXT
-    settle()
-    client.close()
-    settle()
-    server.close()
-    settle()
-packets.keep(__file__, "C SYN, S SYN-ACK, C ACK, C DATA, …, C DATA, …, S ACK, C FIN, S ACK, S FIN, C ACK")
+    # The second data segment crosses the wrap.
+    client, server = lab.connect(9, prepare_client=initial_sequence(2**32 - 2000))
+    say(client, server, long_text("client"))
+    close(client, server)
+packets.keep(__file__, f"{OPEN}, C DATA, …, C DATA, …, S ACK, {CLIENT_CLOSES}")

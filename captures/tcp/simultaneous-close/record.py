@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from conversations import exchange
 from forwarding import delay
-from recording import Lab, exchange, settle
+from recording import Lab, settle
 
 # A slow network: whatever one side sends reaches the other 50 ms later, long after the other has closed, too.
 with Lab(forward=lambda frame: delay(frame, 0.05)) as lab, lab.client.capture() as packets:

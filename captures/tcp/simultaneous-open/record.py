@@ -5,8 +5,9 @@ import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from conversations import CLIENT_CLOSES, HELLO, close, exchange
 from forwarding import delay
-from recording import CLIENT, SERVER, Lab, exchange, settle
+from recording import CLIENT, SERVER, Lab, settle
 
 # A slow network, so that each SYN is on its way before the other arrives.
 with Lab(forward=lambda frame: delay(frame, 0.1)) as lab, lab.client.capture() as packets:
@@ -19,8 +20,5 @@ with Lab(forward=lambda frame: delay(frame, 0.1)) as lab, lab.client.capture() a
     other.join()
     settle()
     exchange(client, server)
-    client.close()
-    settle(0.5)
-    server.close()
-    settle()
-packets.keep(__file__, "…, C DATA, S ACK, S DATA, C ACK, C FIN, S ACK, S FIN, C ACK")
+    close(client, server, wait=0.5)
+packets.keep(__file__, f"…, {HELLO}, {CLIENT_CLOSES}")

@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from conversations import four_way
 from forwarding import ACK, SYN
-from recording import Lab, exchange, settle
+from recording import Lab
 
 seen = []
 
@@ -20,10 +21,5 @@ def forward(frame):
 
 
 with Lab(forward=forward) as lab, lab.server.capture() as packets:
-    client, server = lab.connect(7)
-    exchange(client, server)
-    client.close()
-    settle()
-    server.close()
-    settle()
+    four_way(lab)
 packets.keep(__file__, "C SYN, S SYN-ACK, S SYN-ACK, C ACK+, C DATA, S ACK, S DATA, C ACK, C FIN, S ACK, S FIN, C ACK")

@@ -4,16 +4,13 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from conversations import FOUR_WAY, four_way
 from forwarding import tagged
-from recording import Lab, exchange, settle
+from recording import Lab
 
 with (
     Lab(mirror=lambda frame: tagged(tagged(frame.data, 100), 200, 0x88A8)) as lab,
     lab.middle.capture(interface="monitor") as packets,
 ):
-    client, server = lab.connect(7)
-    exchange(client, server)
-    client.close()
-    settle()
-    server.close()
-packets.keep(__file__, "C SYN, S SYN-ACK, C ACK, C DATA, S ACK, S DATA, C ACK, C FIN, S ACK, S FIN, C ACK")
+    four_way(lab)
+packets.keep(__file__, FOUR_WAY)
