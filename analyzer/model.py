@@ -129,6 +129,84 @@ class Fault(msgspec.Struct, frozen=True, gc=False):
     message: str
 
 
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """An HTTP request (RFC 9112 §3). Sizes in bytes."""
+
+    method: str
+    target: str
+    authority: str | None
+    packet: int  # its first byte
+    header_bytes: int
+    header_bytes_on_wire: int
+    body_bytes: int
+    body_bytes_lost: int = 0  # of these, not in the capture
+    headers: list[tuple[str, str]] | None = None  # with `--headers`
+
+
+class Response(msgspec.Struct, frozen=True, gc=False):
+    """A final HTTP response (RFC 9112 §4). Sizes in bytes."""
+
+    status: int | None  # None: HTTP/0.9, which has none
+    packet: int  # its first byte
+    header_bytes: int
+    header_bytes_on_wire: int
+    body_bytes: int
+    last_packet: int
+    complete: bool
+    body_bytes_lost: int = 0
+    headers: list[tuple[str, str]] | None = None
+
+
+class Exchange(msgspec.Struct, frozen=True, gc=False):
+    """One request and its response; one of them may be missing. Times in ns since the connection's first packet."""
+
+    stream: int | None
+    request: Request | None
+    response: Response | None
+    started_ns: int | None  # the request's first byte
+    first_byte_ns: int | None  # the response's first byte
+    finished_ns: int | None  # the response's last byte
+    multiplexed_with: list[int] = []
+    interleaved: bool = False
+    pushed: bool = False
+    interim: list[int] = []
+    verdict: Verdict | None = None
+
+
+class Frames(msgspec.Struct, frozen=True, gc=False):
+    """WebSocket frames by opcode, per side."""
+
+    client: dict[str, int] = {}
+    server: dict[str, int] = {}
+
+
+class WebSocket(msgspec.Struct, frozen=True, gc=False):
+    """What was said after an upgrade to WebSocket (RFC 6455)."""
+
+    frames: Frames
+    close_code: int | None
+
+
+class Http(msgspec.Struct, frozen=True, gc=False):
+    """The HTTP of a connection."""
+
+    version: str | None  # the lowest that was spoken
+    connection: Verdict  # of scope http1
+    max_concurrent: int  # most exchanges in flight at once
+    exchanges: list[Exchange]
+    exchanges_not_listed: int = 0
+    websocket: WebSocket | None = None
+
+
+class Tunnel(msgspec.Struct, frozen=True, gc=False):
+    """What ran inside CONNECT, or after another upgrade."""
+
+    after: str  # "CONNECT example.test:443", "Upgrade h2c"
+    bytes: PerSide
+    tls: None = None
+    http: Http | None = None
+
+
 class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="connection"):
     """One lifetime of a 5-tuple."""
 
@@ -149,9 +227,10 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field=
     tcp: Tcp
     open: Verdict
     close: CloseVerdict
+    proxied_for: str | None = None  # what a PROXY protocol header said of the client, in words
     tls: None = None
-    http: None = None
-    tunnel: None = None
+    http: Http | None = None
+    tunnel: Tunnel | None = None
     timing: Timing
     lifecycle: Verdict | None = None
     notes: Notes

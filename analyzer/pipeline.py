@@ -20,7 +20,7 @@ from analyzer.capture.window import Readable
 from analyzer.dissector import layout
 from analyzer.dissector.tracker import LINGER_NS, MOST_CONNECTIONS, Finished, Tracker
 from analyzer.flows import Library, load_library
-from analyzer.reporter.labels import Labeler
+from analyzer.reporter.labels import Inside, Labeler
 from analyzer.reporter.templates import Lines
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ class Options:
     linger_ns: int = LINGER_NS  # how long a closed connection is kept for late segments, in capture time
     flows: tuple[str, ...] = ()  # folders with further flow pages
     max_connections: int = MOST_CONNECTIONS
+    http: bool = False  # dissect HTTP/1, too
+    headers: bool = False  # list its header fields
+    secrets: bool = False  # and show the values of those that hold secrets
     chunk_bytes: int = CHUNK_BYTES
 
 
@@ -76,12 +79,24 @@ class Analysis:
             linger_ns=options.linger_ns,
             most_connections=options.max_connections,
             vlan_key=options.vlan_key,
+            follow=options.http,
+            keep_fields=options.headers,
         )
-        self._labeler = Labeler(name, library)
+        self._labeler = Labeler(name, library, self._inside(library))
         self._fed = time.monotonic_ns()  # when packets last came
         self._selection = Selection(
             options.packet_filter, options.time_from, options.time_to, relative=options.time_relative
         )
+
+    def _inside(self, library: Library) -> Inside | None:
+        """Who labels what runs inside the connections, if that is wanted."""
+        if self._tracker.applications is None:
+            return None
+        # Only now: a program that looks at TCP alone starts faster without.
+        from analyzer.reporter.http import HttpLabeler
+
+        options = self._options
+        return HttpLabeler(library, self._tracker.applications, headers=options.headers, secrets=options.secrets)
 
     @property
     def warnings(self) -> list[Damage]:

@@ -7,6 +7,8 @@ count sequence and acknowledgement numbers by themselves, so a conversation is r
 
 `C SYN`, `S SYN-ACK`, `C ACK`, `C DATA 100`, `C FIN`, `S RST`, `S RST-ACK`, `C FIN 20` (with 20 bytes), `C FIN-RST` …
     flags joined by hyphens; FIN and DATA carry ACK as well, RST only if it is named
+`C DATA ask`, `S DATA page[1000:2000]`
+    the bytes of that name, or a part of them: `play(…, data={"ask": b"GET …"})`; a number gives zeros
 `S ICMP`
     destination unreachable, quoting the other side's last segment; `type=`, `code=`, `quote=` bytes of the segment
 `silence 5`
@@ -23,8 +25,9 @@ from __future__ import annotations
 import dataclasses
 import io
 import ipaddress
+import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import analyzer
@@ -46,7 +49,7 @@ class Side:
     port: int
     mac: bytes
     next: int  # sequence number of the next byte
-    last: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)  # by kind: sequence number, length
+    last: dict[str, tuple[int, bytes]] = dataclasses.field(default_factory=dict)  # by kind: sequence number, payload
     segment: bytes = b""  # the last one sent, with its IP header
 
 
@@ -54,8 +57,10 @@ class Conversation:
     """Two sides, their numbers, and the frames captured of them so far."""
 
     def __init__(
-        self, client: str = "10.0.0.1", client_port: int = 40000, server: str = "10.0.0.2", server_port: int = 80
-    ):
+        self, client: str = "10.0.0.1", client_port: int = 40000, server: str = "10.0.0.2", server_port: int = 80,
+        data: Mapping[str, bytes] | None = None,
+    ):  # fmt: skip
+        self.data = data or {}
         self.sides = {
             "C": Side(client, client_port, b"\2\0\0\0\0\1", 1000),
             "S": Side(server, server_port, b"\2\0\0\0\0\2", 5000),
@@ -76,7 +81,9 @@ class Conversation:
             self.packets.append(Packet(ethernet(self.sides["C"], self.sides["S"], datagram), self.now))
             return
         me, peer = self.sides[who], self.sides["S" if who == "C" else "C"]
-        length = int(words.pop(0)) if words and words[0].isdigit() else 0
+        payload = b""
+        if words and (words[0].isdigit() or words[0].partition("[")[0] in self.data):
+            payload = self._payload(words.pop(0))
         special = dict(word.partition("=")[::2] for word in words)
         assert special.keys() <= SPECIAL, f"{line!r}: what is {special.keys() - SPECIAL}?"
         self.now = round(float(special["at"]) * 1e9) if "at" in special else self.now + STEP_NS
@@ -89,12 +96,12 @@ class Conversation:
         if "isn" in special:
             me.next = int(special["isn"])
         if "again" in special:
-            sequence, length = me.last[kind]
+            sequence, payload = me.last[kind]
         else:
             sequence = me.next
-            me.last[kind] = sequence, length
+            me.last[kind] = sequence, payload
             if "seq" not in special and not flags & FLAGS["RST"]:
-                me.next = (me.next + length + bool(flags & 1) + bool(flags & 2)) % 2**32
+                me.next = (me.next + len(payload) + bool(flags & 1) + bool(flags & 2)) % 2**32
         acknowledgement = peer.next if flags & FLAGS["ACK"] else 0
         sequence = shifted(sequence, special.get("seq"))
         acknowledgement = shifted(acknowledgement, special.get("ack"))
@@ -102,10 +109,16 @@ class Conversation:
         if "lost" in special:
             return
         segment = tcp(me.port, peer.port, sequence, acknowledgement, flags, window=int(special.get("win", 65535)),
-                      options=options, payload=bytes(length))  # fmt: skip
+                      options=options, payload=payload)  # fmt: skip
         me.segment = ip(me.address, peer.address, 6, segment, total=0 if "size0" in special else None)
-        cut = length - int(special["cut"]) if "cut" in special else 0
+        cut = len(payload) - int(special["cut"]) if "cut" in special else 0
         self._capture(me, peer, me.segment, special, cut)
+
+    def _payload(self, word: str) -> bytes:
+        if word.isdigit():
+            return bytes(int(word))
+        name, begin, end = re.fullmatch(r"(\w+)(?:\[(\d*):(\d*)\])?", word).groups()
+        return self.data[name][int(begin or 0) : int(end) if end else None]
 
     def _capture(self, me: Side, peer: Side, packet: bytes, special: dict[str, str], cut: int = 0) -> None:
         tags = [int(tag) for tag in special.get("vlan", "").split(",") if tag]
@@ -173,7 +186,7 @@ def report(capture: bytes, **options: Any) -> list[model.Connection]:
 
 
 def play_all(*lines: str, options: dict[str, Any] | None = None, **ends: Any) -> list[model.Connection]:
-    """The connections of one conversation; `ends` are addresses and ports, `options` the pipeline's."""
+    """The connections of one conversation; `ends` are addresses, ports and data, `options` the pipeline's."""
     return report(capture_of(Conversation(**ends).say(*lines)), **options or {})
 
 

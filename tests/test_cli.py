@@ -117,6 +117,19 @@ def test_fail_on(captures):
     assert run("read", "--fail-on", "diverged", "web.pcap").exit_code == 0
 
 
+def test_fail_on_looks_at_http_and_at_the_whole(captures):
+    captures["web.pcap"] = Analysis(builders.web_showcase())
+    result = run("read", "--quiet", "--fail-on", "diverged", "web.pcap")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[1:] == ["analyzer:   web.pcapng #5 10.0.0.1:50112 → 10.0.0.2:80: http ✗ diverged"]
+    result = run("read", "--quiet", "--fail-on", "variant", "--filter", "id=1", "web.pcap")
+    assert result.stderr.splitlines()[1].endswith(": http ~ keep-alive")
+    life = builders.opened("", flow="lifecycle/http1-connection", outcome="variant")
+    captures["web.pcap"] = Analysis([connection(lifecycle=life)])
+    result = run("read", "--quiet", "--fail-on", "variant", "web.pcap")
+    assert result.stderr.splitlines()[1].endswith(": lifecycle ~ http1-connection")
+
+
 def test_fail_on_looks_only_at_what_passes_the_filter(captures):
     assert run("read", "--fail-on", "diverged", "--filter", "outcome!=diverged", "web.pcap").exit_code == 0
 
@@ -193,10 +206,17 @@ def test_options_reach_the_pipeline(captures):
     times = ["--from", "+1.5", "--to", "+1m", "--linger", "1500ms"]
     assert run("read", *times, "--vlan-key", "-f", "tcp", "--max-connections", "9", "web.pcap").exit_code == 0
     (options,) = captures.asked
+    assert (options.http, options.headers, options.secrets) == (False, False, False)
     assert options.vlan_key
     assert options.packet_filter == "tcp"
     assert (options.linger_ns, options.max_connections) == (1_500_000_000, 9)
     assert (options.time_from, options.time_to, options.time_relative) == (1_500_000_000, 60 * 10**9, True)
+
+
+def test_header_fields_reach_the_pipeline(captures):
+    assert run("read", "-v", "--headers", "web.pcap").exit_code == 0
+    assert run("read", "--format", "jsonl", "--headers", "--show-secrets", "web.pcap").exit_code == 0
+    assert [(options.headers, options.secrets) for options in captures.asked] == [(True, False), (True, True)]
 
 
 @pytest.mark.parametrize(
@@ -224,6 +244,9 @@ def test_absolute_times(captures, text, ns):
         ["--from", "+10s", "--to", "+5s"],
         ["--quiet", "--verbose"],
         ["--verbose", "--format", "csv"],
+        ["--headers"],
+        ["--headers", "--format", "csv"],
+        ["--verbose", "--show-secrets"],
         ["--width", "10"],
         ["--linger", "-1"],
         ["--linger", "nan"],

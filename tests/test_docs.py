@@ -68,7 +68,7 @@ def test_python(block, tmp_path):
 def test_readme_begins_with_a_transcript():
     first = next(block for block in CONSOLE if block.path.name == "README.md")
     assert first.first < 20
-    assert commands(first)[0].text == "analyzer read captures/tcp/web-page/capture.pcapng"
+    assert commands(first)[0].text == "analyzer read --http captures/tcp/web-page/capture.pcapng"
 
 
 def test_there_is_something_to_test():
@@ -171,6 +171,8 @@ def kind(of: dict) -> str:
     if "enum" in of:
         words = [f"`{word}`" for word in of["enum"] if word is not None]
         return ", ".join(words) + (" or null" if None in of["enum"] else "")
+    if "prefixItems" in of:
+        return f"pair of {kind(of['prefixItems'][0])}"
     if of["type"] == "array":
         return f"list of {kind(of['items'])}"
     return of["type"]
@@ -216,7 +218,7 @@ def test_bounds():
     for _, _, number, place, *_ in rows:
         module, _, name = place.strip().strip("`").rpartition(".")
         value = int(re.sub(r"\D", "", number))
-        unit = {"MiB": 1 << 20, "s": 10**9}.get(number.split()[-1], 1)
+        unit = {"KiB": 1 << 10, "MiB": 1 << 20, "s": 10**9}.get(number.split()[-1], 1)
         assert getattr(importlib.import_module(f"analyzer.{module}"), name) == value * unit, place
 
 

@@ -12,13 +12,21 @@ from tests.cases import CASES, analysed
 PAGES = {page.id: page for page in load_library().pages}
 
 
+def verdicts_of(connection):
+    yield from (connection.open, connection.close)
+    tunnelled = connection.tunnel and connection.tunnel.http
+    yield from (http.connection for http in (connection.http, tunnelled) if http)
+    if connection.lifecycle:
+        yield connection.lifecycle
+
+
 @pytest.fixture(scope="module")
 def verdicts():
     """The verdicts that were matched, by flow."""
     found = defaultdict(list)
     for case in CASES:
         for connection in analysed(case)[0]:
-            for verdict in (connection.open, connection.close):
+            for verdict in verdicts_of(connection):
                 if verdict.outcome in ("documented", "variant"):
                     found[verdict.flow].append(verdict)
     return found
@@ -29,7 +37,7 @@ def test_a_capture_follows_it(flow, verdicts):
     assert verdicts[flow], f"no capture in captures/ shows {flow}: record one"
 
 
-@pytest.mark.parametrize("flow", [page.id for page in PAGES.values() if page.either_side])
+@pytest.mark.parametrize("flow", [page.id for page in PAGES.values() if page.scope == "tcp-close" and page.either_side])
 def test_a_close_is_seen_from_both_sides(flow, verdicts):
     assert {verdict.closed_by for verdict in verdicts[flow]} == {"client", "server"}
 

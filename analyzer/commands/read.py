@@ -1,4 +1,4 @@
-"""`analyzer read`: captures in, one verdict per opening and closing out. Only the options; `reading` does it."""
+"""`analyzer read`: captures in, verdicts on every connection out. Only the options; `reading` does it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Examples:
   analyzer read --filter 'open=refused' --fail-on variant web.pcapng
 
 \b
-Outcomes of an opening or closing:
+Outcomes of an opening, a closing, of HTTP or of a whole connection:
   documented   it follows a flow that is drawn in the article the project
                grew out of; F1, F3 are that article's figures
   variant      it follows another flow that a standard documents: resets and
@@ -45,6 +45,7 @@ m min h), here as in --from and --linger; bytes may have one, too (kB MB GB).
   server.port=443|8443      client.address=10.0.0.0/8   address=2001:db8::1
   open=refused              close=tcp-close/reset*      closed_by=server
   outcome=diverged          close.outcome!=documented   cause=mid-stream
+  http=keep-alive           method=POST status>=500     target=/api/*
   rtt>100ms   duration>=2s  bytes>1MB   packets<5       retransmissions>0
 The fields:
 {_FIELDS}
@@ -100,7 +101,15 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     multiple=True,
     type=Outcomes(),
     metavar="OUTCOME[,...]",
-    help="Exit with 1 if an opening or closing comes out so: documented, variant, diverged, incomplete or unseen.",
+    help="Exit with 1 if an opening, a closing, HTTP or a whole life comes out so: documented, variant, diverged, "
+    "incomplete or unseen.",
+)
+@click.option("--http", is_flag=True, help="Dissect HTTP/1, too, on any port. Takes about ten times as long.")
+@click.option("--headers", is_flag=True, help="List the HTTP header fields, with -v or --format jsonl; implies --http.")
+@click.option(
+    "--show-secrets",
+    is_flag=True,
+    help="With --headers: also the values of Authorization, Cookie, Proxy-Authorization and Set-Cookie.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 3 if a capture is damaged or cut off.")
 @click.option("--vlan-key", is_flag=True, help="Tell connections with equal addresses in different VLANs apart.")
@@ -137,7 +146,7 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
 )
 @click.pass_context
 def read(ctx: click.Context, /, **given: Any) -> None:
-    """Label how every TCP connection in captures opened and closed.
+    """Label how every TCP connection in captures opened and closed, and with --http what HTTP/1 it carried.
 
     FILE is a pcap or pcapng file, a folder of them, or - for standard input.
     """

@@ -48,6 +48,9 @@ class Settings:
     vlan_key: bool
     flows: tuple[str, ...]
     keys: tuple[str, ...]
+    http: bool
+    headers: bool
+    show_secrets: bool
     linger: int | None  # nanoseconds
     max_connections: int | None
     color: str
@@ -60,6 +63,10 @@ class Settings:
                 if self.quiet
                 else f"--verbose is for --format table: {self.form} has all the evidence, or none"
             )
+        if self.headers and not self.verbose and self.form != "jsonl":
+            raise UsageError("--headers is for -v and for --format jsonl: there is no room for header fields elsewhere")
+        if self.show_secrets and not self.headers:
+            raise UsageError("--show-secrets is for --headers: no header fields are shown without it")
         if self.captures.count("-") > 1:
             raise UsageError("standard input can be read only once: give - once")
         if self.time_from and self.time_to:
@@ -85,6 +92,9 @@ class Settings:
             time_to=self.time_to.ns if self.time_to else None,
             time_relative=any(when.relative for when in times),
             flows=self.flows,
+            http=self.http or self.headers or any(wanted.needs_http for wanted in self.filters),
+            headers=self.headers,
+            secrets=self.show_secrets,
             **optional,
         )
 
@@ -245,10 +255,11 @@ class Reading:
         report.add(connection)
 
     def _check(self, connection: model.Connection) -> None:
+        found = [(scope, verdict) for scope, verdict in words.verdicts(connection) if verdict.outcome in self._fail_on]
         failed = [
             f"{scope} {words.MARKS[words.outcome(verdict)]} {words.verdict_word(verdict)}"
-            for scope, verdict in (("open", connection.open), ("close", connection.close))
-            if verdict.outcome in self._fail_on
+            for scope, verdict in found
+            if scope != "lifecycle" or len(found) == 1  # else the part is named that made it so
         ]
         if not failed:
             return

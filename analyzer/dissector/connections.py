@@ -34,8 +34,8 @@ class ConnectionTable(ConnectionHistory):
 
     next_id: cython.longlong
 
-    def __init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key):
-        ConnectionHistory.__init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key)
+    def __init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow):
+        ConnectionHistory.__init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow)
         self.next_id = 0
 
     def track(self, table) -> None:
@@ -50,6 +50,7 @@ class ConnectionTable(ConnectionHistory):
             else:
                 self.connection[i] = -1
                 self.side[i] = -1
+                self.handed[i] = HANDED_NOT
                 if kind[i] == KIND_ICMP_ERROR:
                     self._icmp_error(i)
 
@@ -63,6 +64,9 @@ class ConnectionTable(ConnectionHistory):
         stream: cython.longlong = -1
         now: cython.longlong = self.time_ns[i]
         flags: cython.int = self.flags[i]
+        self.handed[i] = HANDED_NOT
+        self.ack_offset[i] = -1
+        self.row_of[i] = -1
         if now > self.clock:
             self.clock = now
             if now > self.report_deadline or now > self.deadline:
@@ -109,11 +113,17 @@ class ConnectionTable(ConnectionHistory):
         self.rows[me + PACKETS] += 1
         self.rows[me + BYTES] += self.payload[i]
         self.connection[i] = self.rows[base + ID]
+        self.row_of[i] = row
         if flags & FLAG_SYN:
             self._syn(i, row, side)
         else:
             self._segment(i, row, side)
         self.side[i] = side ^ ((self.rows[base + FLAGS] & SWAPPED) != 0)
+        if self.handed[i] != HANDED_NOT:
+            self.missing[i] = self.rows[me + MISSING]
+            self.data_packet[i] = self.rows[me + DATA_PACKET]
+            self.data_ns[i] = self.rows[me + DATA_NS]
+            self.peer_missing[i] = self.rows[base + SIDES + (1 - side) * SIDE_WORDS + MISSING]
 
     @cython.cfunc
     def _icmp_error(self, i: cython.Py_ssize_t) -> cython.void:
@@ -165,6 +175,7 @@ class ConnectionTable(ConnectionHistory):
     def _set_isn(self, me: cython.longlong, isn: cython.longlong) -> cython.void:
         """Offsets of this side count from here on; what was counted from a guess is forgotten."""
         self._free_gaps(me)
+        self.rows[me + MISSING] = 0
         self.rows[me + ISN] = isn
         self.rows[me + SENT] = -1
         self.rows[me + FIN_AT] = -1
@@ -224,6 +235,9 @@ class ConnectionTable(ConnectionHistory):
                 self.rows[base + FLAGS] |= SWAPPED
         self._syn_options(i, me)
         self.rows[me + WINDOW] = window
+        if payload > 0 and 1 + payload > self.rows[me + WANTED]:
+            self.handed[i] = HANDED_BYTES
+            self.rows[base + FLAGS] |= FOLLOWED
         if self.rows[me + SENT] < 1 + payload:
             self.rows[me + SENT] = 1 + payload
         if not flags & FLAG_ACK:
@@ -343,6 +357,7 @@ class ConnectionTable(ConnectionHistory):
         opening: cython.bint
         covers_fin: cython.bint = False
         ack_emitted: cython.bint = False
+        filled: cython.bint = False
         if not self.rows[me + STATE] & HAS_ISN:
             self._set_isn(me, (self.sequence[i] - 1) & _MASK_32)
         if flags & FLAG_ACK and not self.rows[peer + STATE] & HAS_ISN:
@@ -366,6 +381,9 @@ class ConnectionTable(ConnectionHistory):
                 self.rows[me + AHEAD] = acked
                 self.rows[me + AHEAD_PACKET] = number
                 self.rows[me + AHEAD_NS] = now
+            self.ack_offset[i] = acked
+            if self.rows[base + FLAGS] & FOLLOWED and self.rows[peer + GAPS] != -1:
+                self.handed[i] = HANDED_ACK
             if self.rows[me + STATE] & SYN_SEEN and not self.rows[peer + STATE] & (SYN_SEEN | SYN_ACK_SEEN):
                 self.rows[me + STATE] |= MOVED_ON
             if (
@@ -392,10 +410,13 @@ class ConnectionTable(ConnectionHistory):
         if payload > 0 or flags & FLAG_FIN:
             if end + (flags & FLAG_FIN) > sent:
                 self.rows[me + SENT] = end + (flags & FLAG_FIN)
+                if payload > 0:
+                    self.rows[me + DATA_PACKET] = number
+                    self.rows[me + DATA_NS] = now
             elif payload <= 1 and offset == sent - 1 and not flags & FLAG_FIN:
                 self.rows[base + KEEP_ALIVES] += 1  # RFC 9293 §3.8.4: one byte before the next, some carry it
             else:
-                self._seen_before(base, me, offset, end, now)
+                filled = self._seen_before(base, me, offset, end, now)
         elif offset == sent - 1 and self.rows[base + FLAGS] & OPENED and self.rows[me + FIN_AT] == -1:
             self.rows[base + KEEP_ALIVES] += 1
         elif (
@@ -408,6 +429,16 @@ class ConnectionTable(ConnectionHistory):
         if window == 0:
             self.rows[base + ZERO_WINDOWS] += 1
 
+        if self.rows[base + FLAGS] & ENDED:
+            self.handed[i] = HANDED_NOT  # nobody reads what comes after the end
+        elif payload > 0 and (
+            end > self.rows[me + WANTED]
+            or ((filled or self.rows[me + GAPS] != -1) and self.rows[base + FLAGS] & FOLLOWED)
+        ):
+            self.handed[i] = HANDED_BYTES
+            self.rows[base + FLAGS] |= FOLLOWED
+        elif flags & FLAG_FIN and self.rows[base + FLAGS] & FOLLOWED:
+            self.handed[i] = HANDED_END
         if flags & FLAG_FIN:
             self._fin(i, row, side, end, ack_emitted)
         elif covers_fin and payload > 0 and end > sent and not self.rows[me + STATE] & DATA_SENT:
@@ -484,6 +515,8 @@ class ConnectionTable(ConnectionHistory):
             if offset > self.rows[me + SENT] and not opening:
                 self.rows[me + STATE] |= UNSURE
             return
+        if self.rows[base + FLAGS] & FOLLOWED:
+            self.handed[i] = HANDED_END
         self._emit(base, SCOPE_OPEN if opening else SCOPE_CLOSE, STEP_RST, side, self.number[i], self.time_ns[i],
                    self.payload[i], self.window[i], False)  # fmt: skip
         self._end(row)

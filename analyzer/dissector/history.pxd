@@ -14,5 +14,5 @@ cdef class ConnectionHistory(ConnectionRows):
     cdef void _emit(self, long long base, int scope, int step, int side, long long number, long long now, long long payload, long long window, bint again)
     cdef void _note(self, long long base, long long code, long long number, long long now, bint diverged)
     cdef void _add_gap(self, long long base, long long me, long long start, long long end, long long now)
-    cdef void _seen_before(self, long long base, long long me, long long start, long long end, long long now)
+    cdef bint _seen_before(self, long long base, long long me, long long start, long long end, long long now)
     cdef long long _round_trip(self, long long base)

@@ -29,8 +29,8 @@ class ConnectionHistory(ConnectionRows):
     of (field, operator, value) triples, the attribute tests to evaluate on every event besides `retransmission`.
     """
 
-    def __init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key):
-        ConnectionRows.__init__(self, seed, settle_ns, linger_ns, most_rows, vlan_key)
+    def __init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow):
+        ConnectionRows.__init__(self, seed, settle_ns, linger_ns, most_rows, vlan_key, follow)
         self.automata = automata
         self.open_tests = memoryview(tests[0])
         self.close_tests = memoryview(tests[1])
@@ -131,6 +131,7 @@ class ConnectionHistory(ConnectionRows):
         gap: cython.longlong
         count: cython.int = 0
         self.rows[base + LOST_SEGMENTS] += 1
+        self.rows[me + MISSING] += end - start
         gap = self.rows[me + GAPS]
         while gap != -1:
             count += 1
@@ -150,16 +151,24 @@ class ConnectionHistory(ConnectionRows):
     def _seen_before(
         self, base: cython.longlong, me: cython.longlong, start: cython.longlong, end: cython.longlong,
         now: cython.longlong,
-    ) -> cython.void:  # fmt: skip
-        """A segment of bytes below the highest captured: late, if it fills a hole soon enough, else sent again."""
+    ) -> cython.bint:  # fmt: skip
+        """A segment of bytes below the highest captured: late, if it fills a hole soon enough, else sent again.
+
+        Whether it fills a hole.
+        """
         before: cython.longlong = -1
         gap: cython.longlong = self.rows[me + GAPS]
         after: cython.longlong
         rest: cython.longlong
         late: cython.bint = False
+        filled: cython.bint = False
         while gap != -1 and start < end:
             after = self.gaps[gap * GAP_WORDS + GAP_NEXT]
             if start < self.gaps[gap * GAP_WORDS + GAP_END] and end > self.gaps[gap * GAP_WORDS + GAP_START]:
+                filled = True
+                self.rows[me + MISSING] -= min(end, self.gaps[gap * GAP_WORDS + GAP_END]) - max(
+                    start, self.gaps[gap * GAP_WORDS + GAP_START]
+                )
                 # What overtakes on the path arrives within a round trip; what was lost is sent again after one.
                 if now - self.gaps[gap * GAP_WORDS + GAP_NS] <= self._round_trip(base):
                     late = True
@@ -190,6 +199,7 @@ class ConnectionHistory(ConnectionRows):
             self.rows[base + OUT_OF_ORDER] += 1
         else:
             self.rows[base + RETRANSMISSIONS] += 1
+        return filled
 
     @cython.cfunc
     def _round_trip(self, base: cython.longlong) -> cython.longlong:

@@ -22,6 +22,10 @@ cdef enum:
     OPTION_TIMESTAMPS = 4
     OPTION_FAST_OPEN = 8
     OPTION_MPTCP = 16
+    HANDED_NOT = 0
+    HANDED_BYTES = 1
+    HANDED_END = 2
+    HANDED_ACK = 3
     FIRST_PACKET = 0
     LAST_PACKET = 1
     START_NS = 2
@@ -50,7 +54,7 @@ cdef enum:
     STREAM = 25
     RETRY_PACKET = 26
     SIDES = 27
-    SIDE_WORDS = 13
+    SIDE_WORDS = 17
     ISN = 0
     SENT = 1
     ACKED = 2
@@ -64,7 +68,11 @@ cdef enum:
     AHEAD = 10
     AHEAD_PACKET = 11
     AHEAD_NS = 12
-    ROW_WORDS = 53
+    WANTED = 13
+    MISSING = 14
+    DATA_PACKET = 15
+    DATA_NS = 16
+    ROW_WORDS = 61
     KEY_WORDS = 8
     KEY_HIGH_A = 0
     KEY_LOW_A = 1
@@ -84,6 +92,7 @@ cdef enum:
     EVENTS_FULL = 256
     RECENT = 512
     CUT = 1024
+    FOLLOWED = 262144
     BAD_SYN_ACK = 2048
     RETRIED = 4096
     QUOTED = 8192

@@ -36,6 +36,12 @@ OPTION_TIMESTAMPS = 4
 OPTION_FAST_OPEN = 8
 OPTION_MPTCP = 16
 
+# Column `handed`: why a segment is handed to the dissector of its connection's bytes.
+HANDED_NOT = 0
+HANDED_BYTES = 1
+HANDED_END = 2  # a FIN or an accepted RST, without bytes that are wanted
+HANDED_ACK = 3  # an acknowledgement, while the peer's bytes have a hole
+
 # Words of a connection's row.
 FIRST_PACKET = 0
 LAST_PACKET = 1
@@ -68,7 +74,7 @@ RETRY_PACKET = 26  # the first packet with RETRIED
 # Then SIDE_WORDS words for the sender of the first packet, and as many for its peer. Offsets count a side's sequence
 # space from its SYN (0) on and do not wrap; -1 is "not known".
 SIDES = 27
-SIDE_WORDS = 13
+SIDE_WORDS = 17
 ISN = 0  # sequence number at offset 0: the SYN's, or guessed from the first segment
 SENT = 1  # offset after the last byte, SYN or FIN captured
 ACKED = 2  # how much of the *peer's* sequence space this side has acknowledged
@@ -82,7 +88,11 @@ STATE = 9
 AHEAD = 10  # the highest acknowledgement of something not captured by then, and its packet
 AHEAD_PACKET = 11
 AHEAD_NS = 12
-ROW_WORDS = 53
+WANTED = 13  # offset from which the dissector wants this side's bytes; the largest number: none any more
+MISSING = 14  # bytes in the holes, together
+DATA_PACKET = 15  # the last that brought new bytes, and its time
+DATA_NS = 16
+ROW_WORDS = 61
 
 # Words of a connection's key: endpoint A is the lower of the two by address and port.
 KEY_WORDS = 8
@@ -106,6 +116,7 @@ REUSED = 128  # ended by a SYN with another initial sequence number
 EVENTS_FULL = 256
 RECENT = 512  # has had a packet since the eviction last looked
 CUT = 1024  # payload missing because of the snapshot length
+FOLLOWED = 262144  # bytes of it were handed on, so its end is handed on, too
 BAD_SYN_ACK = 2048  # a SYN-ACK whose numbers do not fit
 RETRIED = 4096  # opened again with the same numbers after a reset
 QUOTED = 8192  # only quoted by ICMP errors so far: holds its number, is not reported

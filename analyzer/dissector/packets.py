@@ -29,6 +29,13 @@ COLUMNS: dict[str, type[np.generic]] = {
     "connection": np.int64,  # the connection's id; -1: none
     "side": np.int8,  # 0 client, 1 server, -1 none; as known when the packet was read
     "stream_offset": np.int64,  # of `sequence`, unwrapped to 64 bits: the SYN is 0, the first byte 1
+    "ack_offset": np.int64,  # of `acknowledgement`, in the peer's offsets; -1: none
+    "row": np.int64,  # the connection's place in the tracker; -1: none
+    "handed": np.int8,  # layout.HANDED_
+    "missing": np.int64,  # where `handed`: bytes of the side that had not been captured by then
+    "peer_missing": np.int64,  # and of its peer
+    "data_packet": np.int64,  # where `handed`: the side's last packet that brought new bytes
+    "data_ns": np.int64,  # and its time
 }
 
 

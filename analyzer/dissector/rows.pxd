@@ -57,11 +57,20 @@ cdef class ConnectionRows:
     cdef long long[::1] connection
     cdef signed char[::1] side
     cdef long long[::1] stream_offset
+    cdef long long[::1] ack_offset
+    cdef long long[::1] row_of
+    cdef signed char[::1] handed
+    cdef long long[::1] missing
+    cdef long long[::1] peer_missing
+    cdef long long[::1] data_packet
+    cdef long long[::1] data_ns
+    cdef bint follow
     cdef long long found
     cdef bint from_a
     cdef unsigned long long hash
 
     cpdef void advance(self, long long now_ns)
+    cdef long long _side_of(self, long long row, int side)
     cdef void _find(self, Py_ssize_t i)
     cdef long long _create(self, Py_ssize_t i, long long stream)
     cdef long long _orientation(self, Py_ssize_t i)

@@ -31,10 +31,11 @@ class ConnectionRows:
     `seed`: random odd 64-bit numbers for the hash, from the operating system, so that a capture cannot be crafted to
     make connections collide. `settle_ns`: how long after its end a connection is reported, in capture time; segments
     until then still count. `linger_ns`: how long it stays, so that yet later ones are known to be its. `most_rows`: how
-    many connections are kept at most. `vlan_key`: VLAN ids are part of the key.
+    many connections are kept at most. `vlan_key`: VLAN ids are part of the key. `follow`: hand segments with bytes on.
     """
 
-    def __init__(self, seed, settle_ns, linger_ns, most_rows, vlan_key):
+    def __init__(self, seed, settle_ns, linger_ns, most_rows, vlan_key, follow):
+        self.follow = follow
         self.settle_ns = settle_ns
         self.linger_ns = linger_ns
         self.most_rows = most_rows
@@ -85,6 +86,13 @@ class ConnectionRows:
         self.connection = memoryview(table.connection)
         self.side = memoryview(table.side)
         self.stream_offset = memoryview(table.stream_offset)
+        self.ack_offset = memoryview(table.ack_offset)
+        self.row_of = memoryview(table.row)
+        self.handed = memoryview(table.handed)
+        self.missing = memoryview(table.missing)
+        self.peer_missing = memoryview(table.peer_missing)
+        self.data_packet = memoryview(table.data_packet)
+        self.data_ns = memoryview(table.data_ns)
 
     @cython.ccall
     def advance(self, now_ns: cython.longlong) -> cython.void:
@@ -139,6 +147,29 @@ class ConnectionRows:
                 self.rows[row * ROW_WORDS + FLAGS] |= TAKEN
         self.finished_count = 0
         return rows, keys, events, ends
+
+    def want(self, row: cython.longlong, side: cython.int, offset: cython.longlong) -> None:
+        """The dissector wants the bytes of this side (0 client, 1 server) only from `offset` on."""
+        self.rows[self._side_of(row, side) + WANTED] = offset
+
+    def forget(self, row: cython.longlong) -> None:
+        """Nobody wants any more of this connection's bytes, nor its end."""
+        self.want(row, 0, _NEVER)
+        self.want(row, 1, _NEVER)
+        self.rows[row * ROW_WORDS + FLAGS] &= ~FOLLOWED
+
+    def began(self, row: cython.longlong) -> bool:
+        """Whether the connection's beginning was captured: a SYN or SYN-ACK."""
+        one: cython.longlong = self.rows[row * ROW_WORDS + SIDES + STATE]
+        other: cython.longlong = self.rows[row * ROW_WORDS + SIDES + SIDE_WORDS + STATE]
+        return (one | other) & (SYN_SEEN | SYN_ACK_SEEN) != 0
+
+    @cython.cfunc
+    def _side_of(self, row: cython.longlong, side: cython.int) -> cython.longlong:
+        """Where the words of client (0) or server (1) begin."""
+        if self.rows[row * ROW_WORDS + FLAGS] & SWAPPED:
+            side = 1 - side
+        return row * ROW_WORDS + SIDES + side * SIDE_WORDS
 
     @cython.cfunc
     def _find(self, i: cython.Py_ssize_t) -> cython.void:
@@ -231,6 +262,7 @@ class ConnectionRows:
             self.rows[key + FIN_AT] = -1
             self.rows[key + GAPS] = -1
             self.rows[key + AHEAD] = -1
+            self.rows[key + WANTED] = 0 if self.follow else _NEVER
         self.rows[base + EVENT_HEAD] = -1
         self.rows[base + EVENT_TAIL] = -1
         self.rows[base + OPEN_RUN] = 1

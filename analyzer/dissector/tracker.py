@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from analyzer.dissector import layout
 from analyzer.dissector.connections import ConnectionTable
 from analyzer.dissector.headers import HeaderReader
 from analyzer.dissector.packets import PacketTable
+
+if TYPE_CHECKING:
+    from analyzer.dissector.applications import Applications
 
 SETTLE_NS = 2_000_000_000
 LINGER_NS = 60_000_000_000
@@ -63,6 +66,7 @@ class Tracker:
     `most_connections`: how many are kept at most; beyond it ended ones go first, then the oldest without a recent
     packet, which say so.
     `vlan_key`: the VLAN ids are part of what tells connections apart.
+    `follow`: what runs inside the connections is dissected, too; `keep_fields`: with the header fields.
     """
 
     def __init__(
@@ -74,13 +78,27 @@ class Tracker:
         linger_ns: int = LINGER_NS,
         most_connections: int = MOST_CONNECTIONS,
         vlan_key: bool = False,
+        follow: bool = False,
+        keep_fields: bool = False,
     ):
         seed = np.frombuffer(os.urandom(16 * 8), np.uint64) | np.uint64(1)
         tests = [_tests(automaton) for automaton in (tcp_open, tcp_close)]
         self._headers = HeaderReader()
         self._connections = ConnectionTable(
-            (tcp_open, tcp_close), tests, seed, min(settle_ns, linger_ns), linger_ns, max(2, most_connections), vlan_key
+            (tcp_open, tcp_close),
+            tests,
+            seed,
+            min(settle_ns, linger_ns),
+            linger_ns,
+            max(2, most_connections),
+            vlan_key,
+            follow,
         )
+        self.applications: Applications | None = None
+        if follow:
+            from analyzer.dissector.applications import Applications
+
+            self.applications = Applications(self._connections, keep_fields)
         self.table = PacketTable()
         self.counts = np.zeros(layout.KIND_EXCLUDED + 1, np.int64)  # frames by kind
         self.clock_ns = 0  # the latest time seen
@@ -89,6 +107,8 @@ class Tracker:
         """Take in a chunk. The returned table is valid until the next call."""
         self._headers.read(frames, self.table)
         self._connections.track(self.table)
+        if self.applications is not None:
+            self.applications.feed(self.table, frames.data)
         if frames.count:
             kinds = self.table.kind[: frames.count]
             self.counts += np.bincount(kinds, minlength=len(self.counts))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from analyzer.dissector import tcp
+from analyzer.dissector import http1, tcp
 from analyzer.errors import FlowPageError, UsageError
 from analyzer.flows.diagram import parse
 from analyzer.flows.expression import Expression
@@ -35,6 +35,8 @@ class Vocabulary:
 SCOPES: Final[Mapping[str, Vocabulary]] = {
     "tcp-open": Vocabulary(tcp.STEPS, tcp.ATTRIBUTES),
     "tcp-close": Vocabulary(tcp.STEPS, tcp.ATTRIBUTES),
+    "http1": Vocabulary(http1.STEPS, http1.ATTRIBUTES),
+    "lifecycle": Vocabulary(("ref tcp-open", "ref http1", "ref tcp-close")),
 }
 
 _REQUIRED: Final = ("id", "scope", "title", "drawn_in_article", "standard", "either_side")

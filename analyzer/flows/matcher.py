@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from analyzer.flows.flow import Flow, Living, Match
 from analyzer.flows.library import Page
 
 if TYPE_CHECKING:
-    from analyzer import model
+    from analyzer.model import Side
 
 DEAD: Final = 0  # no page can consume what came
 START: Final = 1
@@ -34,6 +34,15 @@ MAX_STATES: Final = 4096
 MAX_TABLE_CELLS: Final = 1 << 24  # 64 MiB of int32
 
 _FIRST_CAPACITY: Final = 64
+
+
+class Event(Protocol):
+    """What an automaton needs of an event; attribute tests look up further fields by their names."""
+
+    @property
+    def side(self) -> Side: ...
+    @property
+    def step(self) -> str: ...
 
 
 class Automaton:
@@ -78,7 +87,7 @@ class Automaton:
         """The integer of an event. side: 0 client, 1 server; step: index into `steps`; truths: bit i is tests[i]."""
         return (step * 2 + side) << len(self.tests) | truths
 
-    def symbol_of(self, event: model.Event) -> int:
+    def symbol_of(self, event: Event) -> int:
         """The integer of an event; fields are looked up by the names in the tests, absent ones pass none."""
         truths = sum(bit for test, bit in self._bits.items() if test.holds(getattr(event, test.name, None)))
         return self.symbol(SIDE_NAMES.index(event.side), self._codes[event.step], truths)

@@ -8,22 +8,35 @@ networks, numbers take units and compare with `<`, `<=`, `>`, `>=`. `!=` is alwa
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import fnmatch
 import functools
 import ipaddress
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
 from analyzer import model
 from analyzer.errors import UsageError
 from analyzer.reporter import words
 
-Predicate = Callable[[model.Connection], bool]
+_Holds = Callable[[model.Connection], bool]
 _Read = Callable[[model.Connection], Sequence[Any]]  # the values a field has; several for "either side"
 _Check = Callable[[Any], bool]
+
+
+@dataclasses.dataclass(frozen=True)
+class Predicate:
+    """Whether a connection is wanted. `needs_http`: the answer depends on what only dissecting HTTP finds."""
+
+    holds: _Holds
+    needs_http: bool = False
+
+    def __call__(self, connection: model.Connection) -> bool:
+        return self.holds(connection)
+
 
 _TERM = re.compile(r"([A-Za-z][A-Za-z_.]*)\s*(!=|<=|>=|=|<|>)(.*)", re.DOTALL)
 _ORDER: dict[str, Callable[[float, float], bool]] = {
@@ -44,7 +57,40 @@ _OUTCOMES = get_args(model.Outcome)
 _CAUSES = (*get_args(model.Cause), "none")
 _ORIENTED = ("syn", "port", "first-packet")
 
-# Field → (kind, how to read it). Kinds: "address", "flow", "path", a tuple of the words allowed, or a key of _EXAMPLES.
+
+def _http(read: Callable[[model.Http], Any]) -> _Read:
+    return lambda c: (read(c.http) if c.http else None,)
+
+
+def _lifecycle(read: Callable[[model.Verdict], Any]) -> _Read:
+    return lambda c: (read(c.lifecycle) if c.lifecycle else None,)
+
+
+def _of_any(read: Callable[[model.Verdict], Any]) -> _Read:
+    return lambda c: [read(verdict) for _, verdict in words.verdicts(c)]
+
+
+def _exchanges(c: model.Connection) -> Iterator[model.Exchange]:
+    """Of the connection itself and of what it carried through a tunnel."""
+    for http in (c.http, c.tunnel and c.tunnel.http):
+        if http:
+            yield from http.exchanges
+
+
+def _requested(read: Callable[[model.Request], str | None]) -> _Read:
+    return lambda c: [read(one.request) if one.request else None for one in _exchanges(c)] or (None,)
+
+
+def _statuses(c: model.Connection) -> Sequence[int | None]:
+    found: list[int | None] = []
+    for one in _exchanges(c):
+        found += one.interim
+        found.append(one.response.status if one.response else None)
+    return found or (None,)
+
+
+# Field → (kind, how to read it). Kinds: "address", "flow", "path", "text", "name" (text in any case), a tuple of the
+# words allowed, or a key of _EXAMPLES.
 _FIELDS: dict[str, tuple[str | tuple[str, ...], _Read]] = {
     "address": ("address", lambda c: (c.client.address, c.server.address)),
     "client.address": ("address", lambda c: (c.client.address,)),
@@ -54,14 +100,26 @@ _FIELDS: dict[str, tuple[str | tuple[str, ...], _Read]] = {
     "server.port": ("number", lambda c: (c.server.port,)),
     "open": ("flow", lambda c: (c.open.flow,)),
     "close": ("flow", lambda c: (c.close.flow,)),
-    "outcome": (_OUTCOMES, lambda c: (c.open.outcome, c.close.outcome)),
+    "http": ("flow", _http(lambda http: http.connection.flow)),
+    "lifecycle": ("flow", _lifecycle(lambda verdict: verdict.flow)),
+    "outcome": (_OUTCOMES, _of_any(lambda verdict: verdict.outcome)),
     "open.outcome": (_OUTCOMES, lambda c: (c.open.outcome,)),
     "close.outcome": (_OUTCOMES, lambda c: (c.close.outcome,)),
-    "cause": (_CAUSES, lambda c: (c.open.cause, c.close.cause)),
+    "http.outcome": (_OUTCOMES, _http(lambda http: http.connection.outcome)),
+    "lifecycle.outcome": (_OUTCOMES, _lifecycle(lambda verdict: verdict.outcome)),
+    "cause": (_CAUSES, _of_any(lambda verdict: verdict.cause)),
     "open.cause": (_CAUSES, lambda c: (c.open.cause,)),
     "close.cause": (_CAUSES, lambda c: (c.close.cause,)),
+    "http.cause": (_CAUSES, _http(lambda http: http.connection.cause)),
+    "lifecycle.cause": (_CAUSES, _lifecycle(lambda verdict: verdict.cause)),
     "closed_by": (_SIDES, lambda c: (c.close.closed_by,)),
     "oriented_by": (_ORIENTED, lambda c: (c.oriented_by,)),
+    "http.version": ("flow", _http(lambda http: http.version)),
+    "exchanges": ("number", lambda c: (words.exchange_count(c.http) if c.http else 0,)),
+    "method": ("text", _requested(lambda request: request.method)),
+    "target": ("text", _requested(lambda request: request.target)),
+    "authority": ("name", _requested(lambda request: request.authority)),
+    "status": ("number", _statuses),
     "packets": ("number", lambda c: (c.packets.client + c.packets.server,)),
     "client.packets": ("number", lambda c: (c.packets.client,)),
     "server.packets": ("number", lambda c: (c.packets.server,)),
@@ -85,6 +143,11 @@ _FIELDS: dict[str, tuple[str | tuple[str, ...], _Read]] = {
     "resets_ignored": ("number", lambda c: (c.notes.resets_ignored,)),
 }
 FIELDS: tuple[str, ...] = tuple(_FIELDS)
+_OF_HTTP = frozenset(
+    field
+    for field in FIELDS
+    if field.partition(".")[0] in ("http", "lifecycle", "exchanges", "method", "target", "authority", "status")
+)
 _LISTED = "`analyzer read --help` lists the fields"
 
 
@@ -98,10 +161,11 @@ def parse_filter(expression: str) -> Predicate:
         raise UsageError(f"filter {expression!r}: a quotation mark is not closed") from None
     if not terms:
         raise UsageError(f"the filter is empty: give a term such as server.port=443; {_LISTED}")
-    predicates = [_term(term) for term in terms]
-    if len(predicates) == 1:
-        return predicates[0]
-    return lambda connection: all(holds(connection) for holds in predicates)
+    found = [_term(term) for term in terms]
+    needs_http = any(term.needs_http for term in found)
+    if len(found) == 1:
+        return found[0]
+    return Predicate(lambda connection: all(term(connection) for term in found), needs_http)
 
 
 def _term(term: str) -> Predicate:
@@ -120,10 +184,14 @@ def _term(term: str) -> Predicate:
         if not isinstance(kind, str) or kind not in _EXAMPLES:
             raise UsageError(f"filter {term!r}: {field} is not a number: compare it with = or !=")
         compare, limit = _ORDER[operator], _number(kind, value, term)
-        return lambda connection: any(v is not None and compare(v, limit) for v in read(connection))
+        return Predicate(
+            lambda connection: any(v is not None and compare(v, limit) for v in read(connection)), field in _OF_HTTP
+        )
     checks = [_check(kind, alternative, field, term) for alternative in value.split("|")]
     wanted = operator == "="
-    return lambda connection: any(check(v) for v in read(connection) for check in checks) is wanted
+    return Predicate(
+        lambda connection: any(check(v) for v in read(connection) for check in checks) is wanted, field in _OF_HTTP
+    )
 
 
 def _check(kind: str | tuple[str, ...], value: str, field: str, term: str) -> _Check:
@@ -144,6 +212,11 @@ def _check(kind: str | tuple[str, ...], value: str, field: str, term: str) -> _C
         )
     if kind == "path":  # the whole path, or the name of the file
         return lambda v: fnmatch.fnmatchcase(v, value) or fnmatch.fnmatchcase(v.rpartition("/")[2], value)
+    if kind in ("text", "name"):
+        pattern = value.replace("[", "[[]")  # only * and ? are globs
+        if kind == "name":
+            return lambda v: v is not None and fnmatch.fnmatchcase(v.lower(), pattern.lower())
+        return lambda v: v is not None and fnmatch.fnmatchcase(v, pattern)
     number = _number(kind, value, term)
     return lambda v: v is not None and v == number
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import functools
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from analyzer import model
 from analyzer.dissector.layout import *
 from analyzer.dissector.tracker import Finished
-from analyzer.flows.explain import Explainer, Seen
 from analyzer.flows.library import Library
-from analyzer.flows.matcher import DEAD, Automaton
+from analyzer.reporter.verdicts import Ran, Scope, label
 
 # A page that ends by silence is complete after this much of it (flow-page rules, 8).
 SILENCE_NS = 1_000_000_000
@@ -33,28 +32,24 @@ class _Meaning(NamedTuple):
     closing: bool  # of scope tcp-close
 
 
-class _Scope:
-    """The automaton of one scope, and what has been worked out of it so far."""
+class Found(NamedTuple):
+    """What was found inside a connection."""
 
-    def __init__(self, automaton: Automaton):
-        self.automaton = automaton
-        self.explainer = Explainer(automaton)
-        self._matched: dict[int, dict[str, Any]] = {}
+    http: model.Http | None = None
+    tunnel: model.Tunnel | None = None
+    lifecycle: model.Verdict | None = None
+    faults: Sequence[model.Fault] = ()
+    proxied_for: str | None = None
+    first_response_ns: int | None = None  # since the connection's first packet
 
-    def matched(self, state: int) -> dict[str, Any]:
-        """The fields of a verdict that follow from a state in which a page is complete. Shared: not to be changed."""
-        fields = self._matched.get(state)
-        if fields is None:
-            match = self.automaton.completed(state)[0]
-            fields = self._matched[state] = {
-                "flow": match.page.id,
-                "outcome": match.outcome,
-                "drawn_in_article": match.page.drawn_in_article,
-                "standard": match.page.standard,
-                "branches": list(match.branches),
-                "differs": list(match.differs),
-            }
-        return fields
+
+NOTHING = Found()
+
+
+class Inside(Protocol):
+    """Labels what runs inside a connection, once its row is finished."""
+
+    def label(self, row: list[int], opening: model.Verdict, close: model.Verdict) -> Found: ...
 
 
 class _Run(NamedTuple):
@@ -70,9 +65,10 @@ class _Run(NamedTuple):
 class Labeler:
     """Makes the report's connections out of one capture's finished rows."""
 
-    def __init__(self, capture: str, library: Library):
+    def __init__(self, capture: str, library: Library, inside: Inside | None = None):
         self.capture = capture
-        self._scopes = (_Scope(library.automaton("tcp-open")), _Scope(library.automaton("tcp-close")))
+        self._inside = inside
+        self._scopes = (Scope(library.automaton("tcp-open")), Scope(library.automaton("tcp-close")))
         self._meanings: dict[int, _Meaning] = {}
 
     def connection(self, finished: Finished, i: int, clock_ns: int) -> model.Connection:
@@ -105,6 +101,12 @@ class Labeler:
             first, second = second, first
         opening, closing = self._runs(row, events)
         open_verdict = self._label_open(row, client, server, opening, clock_ns)
+        close_verdict = self._label_close(row, client, server, closing, clock_ns, open_verdict)
+        handshake_ns = row[OPENED_NS] - start - opening.steps[0].at_ns if flags & OPENED and opening.steps else None
+        faults = _faults(row) if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) else []
+        inside = NOTHING
+        if flags & FOLLOWED and self._inside is not None:
+            inside = self._inside.label(row, open_verdict, close_verdict)
         return model.Connection(
             capture=self.capture,
             id=row[ID],
@@ -121,12 +123,14 @@ class Labeler:
             payload_bytes=model.PerSide(row[client + BYTES], row[server + BYTES]),
             tcp=model.Tcp(_syn_options(row, client), _syn_options(row, server)),
             open=open_verdict,
-            close=self._label_close(row, client, server, closing, clock_ns, open_verdict),
-            timing=model.Timing(row[OPENED_NS] - start - opening.steps[0].at_ns)
-            if flags & OPENED and opening.steps
-            else model.Timing(),
+            close=close_verdict,
+            proxied_for=inside.proxied_for,
+            http=inside.http,
+            tunnel=inside.tunnel,
+            timing=model.Timing(handshake_ns, first_response_ns=inside.first_response_ns),
+            lifecycle=inside.lifecycle,
             notes=model.Notes(*row[RETRANSMISSIONS : RESETS_IGNORED + 1]),
-            faults=_faults(row) if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) else [],
+            faults=[*faults, *inside.faults],
         )
 
     def _runs(self, row: list[int], events: list[list[int]]) -> tuple[_Run, _Run]:
@@ -181,63 +185,27 @@ class Labeler:
         return model.CloseVerdict(**fields, closed_by=fields["begun_by"] if fields["flow"] else None)
 
 
-def _label(scope: _Scope, row: list[int], run: _Run, lost: model.Cause | None, clock_ns: int) -> dict[str, Any]:
-    """A verdict's fields: rules 6, 8 and 10 of `docs/flows.md`.
-
-    `lost`: why the capture may lack steps of this scope, or None.
-    """
-    steps = run.steps
-    fields: dict[str, Any] = {"begun_by": steps[0].side, "retransmitted": run.retransmitted, "steps": steps}
-    best = run.word >> RUN_BEST_SHIFT & RUN_STATE_MASK
-    if best != DEAD:
-        while steps[-1].retransmission:  # sent again after the flow was complete: counted, not part of it
-            steps.pop()
-        return fields | scope.matched(best)
-    state = run.word & RUN_STATE_MASK
+def _label(scope: Scope, row: list[int], run: _Run, lost: model.Cause | None, clock_ns: int) -> dict[str, Any]:
+    """A verdict's fields. `lost`: why the capture may lack steps of this scope, or None."""
     diverged = run.word >> RUN_DIVERGED_SHIFT & RUN_STATE_MASK
+    at = None
     if diverged:
-        return fields | (_unseen(lost) if lost else _diverged(scope, state, diverged - 1, run))
-    completed = scope.automaton.completed(state)
-    ended = row[FLAGS] & (ENDED | REUSED)
+        at = next((place for place, one in enumerate(run.indices) if one >= diverged - 1), len(run.indices) - 1)
+    last = run.steps[-1]
     # Of folded steps only the first has its time; the connection's last packet is not before the last of them.
-    last_ns = row[START_NS] + steps[-1].at_ns if steps[-1].times == 1 else row[LAST_NS]
-    quiet = ended or clock_ns - last_ns >= SILENCE_NS
-    if lost and (completed or ended):
-        return fields | _unseen(lost)
-    if row[FLAGS] & EVICTED:
-        return fields | _unseen("evicted")
-    if completed and quiet:
-        return fields | scope.matched(state)
-    living = scope.automaton.living(state)[0] if not completed else completed[0]
-    return fields | {
-        "flow": living.page.id,
-        "outcome": "incomplete",
-        "cause": "connection-ended" if ended else "open-at-end",
-        "drawn_in_article": living.page.drawn_in_article,
-        "standard": living.page.standard,
-        "branches": list(living.branches),
-    }
-
-
-def _unseen(cause: model.Cause) -> dict[str, Any]:
-    return {"flow": None, "outcome": "unseen", "cause": cause}
-
-
-def _diverged(scope: _Scope, state: int, index: int, run: _Run) -> dict[str, Any]:
-    """`index`: place of the first event that no page allows, among all events of the connection."""
-    at = next((place for place, one in enumerate(run.indices) if one >= index), len(run.indices) - 1)
-    saw = run.steps[at]
-    seen = [Seen(symbol, step.packet) for symbol, step in zip(run.symbols, run.steps, strict=True)]
-    explanation = scope.explainer.nearest(seen, at)
-    divergence = model.Divergence(
-        packet=saw.packet,
-        side=saw.side,
-        saw=saw.step,
-        expected=scope.automaton.expected(state),
-        nearest=explanation.page.id if explanation else None,
-        edits=explanation.edits if explanation else [],
+    last_ns = row[START_NS] + last.at_ns if last.times == 1 else row[LAST_NS]
+    ended = bool(row[FLAGS] & (ENDED | REUSED))
+    ran = Ran(
+        run.steps,
+        run.symbols,
+        best=run.word >> RUN_BEST_SHIFT & RUN_STATE_MASK,
+        state=run.word & RUN_STATE_MASK,
+        over=bool(run.word >> RUN_OVER_SHIFT),
+        diverged_at=at,
+        retransmitted=run.retransmitted,
     )
-    return {"flow": None, "outcome": "diverged", "divergence": divergence}
+    quiet = ended or clock_ns - last_ns >= SILENCE_NS
+    return label(scope, ran, lost=lost, ended=ended, evicted=bool(row[FLAGS] & EVICTED), quiet=quiet)
 
 
 def _faults(row: list[int]) -> list[model.Fault]:

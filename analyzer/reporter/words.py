@@ -23,6 +23,11 @@ COLOURS: dict[str, str] = {
 # For terminals that are not UTF-8: one character for one, so that columns stay aligned.
 ASCII = str.maketrans("✓✗…→◀▶─–·×—", "+!*><>---x-")
 
+# Of an exchange on one line.
+_LONGEST_METHOD = 24
+_LEAST_TARGET = 12
+_INTERIM_SHOWN = 3
+
 _NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "": 10**9, "m": 60 * 10**9,
                 "min": 60 * 10**9, "h": 3600 * 10**9}  # fmt: skip
 _TIME = r"(\d+)(?:\.(\d+))?\s*"
@@ -180,6 +185,53 @@ def divergence_words(divergence: model.Divergence) -> str:
         if divergence.edits:
             words += f": {escape(', '.join(divergence.edits))}"
     return words
+
+
+def verdicts(connection: model.Connection) -> list[tuple[str, model.Verdict]]:
+    """The verdicts of a connection, each with the name of its field; those of HTTP and of the whole where there are."""
+    found: list[tuple[str, model.Verdict]] = [("open", connection.open), ("close", connection.close)]
+    if connection.http:
+        found.append(("http", connection.http.connection))
+    if connection.lifecycle:
+        found.append(("lifecycle", connection.lifecycle))
+    return found
+
+
+def exchange_count(http: model.Http) -> int:
+    """Of all exchanges, also those that are not listed."""
+    return len(http.exchanges) + http.exchanges_not_listed
+
+
+def exchange(one: model.Exchange, width: int) -> str:
+    """`GET /index.html → 200  5.10 kB  0.42 ms` in at most `width` cells: first the target is shortened, then what
+    stands at the end goes."""
+    asked, target = "(no request)", ""
+    if one.request:
+        # Cut before it is escaped: a target may be as long as a header.
+        asked = shorten(escape(one.request.method[:width]), _LONGEST_METHOD)
+        target = " " + escape(one.request.target[: 4 * width])
+    answer = f" → {_answer(one)}"
+    facts = [size(one.response.body_bytes)] if one.response else []
+    if one.started_ns is not None and one.finished_ns is not None:
+        facts.append(duration(one.finished_ns - one.started_ns))
+    least = min(cells(target), _LEAST_TARGET)
+    while facts and cells(asked + answer) + sum(cells(fact) + 2 for fact in facts) + least > width:
+        facts.pop()
+    tail = answer + "".join(f"  {fact}" for fact in facts)
+    return shorten(asked + shorten(target, max(1, width - cells(asked + tail))) + tail, width)
+
+
+def _answer(one: model.Exchange) -> str:
+    """`200`, `100, 200`, `200 cut`, `no response`."""
+    said = [str(status) for status in one.interim[:_INTERIM_SHOWN]]
+    if len(one.interim) > _INTERIM_SHOWN:
+        said.append("…")
+    if one.response is None:
+        said.append("no response")
+    else:
+        status = "no status" if one.response.status is None else str(one.response.status)
+        said.append(status if one.response.complete else f"{status} cut")
+    return ", ".join(said)
 
 
 NOTE_WORDS = {

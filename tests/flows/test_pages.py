@@ -121,11 +121,14 @@ def test_closings_that_silence_ends(name, events):
         assert closing(*one).outcome == "incomplete"
 
 
-def test_the_article_draws_two():
+def test_what_the_article_draws():
     assert opening("C SYN", "S SYN-ACK", "C ACK").outcome == "documented"
     assert closing("S FIN", "C ACK", "C FIN", "S ACK").outcome == "documented"
     drawn = {page.id: page.drawn_in_article for page in library().pages if page.drawn_in_article}
-    assert drawn == {"tcp-open/three-way-handshake": "F1", "tcp-close/four-way": "F3"}
+    assert drawn == {
+        "tcp-open/three-way-handshake": "F1", "tcp-close/four-way": "F3", "http1/single-exchange": "F2",
+        "lifecycle/http1-connection": "F4",
+    }  # fmt: skip
 
 
 def test_branches_tell_how():
@@ -221,7 +224,9 @@ def test_pages_are_listed_in_their_documented_order():
         f"tcp-open/{name}" for name in ["refused", "unanswered", "half-open", "icmp-unreachable"]
     ] + [f"tcp-close/{name}" for name in ["four-way", "three-segment", "simultaneous", "half-close"]] + [
         f"tcp-close/{name}" for name in ["reset", "reset-after-fin", "half-closed-only"]
-    ]
+    ] + [f"http1/{name}" for name in ["single-exchange", "keep-alive", "pipelined", "upgrade-websocket"]] + [
+        f"http1/{name}" for name in ["upgrade-h2c", "upgrade-other", "connect-tunnel", "no-response"]
+    ] + ["lifecycle/http1-connection"]
 
 
 @pytest.mark.parametrize("page", library().pages, ids=lambda page: page.id)
@@ -234,8 +239,13 @@ def test_every_page_is_documentation(page):
 
 
 def test_every_step_name_is_used_by_some_page():
-    used = {step.name for page in library().pages for step in steps_of(page.expression)}
-    assert used == set(library().automaton("tcp-open").steps)
+    for scope in library().scopes:
+        used = {step.name for page in library().of_scope(scope) for step in steps_of(page.expression)}
+        if scope == "tcp-open":  # the two scopes of TCP share their names
+            used |= {step.name for page in library().of_scope("tcp-close") for step in steps_of(page.expression)}
+        assert used <= set(library().automaton(scope).steps)
+        if scope != "tcp-close":
+            assert used == set(library().automaton(scope).steps)
 
 
 def test_there_is_no_stray_file_among_the_pages():

@@ -204,6 +204,9 @@ class Options:
     linger_ns: int = 60 * 10**9
     flows: tuple[str, ...] = ()
     max_connections: int = 1 << 20
+    http: bool = False
+    headers: bool = False
+    secrets: bool = False
     chunk_bytes: int | None = None
 
 
@@ -224,3 +227,72 @@ def fake_pipeline(analyses: Mapping[str, Analysis | BaseException]) -> Any:
 
     module.analyze = analyze
     return module
+
+
+def exchange(
+    asked: str | None = "GET /index.html", status: int | None = 200, body: int = 5120, at: float = 1.0, **given: Any
+) -> model.Exchange:
+    """`GET /index.html` and its answer, 0.42 ms from `at` on; `asked` or `status` None: that message is missing."""
+    method, _, target = (asked or "").partition(" ")
+    packet, headers, complete = given.pop("packet", 4), given.pop("headers", None), given.pop("complete", True)
+    lost = given.pop("lost", 0)  # bytes of the response's body
+    started = round(at * 1e6)
+    fields: dict[str, Any] = {
+        "stream": None,
+        "request": asked
+        and model.Request(method, target, "example.test", packet, 412, 412, given.pop("sent", 0), headers=headers),
+        "response": status
+        and model.Response(status, packet + 2, 310, 310, body, packet + 6, complete, lost, headers),
+        "started_ns": started if asked else None,
+        "first_byte_ns": started + 310_000 if status else None,
+        "finished_ns": started + 420_000 if status and complete else None,
+    }  # fmt: skip
+    return model.Exchange(**{name: value or None for name, value in fields.items()} | given)
+
+
+def http(*exchanges: model.Exchange, **given: Any) -> model.Http:
+    fields: dict[str, Any] = {
+        "version": "HTTP/1.1", "max_concurrent": 1, "exchanges": list(exchanges),
+        "connection": opened("C request*2 4 1.0, S response*2 6 1.3", flow="http1/keep-alive", outcome="variant",
+                             drawn_in_article=None, standard="RFC 9112 §9.3",
+                             differs=[f"{len(exchanges)} exchanges, drawn: one"]),
+    }  # fmt: skip
+    return model.Http(**fields | given)
+
+
+def web_showcase() -> list[model.Connection]:
+    """Connections that speak HTTP: one exchange, many, odd ones, a WebSocket, a tunnel, and one that diverged."""
+    single = opened(
+        "C request 4 1.0, S response 6 1.3", flow="http1/single-exchange", drawn_in_article="F2", standard="RFC 9112 §9"
+    )
+    life = opened("C ref 3 0.3", flow="lifecycle/http1-connection", drawn_in_article="F4", standard="RFC 9112 §9")
+    different = msgspec.structs.replace(life, outcome="variant", differs=["17 exchanges, drawn: one"])
+    secret = [("Host", "example.test"), ("Cookie", "(not shown)")]
+    long = "GET /a/very/long/path/" + "with-many-parts/" * 12 + "index.html?and=a&query=too"
+    divergence = model.Divergence(6, "server", "response", ["client request"], "http1/single-exchange", [])
+    astray = opened("S response 6 1.3", divergence=divergence, **unknown("diverged", None))
+    odd = [
+        exchange("POST /upload", 201, 0, sent=70_000, interim=[100]),
+        exchange(long, 404, 153, packet=20, at=2),
+        exchange("HEAD /gone", None, packet=30, at=3),
+        exchange(None, 200, 9, packet=40, at=4),
+        exchange("GET /cut", 200, 1_000_000, packet=50, at=5, complete=False),
+        exchange("GET /early", 200, 3, packet=60, at=6, interim=[103, 103, 103, 103]),
+        exchange("OPTIONS *", 204, 0, packet=70, at=7),
+        exchange("GET /lost", 200, 90_000, packet=80, at=8, lost=1448),
+    ]
+    frames = model.WebSocket(model.Frames({"text": 3, "close": 1}, {"text": 1200}), 1000)
+    tunnel = model.Tunnel("CONNECT example.test:80", model.PerSide(154, 4170), http=http(exchange(packet=9)))
+    lost = opened("", divergence=divergence, **unknown("diverged", None))
+    return [
+        connection(http=http(exchange(headers=secret), connection=single), lifecycle=life),
+        connection(
+            id=1, http=http(*[exchange(f"GET /{n}", at=n, packet=10 * n) for n in range(1, 18)], max_concurrent=3),
+            lifecycle=different, proxied_for="PROXY protocol v1, 192.0.2.10 port 36730",
+        ),
+        connection(id=2, http=http(*odd, exchanges_not_listed=3)),
+        connection(id=3, http=http(exchange("GET /chat", 101, 0), websocket=frames)),
+        connection(id=4, http=http(exchange("CONNECT example.test:80", 200, 0), version="HTTP/1.0"), tunnel=tunnel),
+        connection(id=5, http=http(exchange(None, 200, 9), connection=astray), lifecycle=lost),
+        refused(id=6),
+    ]  # fmt: skip

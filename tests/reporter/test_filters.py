@@ -5,11 +5,20 @@ from hypothesis import strategies as st
 from analyzer import model
 from analyzer.errors import UsageError
 from analyzer.reporter.filters import FIELDS, parse_filter
-from tests.reporter.builders import closed, connection, diverged, opened, refused, unknown
+from tests.reporter.builders import closed, connection, diverged, exchange, http, opened, refused, unknown
 
 ORDINARY = connection(notes=model.Notes(retransmissions=2), vlan=[5, 100])
 OVER_IPV6 = connection(client=("2001:db8::17", 50000), server=("2001:db8:1::1", 443))
 MID_STREAM = connection(open=opened("", **unknown()), timing=model.Timing(), close=closed("", closed_by=None))
+
+WEB = connection(
+    http=http(
+        exchange("GET /a?b=1"), exchange("POST /api/x[1]", 503, interim=[100]), exchange("HEAD /gone", None),
+        exchanges_not_listed=2,
+    ),
+    lifecycle=opened("", flow="lifecycle/http1-connection"),
+    tunnel=model.Tunnel("CONNECT a:80", model.PerSide(), http=http(exchange("PUT /inside", 201))),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -63,6 +72,29 @@ MID_STREAM = connection(open=opened("", **unknown()), timing=model.Timing(), clo
         ("capture='web.pcapng'", ORDINARY),
         ("retransmissions>1", ORDINARY),
         ("faults=0", ORDINARY),
+        ("http=http1/keep-alive", WEB),
+        ("http=keep-alive|pipelined", WEB),
+        ("http=none", ORDINARY),
+        ("http!=keep-alive", ORDINARY),
+        ("http.outcome=variant outcome=variant", WEB),
+        ("http.version=HTTP/1.1 http.version=1.1", WEB),
+        ("http.version=none", ORDINARY),
+        ("lifecycle=http1-connection lifecycle.outcome=documented", WEB),
+        ("method=POST", WEB),
+        ("method=GET method=POST", WEB),  # of two exchanges
+        ("method=PUT target=/inside status=201", WEB),
+        ("method=none", ORDINARY),
+        ("target=/a?b=1", WEB),
+        ("target=/api/*", WEB),
+        ("target=/api/x[1]", WEB),  # not a set of characters
+        ("authority=EXAMPLE.test", WEB),
+        ("status=503|504", WEB),
+        ("status>=500", WEB),
+        ("status<200", WEB),  # the interim one
+        ("status=none", WEB),  # unanswered
+        ("status!=404", WEB),
+        ("exchanges=5", WEB),
+        ("exchanges=0", ORDINARY),
     ],
 )
 def test_holds(expression, subject):
@@ -80,6 +112,12 @@ def test_holds(expression, subject):
         ("server.port=80 close=three-segment", ORDINARY),
         ("open=way", ORDINARY),
         ("open=*", MID_STREAM),
+        ("method=get", WEB),  # methods are case-sensitive, RFC 9110 §9.1
+        ("method!=GET", WEB),
+        ("target=/api/x1", WEB),
+        ("status>503", WEB),
+        ("status!=none", ORDINARY),
+        ("exchanges>0", ORDINARY),
     ],
 )
 def test_does_not_hold(expression, subject):
@@ -100,6 +138,8 @@ def test_does_not_hold(expression, subject):
         ("address=10.0.0.1:80", "port=…"),
         ("client.address=10.0.0.0/40", "is no address"),
         ("close<four-way", "compare it with = or !="),
+        ("status=5xx", "write 443"),
+        ("method<GET", "compare it with = or !="),
         ("outcome=divergd", "there are: documented, variant, diverged,"),
         ("closed_by=me", "there are: client, server, none"),
         ("duration>10x", "write 20ms"),
@@ -131,11 +171,11 @@ def test_so_is_any_value(field, operator, value):
         holds = parse_filter(f"{field}{operator}{value}")
     except UsageError:
         return
-    for subject in (ORDINARY, OVER_IPV6, MID_STREAM, refused(), diverged()):
+    for subject in (ORDINARY, OVER_IPV6, MID_STREAM, WEB, refused(), diverged()):
         assert holds(subject) in (True, False)
 
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_every_field_reads_every_connection(field):
-    for subject in (ORDINARY, OVER_IPV6, MID_STREAM, refused(), diverged()):
+    for subject in (ORDINARY, OVER_IPV6, MID_STREAM, WEB, refused(), diverged()):
         assert parse_filter(f"{field}=none")(subject) is not parse_filter(f"{field}!=none")(subject)

@@ -12,7 +12,7 @@ from analyzer import model
 from analyzer.reporter.outputs.csv import COLUMNS, Csv, cell
 from analyzer.reporter.outputs.jsonl import JsonLines
 from analyzer.reporter.schema import connection_schema
-from tests.reporter.builders import connection, showcase
+from tests.reporter.builders import connection, exchange, http, showcase, web_showcase
 
 
 def jsonl(connections, live=False):
@@ -27,6 +27,12 @@ def jsonl(connections, live=False):
 def test_json_lines_are_the_model_and_nothing_else():
     lines = b"".join(jsonl(showcase())).splitlines()
     assert [msgspec.json.decode(line, type=model.Connection) for line in lines] == showcase()
+
+
+def test_http_is_in_json_lines_as_it_is_in_the_model():
+    lines = b"".join(jsonl(web_showcase())).splitlines()
+    found = [msgspec.json.decode(line, type=model.Connection) for line in lines]
+    assert msgspec.to_builtins(found) == msgspec.to_builtins(web_showcase())
 
 
 def test_json_lines_are_written_in_batches_but_at_once_when_live():
@@ -69,6 +75,16 @@ def test_csv_has_a_row_per_connection():
     )  # fmt: skip
     assert found[1]["handshake_ns"] == ""
     assert found[3]["vlan"] == "5 100"
+
+
+def test_csv_sums_http_up():
+    one = http(exchange("GET /"), exchange("=X /", 404), exchange("GET /", None), exchanges_not_listed=2)
+    first, second = rows([connection(http=one), connection()])
+    columns = list(COLUMNS)[-6:]
+    assert columns == ["http_version", "http_flow", "http_outcome", "exchanges", "methods", "statuses"]
+    assert [first[name] for name in columns] == ["HTTP/1.1", "http1/keep-alive", "variant", "5", "GET =X", "200 404"]
+    assert [second[name] for name in columns] == [""] * 6
+    assert rows([connection(http=http(exchange("=X /")))])[0]["methods"] == "'=X"
 
 
 def test_csv_without_connections_still_has_its_header():

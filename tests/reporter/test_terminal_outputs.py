@@ -16,7 +16,19 @@ from analyzer.reporter import words
 from analyzer.reporter.outputs.evidence import Evidence
 from analyzer.reporter.outputs.summary import Histogram, Summary
 from analyzer.reporter.outputs.table import Table, distinct_names
-from tests.reporter.builders import Totals, closed, connection, diverged, opened, refused, showcase, unknown
+from tests.reporter.builders import (
+    Totals,
+    closed,
+    connection,
+    diverged,
+    exchange,
+    http,
+    opened,
+    refused,
+    showcase,
+    unknown,
+    web_showcase,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -42,6 +54,9 @@ def summed_up(connections, totals=None, **options):
 def everything(width, **options):
     totals = Totals(packets=20432, udp=100, quic=12, icmp=1, damaged=2, connections=6, dropped_by_interface=3)
     return {
+        "http-table": printed(Table, web_showcase(), width=width, **options),
+        "http-evidence": printed(Evidence, web_showcase(), width=width, **options),
+        "http-summary": summed_up(web_showcase(), width=width, **options),
         "table": printed(Table, showcase(), width=width, **options),
         "evidence": printed(Evidence, showcase(), width=width, **options),
         "summary": summed_up(showcase(), totals, width=width, **options),
@@ -49,7 +64,7 @@ def everything(width, **options):
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])
-@pytest.mark.parametrize("kind", ["table", "evidence", "summary"])
+@pytest.mark.parametrize("kind", ["table", "evidence", "summary", "http-table", "http-evidence", "http-summary"])
 def test_golden(kind, width):
     text = everything(width)[kind]
     expected = GOLDEN / f"{kind}-{width}.txt"
@@ -71,7 +86,9 @@ def test_colours_change_nothing_else(width):
 @settings(max_examples=60)
 def test_table_and_summary_fit_every_width(width):
     shown = everything(width)
-    lines = shown["table"].splitlines() + (shown["summary"].splitlines() if width >= 60 else [])
+    lines = shown["table"].splitlines() + shown["http-table"].splitlines()
+    if width >= 60:
+        lines += shown["summary"].splitlines() + shown["http-summary"].splitlines()
     assert max(map(words.cells, lines)) <= width
 
 
@@ -154,6 +171,15 @@ def test_what_a_capture_says_cannot_reach_the_terminal():
     hostile = connection(
         capture=evil,
         faults=[model.Fault(1, evil, evil)],
+        proxied_for=evil,
+        lifecycle=opened(flow=evil, differs=[evil], standard=evil),
+        http=http(
+            exchange(f"{evil} {evil}", headers=[(evil, evil)]),
+            version=evil,
+            connection=opened(flow=evil, differs=[evil], branches=[evil]),
+            websocket=model.WebSocket(model.Frames({evil: 1}), 1000),
+        ),
+        tunnel=model.Tunnel(f"CONNECT {evil}", model.PerSide(1, 1), http=http(exchange(f"GET {evil}"))),
         open=opened(differs=[evil], branches=[evil], flow=f"tcp-open/{evil}", standard=evil),
         close=closed(**unknown("diverged", None), divergence=model.Divergence(1, "client", evil, [evil], evil, [evil])),
     )
@@ -275,3 +301,77 @@ def test_a_histogram_stays_small():
     for value in range(1, 10**9, 10_007):
         histogram.add(value)
     assert len(histogram._buckets) < 15_000
+
+
+def test_exchanges_are_no_cells():
+    """A row is as wide with them as without, one by one or all at once."""
+    for options in ({"live": True}, {}):
+        with_them = printed(Table, web_showcase(), width=100, **options).splitlines()
+        bare = [connection(id=n) for n in range(6)] + [refused(id=6)]
+        without = printed(Table, bare, width=100, **options).splitlines()
+        rows = [line for line in with_them if not line.startswith("    ")]
+        assert [row[:70] for row in rows] == [row[:70] for row in without]
+        assert "    GET /index.html → 200  5.12 kB  0.42 ms" in with_them
+
+
+def test_a_live_row_comes_with_its_exchanges():
+    written: list[str] = []
+    table = Table(written.append, width=100, live=True)
+    table.add(connection(http=http(exchange())))
+    assert written[-1].splitlines()[-1] == "    GET /index.html → 200  5.12 kB  0.42 ms"
+
+
+def test_a_row_that_is_held_back_keeps_few_exchanges():
+    table = Table(lambda text: None)
+    table.add(connection(http=http(*[exchange()] * 5000)))
+    ((held, below),) = table._pending
+    assert held.http is not None
+    assert held.http.exchanges == []
+    assert below[-1] == "    … and 4,995 more"
+
+
+def test_a_table_says_where_http_diverged():
+    divergence = model.Divergence(6, "server", "response", ["client request"], None, [])
+    verdict = opened("", divergence=divergence, **unknown("diverged", None))
+    one = connection(http=http(connection=verdict), lifecycle=verdict)
+    text = printed(Table, [one], width=250)
+    assert text.count("server response at packet 6") == 1  # the lifecycle has the divergence of its part
+    assert summed_up([one, one], width=250).count("server response at packet 6") == 2
+
+
+def test_evidence_lists_a_thousand_exchanges():
+    text = printed(Evidence, [connection(http=http(*[exchange("GET /x")] * 1200, exchanges_not_listed=10))])
+    assert text.count("GET /x") == 1000
+    assert "… and 210 more" in text
+
+
+def test_evidence_lists_header_fields_where_there_are_any():
+    headers = [("Host", "example.test"), ("X-Long", "word " * 60)]
+    text = printed(Evidence, [connection(http=http(exchange(headers=headers)))], width=80)
+    assert "             > Host: example.test\n" in text
+    assert "             < Host: example.test\n" in text
+    assert max(map(words.cells, text.splitlines())) <= 84
+    assert "Host:" not in printed(Evidence, [connection(http=http(exchange()))])
+
+
+def test_a_summary_counts_methods_in_bounded_memory():
+    summary = Summary(width=200)
+    for n in range(3000):
+        summary.add(connection(http=http(exchange(f"M{n} /"), exchange("GET /"))))
+    assert len(summary._http.methods) == 1000
+    text = summary.text()
+    assert "methods    GET 3,000, M0 1, " in text
+    assert "others 2,993" in text
+    assert "exchanges  6,000; per connection min 2, median 2, max 2" in text
+
+
+def test_a_summary_counts_what_has_no_status():
+    without = model.Response(None, 6, 0, 0, 9, 6, True)
+    text = summed_up([connection(http=http(exchange(), exchange("GET /gone", None), exchange(response=without)))] * 2)
+    assert "  statuses   2xx 2 (200: 2); no response 2, no status 2\n" in text
+
+
+def test_a_summary_without_http_does_not_speak_of_it():
+    text = summed_up(showcase())
+    for word in ("http", "exchanges", "methods", "statuses", "first byte", "lifecycle"):
+        assert f"  {word}" not in text

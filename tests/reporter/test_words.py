@@ -1,9 +1,11 @@
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer import model
 from analyzer.reporter import words
+from tests.reporter.builders import exchange
 
 
 @pytest.mark.parametrize(
@@ -93,3 +95,43 @@ def test_marks_stay_apart_in_ascii():
 
 def test_every_note_has_words():
     assert set(words.NOTE_WORDS) == set(model.Notes.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (exchange(), "GET /index.html → 200  5.12 kB  0.42 ms"),
+        (exchange("POST /a", 201, 0, interim=[100]), "POST /a → 100, 201  0 B  0.42 ms"),
+        (exchange("GET /a", 200, 0, interim=[103] * 4), "GET /a → 103, 103, 103, …, 200  0 B  0.42 ms"),
+        (exchange("GET /a", None), "GET /a → no response"),
+        (exchange("GET /a", None, interim=[100]), "GET /a → 100, no response"),
+        (exchange(None, 200, 7), "(no request) → 200  7 B"),
+        (exchange("GET /a", 200, 7, complete=False), "GET /a → 200 cut  7 B"),
+        (exchange("GET /\x1b[2J", 200, 7), "GET /\\x1b[2J → 200  7 B  0.42 ms"),
+        (exchange("GET /" + "a" * 99, 200, 7), "GET /" + "a" * 40 + "… → 200  7 B  0.42 ms"),
+        (exchange("M" * 99 + " /a", 200, 7), "M" * 23 + "… /a → 200  7 B  0.42 ms"),
+    ],
+)
+def test_exchange(one, said):
+    assert words.exchange(one, 66) == said
+
+
+def test_what_has_no_status_says_so():
+    one = exchange("GET /", 200, 7)
+    assert one.response
+    old = msgspec.structs.replace(one, response=msgspec.structs.replace(one.response, status=None))
+    assert words.exchange(old, 60) == "GET / → no status  7 B  0.42 ms"
+
+
+def test_the_target_is_shortened_before_anything_goes():
+    one = exchange("GET /a/long/way/to/index.html")
+    assert words.exchange(one, 45) == "GET /a/long/way/to/i… → 200  5.12 kB  0.42 ms"
+    assert words.exchange(one, 34) == "GET /a/long/way/to… → 200  5.12 kB"
+    assert words.exchange(one, 24) == "GET /a/long/way/t… → 200"
+
+
+@given(st.text(), st.text(), st.integers(10, 200), st.lists(st.integers(100, 199), max_size=6))
+def test_an_exchange_fits_every_width(method, target, width, interim):
+    said = words.exchange(exchange(f"{method} {target}", interim=interim), width)
+    assert words.cells(said) <= width
+    assert said.isprintable()

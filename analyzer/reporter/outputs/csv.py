@@ -7,10 +7,27 @@ import io
 from collections.abc import Callable
 
 from analyzer import model
+from analyzer.reporter import words
 from analyzer.reporter.escape import escape
 
 _BATCH_CHARACTERS = 1 << 16
 _Value = str | int | None
+
+
+def _methods(connection: model.Connection) -> str:
+    """Each once, in the order of their first use."""
+    found = (one.request.method for one in _exchanges(connection) if one.request)
+    return " ".join(dict.fromkeys(found))
+
+
+def _statuses(connection: model.Connection) -> str:
+    found = (one.response.status for one in _exchanges(connection) if one.response)
+    return " ".join(str(status) for status in dict.fromkeys(found) if status is not None)
+
+
+def _exchanges(connection: model.Connection) -> list[model.Exchange]:
+    return connection.http.exchanges if connection.http else []
+
 
 # Column → how to read it. The names are those of the JSON, joined with underscores, and as stable.
 COLUMNS: dict[str, Callable[[model.Connection], _Value]] = {
@@ -50,6 +67,12 @@ COLUMNS: dict[str, Callable[[model.Connection], _Value]] = {
     "resets": lambda c: c.notes.resets,
     "resets_ignored": lambda c: c.notes.resets_ignored,
     "faults": lambda c: len(c.faults),
+    "http_version": lambda c: c.http.version if c.http else None,
+    "http_flow": lambda c: c.http.connection.flow if c.http else None,
+    "http_outcome": lambda c: c.http.connection.outcome if c.http else None,
+    "exchanges": lambda c: words.exchange_count(c.http) if c.http else None,
+    "methods": _methods,
+    "statuses": _statuses,
 }
 
 

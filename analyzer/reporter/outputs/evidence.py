@@ -16,6 +16,7 @@ from analyzer.reporter.escape import escape
 
 _LABEL = 11  # columns before the text of a labelled line: "  options  "
 _INDENT = "    "
+_EXCHANGES = 1000  # listed of a connection
 _ARROW = 17  # columns of an arrow, room for the longest common step name
 
 _ORIENTED = {
@@ -54,6 +55,13 @@ class Evidence:
         yield from self._heading(c)
         yield from self._verdict("open", c.open, c)
         yield from self._verdict("close", c.close, c)
+        yield from self._labelled("proxied", [escape(c.proxied_for)] if c.proxied_for else [])
+        if c.http:
+            yield from self._http("http", c.http, c)
+        if c.tunnel:
+            yield from self._tunnel(c.tunnel, c)
+        if c.lifecycle:
+            yield from self._verdict("lifecycle", c.lifecycle, c)
         options = [f"{side}: {said}" for side in ("client", "server") if (said := _options(getattr(c.tcp, side)))]
         yield from self._labelled("options", options)
         counts = [words.note_words(name, n) for name in words.NOTE_WORDS if (n := getattr(c.notes, name))]
@@ -80,7 +88,9 @@ class Evidence:
         for line in textwrap.wrap(said, max(20, self._width), initial_indent=_INDENT, subsequent_indent=_INDENT):
             yield self._styled(line, "bright_black")
 
-    def _verdict(self, scope: str, verdict: model.Verdict, c: model.Connection) -> Iterator[str]:
+    def _verdict(
+        self, scope: str, verdict: model.Verdict, c: model.Connection, http: model.Http | None = None
+    ) -> Iterator[str]:
         outcome = words.outcome(verdict)
         parts: list[tuple[str, str | None]] = [
             (f"{words.MARKS[outcome]} {_name(verdict)}", words.COLOURS[outcome]),
@@ -90,16 +100,65 @@ class Evidence:
             parts.append((f"handshake {words.duration(c.timing.handshake_ns)}", None))
         if isinstance(verdict, model.CloseVerdict) and verdict.closed_by:
             parts.append((f"closed by the {verdict.closed_by}", None))
-        yield from self._flowing(f"  {scope:<{_LABEL - 2}}", parts, " " * (_LABEL + 2))
+        if http:
+            parts.append((_extent(http), None))
+        yield from self._flowing(_lead(scope), parts, " " * (_LABEL + 2))
         if verdict.differs:
             yield from self._labelled("", [escape(f"differs: {'; '.join(verdict.differs)}")], "cyan")
         if taken := [branch for branch in verdict.branches if branch.removeprefix("variant: ") not in verdict.differs]:
             yield from self._labelled("", [escape(f"with: {'; '.join(taken)}")])
-        yield from self._ladder(verdict)
+        # Of HTTP and the whole the evidence is in what stands above and below, unless it is not as it should be.
+        if scope in ("open", "close") or (http and verdict.divergence):
+            yield from self._ladder(verdict)
         if verdict.retransmitted:
             yield from self._labelled("", [f"{words.plural(verdict.retransmitted, 'step')} retransmitted"])
-        if verdict.divergence:
+        if verdict.divergence and scope != "lifecycle":  # it has that of its part
             yield from self._divergence(verdict.divergence)
+
+    def _http(self, label: str, http: model.Http, c: model.Connection) -> Iterator[str]:
+        yield from self._verdict(label, http.connection, c, http)
+        listed = http.exchanges[:_EXCHANGES]
+        for one in listed:
+            yield from self._exchange(one)
+        if more := words.exchange_count(http) - len(listed):
+            yield from self._labelled("", [f"… and {words.count(more)} more"], "bright_black")
+        if http.websocket:
+            yield from self._labelled("websocket", [_frames(http.websocket)])
+
+    def _tunnel(self, tunnel: model.Tunnel, c: model.Connection) -> Iterator[str]:
+        said = f"{words.size(tunnel.bytes.client)} sent, {words.size(tunnel.bytes.server)} received"
+        unknown = "" if tunnel.http else "; what ran inside was not recognised"
+        yield from self._labelled("tunnel", [f"after {escape(tunnel.after)}: {said}{unknown}"])
+        if tunnel.http:
+            yield from self._http("inside", tunnel.http, c)
+
+    def _exchange(self, one: model.Exchange) -> Iterator[str]:
+        request, response = one.request, one.response
+        began = request or response
+        number = str(began.packet) if began else ""
+        at_ns = one.started_ns if one.started_ns is not None else one.first_byte_ns
+        lead = f"{number:>{_LABEL}}  " + (f"+{at_ns / 1e6:,.3f} ms  " if at_ns is not None else "")
+        yield lead + words.exchange(one, max(20, self._width - len(lead)))
+        facts = [f"request: {_message(request)}"] if request else []
+        if response:
+            until = f"–{response.last_packet}" if response.last_packet != response.packet else ""
+            facts.append(f"response: {_message(response, until)}")
+        if one.started_ns is not None:
+            ends = (("first byte after", one.first_byte_ns), ("last after", one.finished_ns))
+            facts.append(
+                ", ".join(f"{name} {words.duration(ns - one.started_ns)}" for name, ns in ends if ns is not None)
+            )
+        indent = " " * (_LABEL + 2)
+        yield from self._flowing(indent, [(fact, "bright_black") for fact in facts], indent)
+        for message, arrow in ((request, ">"), (response, "<")):
+            for name, value in (message and message.headers) or ():
+                text = f"{escape(name)}: {escape(value)}"
+                yield from self._wrapped(text, f"{' ' * (_LABEL + 2)}{arrow} ", " " * (_LABEL + 6))
+
+    def _wrapped(self, text: str, lead: str, indent: str) -> Iterator[str]:
+        for line in textwrap.wrap(text, max(20, self._width - len(indent)), break_on_hyphens=False):
+            yield lead + line
+            lead = indent
 
     def _flowing(self, lead: str, parts: list[tuple[str, str | None]], indent: str) -> Iterator[str]:
         """Parts of (text, style) side by side; what does not fit goes to a line of its own."""
@@ -146,7 +205,7 @@ class Evidence:
 
     def _labelled(self, label: str, texts: list[str], colour: str | None = None) -> Iterator[str]:
         """Each text wrapped beside the label, which stands before the first."""
-        lead = f"  {label:<{_LABEL - 2}}"
+        lead = _lead(label)
         for text in texts:
             for line in textwrap.wrap(text, max(20, self._width - _LABEL), break_on_hyphens=False):
                 yield lead + self._styled(line, colour)
@@ -158,6 +217,41 @@ class Evidence:
         import click
 
         return click.style(text, fg=colour, bold=bold)
+
+
+def _lead(label: str) -> str:
+    return f"  {label:<{_LABEL - 3}} "
+
+
+def _extent(http: model.Http) -> str:
+    """`HTTP/1.1, 12 exchanges, up to 3 at once`."""
+    said = [escape(http.version)] if http.version else []
+    said.append(words.plural(words.exchange_count(http), "exchange"))
+    if http.max_concurrent > 1:
+        said.append(f"up to {http.max_concurrent} at once")
+    return ", ".join(said)
+
+
+def _message(message: model.Request | model.Response, until: str = "") -> str:
+    """`packets 4–9, 412 B header, 5.10 kB body`."""
+    packets = f"packets {message.packet}{until}" if until else f"packet {message.packet}"
+    header = f"{words.size(message.header_bytes)} header"
+    if message.header_bytes_on_wire != message.header_bytes:
+        header += f" ({words.size(message.header_bytes_on_wire)} on the wire)"
+    body = f", {words.size(message.body_bytes)} body" if message.body_bytes else ""
+    lost = f", {words.size(message.body_bytes_lost)} of it not in the capture" if message.body_bytes_lost else ""
+    return f"{packets}, {header}{body}{lost}"
+
+
+def _frames(websocket: model.WebSocket) -> str:
+    """`client: 3 text, 1 close; server: 3 text; closed with 1000`."""
+    said = []
+    for side in ("client", "server"):
+        counts: dict[str, int] = getattr(websocket.frames, side)
+        listed = ", ".join(f"{words.count(number)} {escape(opcode)}" for opcode, number in counts.items())
+        said.append(f"{side}: {listed or 'no frames'}")
+    said.append("no close code" if websocket.close_code is None else f"close code {websocket.close_code}")
+    return "; ".join(said)
 
 
 def _name(verdict: model.Verdict) -> str:

@@ -18,8 +18,13 @@ from analyzer.reporter.escape import escape
 
 _EXAMPLES = 8  # deviating connections named one by one
 _QUANTILES_FROM = 20  # values; of fewer, 95 % is the greatest or next to it
+_KINDS = 1000  # methods counted one by one
+_SHOWN = 8  # methods and statuses that are named
 _INDENT = "  "
 _LABEL = 11  # columns of a label such as "opened"
+
+# Scope → its label.
+_LABELS = {"open": "opened", "close": "closed", "http": "http", "lifecycle": "lifecycle"}
 
 # Buckets this many per factor e: 0.2 % wide, which is below what three digits show.
 _PER_E = 500
@@ -76,7 +81,7 @@ class Histogram:
 
 @dataclasses.dataclass
 class _Scope:
-    """How often each thing came out, for openings or for closings."""
+    """How often each thing came out, in one scope."""
 
     # By outcome and the word for it.
     counts: collections.Counter[tuple[str, str]] = dataclasses.field(default_factory=collections.Counter)
@@ -90,6 +95,73 @@ class _Scope:
             self.sources[key] = ", ".join(named) if verdict.flow else ""
 
 
+class _Http:
+    """Counts of exchanges."""
+
+    def __init__(self) -> None:
+        self.exchanges = self.not_listed = self.unanswered = self.without_status = self.cut = 0
+        self.methods: collections.Counter[str] = collections.Counter()
+        self.other_methods = 0
+        self.statuses: collections.Counter[int] = collections.Counter()
+        self.per_connection, self.first_bytes = Histogram(), Histogram()
+
+    def add(self, http: model.Http) -> None:
+        count = words.exchange_count(http)
+        self.exchanges += count
+        self.not_listed += http.exchanges_not_listed
+        self.per_connection.add(count)
+        for one in http.exchanges:
+            if one.request:
+                method = one.request.method
+                if method in self.methods or len(self.methods) < _KINDS:
+                    self.methods[method] += 1
+                else:
+                    self.other_methods += 1
+            if one.response is None:
+                self.unanswered += 1
+            else:
+                self.cut += not one.response.complete
+                if one.response.status is None:
+                    self.without_status += 1
+                else:
+                    self.statuses[one.response.status] += 1
+            if one.started_ns is not None and one.first_byte_ns is not None:
+                self.first_bytes.add(max(0, one.first_byte_ns - one.started_ns))
+
+    def count_words(self) -> str:
+        """`17; per connection min 1, median 3, max 9`."""
+        if not self.exchanges:
+            return ""
+        said = words.count(self.exchanges)
+        if self.not_listed:
+            said += f", {words.count(self.not_listed)} of them not listed"
+        if (per := self.per_connection).count > 1:
+            parts = {"min": per.least, "median": per.quantile(0.5), "max": per.most}
+            said += "; per connection " + ", ".join(f"{name} {words.count(n)}" for name, n in parts.items())
+        return said
+
+    def method_words(self) -> str:
+        found = self.methods.most_common(_SHOWN)
+        named = [f"{words.shorten(escape(method), 24)} {words.count(number)}" for method, number in found]
+        if others := self.methods.total() + self.other_methods - sum(number for _, number in found):
+            named.append(f"others {words.count(others)}")
+        return ", ".join(named)
+
+    def status_words(self) -> str:
+        """`2xx 15, 4xx 2 (200 14, 404 2, 206 1)`: by class, and the most frequent ones."""
+        classes: collections.Counter[int] = collections.Counter()
+        for status, number in self.statuses.items():
+            classes[status // 100] += number
+        said = ", ".join(f"{first}xx {words.count(number)}" for first, number in sorted(classes.items()))
+        if said:
+            found = self.statuses.most_common(_SHOWN)
+            more = ", …" if len(self.statuses) > _SHOWN else ""
+            said += f" ({', '.join(f'{status}: {words.count(number)}' for status, number in found)}{more})"
+        missing = {"no response": self.unanswered, "no status": self.without_status, "cut": self.cut}
+        rest = [f"{what} {words.count(number)}" for what, number in missing.items() if number]
+        return "; ".join(filter(None, [said, ", ".join(rest)]))
+
+
 class Summary:
     """Counts connections as they pass; `text` says what it came to. `captures`: how many there are to read.
     `below_evidence`: it need not repeat what stands there."""
@@ -99,7 +171,8 @@ class Summary:
         self.shown = 0  # connections added: those the filters let through
         self._read = 0  # captures
         self._totals: collections.Counter[str] = collections.Counter()
-        self._open, self._close = _Scope(), _Scope()
+        self._scopes = {name: _Scope() for name in _LABELS}
+        self._http = _Http()
         self._outcomes: set[str] = set()
         self._drawings: set[str] = set()
         self._notes: collections.Counter[str] = collections.Counter()
@@ -112,12 +185,14 @@ class Summary:
 
     def add(self, connection: model.Connection) -> None:
         self.shown += 1
-        self._open.add(connection.open)
-        self._close.add(connection.close)
-        for verdict in (connection.open, connection.close):
+        verdicts = words.verdicts(connection)
+        for scope, verdict in verdicts:
+            self._scopes[scope].add(verdict)
             self._outcomes.add(words.outcome(verdict))
             if verdict.flow and verdict.drawn_in_article:
                 self._drawings.add(escape(verdict.drawn_in_article))
+        if connection.http:
+            self._http.add(connection.http)
         self._packets += connection.packets.client + connection.packets.server
         self._bytes += connection.payload_bytes.client + connection.payload_bytes.server
         if connection.timing.handshake_ns is not None:
@@ -125,8 +200,9 @@ class Summary:
         for name in words.NOTE_WORDS:
             if number := getattr(connection.notes, name):
                 self._notes[name] += number
-        for scope, verdict in (("open", connection.open), ("close", connection.close)):
-            if verdict.outcome == "diverged":
+        diverged = [(scope, verdict) for scope, verdict in verdicts if verdict.outcome == "diverged"]
+        for scope, verdict in diverged:
+            if scope != "lifecycle" or len(diverged) == 1:  # else it only repeats that of its part
                 self._diverged_count += 1
                 if len(self._diverged) < _EXAMPLES:
                     why = words.divergence_words(verdict.divergence) if verdict.divergence else "follows no flow"
@@ -161,8 +237,12 @@ class Summary:
             yield from self._labelled("dropped", said, "yellow")
 
     def _connections(self) -> Iterator[str]:
-        yield from self._flows("opened", self._open)
-        yield from self._flows("closed", self._close)
+        for scope, label in _LABELS.items():
+            if self._scopes[scope].counts:
+                yield from self._flows(label, self._scopes[scope])
+        yield from self._labelled("exchanges", self._http.count_words())
+        yield from self._labelled("methods", self._http.method_words())
+        yield from self._labelled("statuses", self._http.status_words())
         if not self._below_evidence:
             yield from self._labelled("marks", self._legend(), "bright_black")
             if self._drawings:
@@ -171,6 +251,7 @@ class Summary:
         yield from self._examples("diverged", self._diverged, self._diverged_count, "outcome=diverged")
         yield from self._examples("faults", self._faults, self._faults_count, "faults>0")
         yield from self._labelled("handshake", _quantiles(self._handshakes))
+        yield from self._labelled("first byte", _quantiles(self._http.first_bytes))
         noted = [words.note_words(name, self._notes[name]) for name in words.NOTE_WORDS if self._notes[name]]
         yield from self._labelled("noticed", ", ".join(noted))
 

@@ -4,6 +4,8 @@ Columns have a rank. Those that fit stay, the least important go first. What the
 where it would not fit without the others, either; nothing is wrapped. The first rows decide the widths: a small capture
 is laid out by its contents, a long or live one keeps the widths of its beginning, so that rows can be printed while
 packets flow.
+
+Below a connection stand its first HTTP exchanges, a line each; they are no cells and change no widths.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any
 
+import msgspec
+
 from analyzer import model
 from analyzer.reporter import words
 from analyzer.reporter.escape import escape
@@ -22,6 +26,8 @@ from analyzer.reporter.escape import escape
 _FIRST_BATCH = 1000
 _BATCH = 200
 _GAP = 2
+_EXCHANGES = 5  # shown of a connection
+_INDENT = "    "
 
 _Style = Callable[[model.Connection], str | None]
 
@@ -91,10 +97,11 @@ def _rtt(connection: model.Connection) -> str:
 
 def _remarks(connection: model.Connection) -> str:
     said = []
-    for verdict in (connection.open, connection.close):
-        if verdict.divergence:
-            said.append(words.divergence_words(verdict.divergence))
-        said.extend(escape(difference.removeprefix("variant: ")) for difference in verdict.differs)
+    for scope, verdict in words.verdicts(connection):
+        if verdict.divergence and (why := words.divergence_words(verdict.divergence)) not in said:
+            said.append(why)
+        if scope in ("open", "close"):  # how many exchanges there were is seen below
+            said.extend(escape(difference.removeprefix("variant: ")) for difference in verdict.differs)
     said += words.notes_words(connection.notes)
     said.extend(f"packet {fault.packet}: {escape(fault.message)}" for fault in connection.faults[:3])
     return ", ".join(said)
@@ -205,6 +212,15 @@ def _stem(path: PurePath) -> str:
     return path.name.partition(".")[0]
 
 
+def _exchanges(http: model.Http, width: int) -> list[str]:
+    """The lines below a connection."""
+    room = width - len(_INDENT)
+    lines = [_INDENT + words.exchange(one, room) for one in http.exchanges[:_EXCHANGES]]
+    if more := words.exchange_count(http) - len(lines):
+        lines.append(f"{_INDENT}… and {words.count(more)} more")
+    return lines
+
+
 class Table:
     """Writes a table of connections to `write`. `captures`: where they come from; a column tells several apart.
     `live`: every row at once, as somebody watches them arrive."""
@@ -230,10 +246,16 @@ class Table:
         self._first, self._batch = (1, 1) if live else (_FIRST_BATCH, _BATCH)
         self._layout: dict[int, int] = {}  # index of a column → its width
         self._widest = [""] * len(self._columns)  # numbers only
-        self._pending: list[model.Connection] = []
+        self._pending: list[tuple[model.Connection, list[str]]] = []  # with the lines below
 
     def add(self, connection: model.Connection) -> None:
-        self._pending.append(connection)
+        below = []
+        if connection.http:
+            below = _exchanges(connection.http, self._width)
+            # What is held back needs no more of them: there may be thousands.
+            http = msgspec.structs.replace(connection.http, exchanges=[])
+            connection = msgspec.structs.replace(connection, http=http, tunnel=None)
+        self._pending.append((connection, below))
         if len(self._pending) >= (self._batch if self._layout else self._first):
             self._print(complete=False)
 
@@ -245,9 +267,9 @@ class Table:
             self._print(complete=not self._layout)
 
     def _print(self, complete: bool) -> None:
-        order = {capture: index for index, capture in enumerate(dict.fromkeys(c.capture for c in self._pending))}
-        self._pending.sort(key=lambda c: (order[c.capture], c.id))
-        batch = [[column.text(connection) for column in self._columns] for connection in self._pending]
+        order = {capture: index for index, capture in enumerate(dict.fromkeys(c.capture for c, _ in self._pending))}
+        self._pending.sort(key=lambda held: (order[held[0].capture], held[0].id))
+        batch = [[column.text(connection) for column in self._columns] for connection, _ in self._pending]
         for index, column in enumerate(self._columns):
             if column.right:
                 self._widest[index] = max([self._widest[index], *(cells[index] for cells in batch)], key=len)
@@ -255,9 +277,10 @@ class Table:
         header = not self._layout or any(len(self._widest[i]) > self._layout[i] for i in self._layout)
         if header:
             self._layout = lay_out(self._columns, [*batch, self._widest], self._width, complete)
-        rows = [self._row(cells, connection) for cells, connection in zip(batch, self._pending, strict=True)]
+        rows = [self._row(cells, connection) for cells, (connection, _) in zip(batch, self._pending, strict=True)]
+        below = [lines for _, lines in self._pending]
         self._pending.clear()
-        self._write(self._formatted(rows, header))
+        self._write(self._formatted(rows, below, header))
 
     def _row(self, cells: list[str], connection: model.Connection) -> list[str]:
         shown = ((self._columns[index], cells[index], width) for index, width in self._layout.items())
@@ -270,8 +293,9 @@ class Table:
 
         return click.style(text, fg=colour, bold=bold)
 
-    def _formatted(self, rows: list[list[str]], header: bool) -> str:
-        """The rows through tabulate; the line of dashes keeps the widths, also where it is not printed."""
+    def _formatted(self, rows: list[list[str]], below: list[list[str]], header: bool) -> str:
+        """The rows through tabulate, each with the lines below it; the line of dashes keeps the widths, also where it
+        is not printed."""
         from tabulate import tabulate
 
         columns = [self._columns[index] for index in self._layout]
@@ -283,4 +307,7 @@ class Table:
             disable_numparse=True,
             colalign=["right" if column.right else "left" for column in columns],
         ).splitlines()
-        return "".join(line.rstrip() + "\n" for line in (lines if header else lines[2:]))
+        whole = lines[:2] if header else []
+        for line, further in zip(lines[2:], below, strict=True):
+            whole += [line, *(self._styled(text, "bright_black") for text in further)]
+        return "".join(line.rstrip() + "\n" for line in whole)

@@ -1,0 +1,208 @@
+"""What was found in a connection's HTTP, as the report's structs, and its verdict of scope http1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analyzer import model
+from analyzer.dissector import layout, proxy_protocol
+from analyzer.dissector.applications import Applications
+from analyzer.dissector.http1 import exchanges as found
+from analyzer.dissector.http1.connection import Dissector
+from analyzer.dissector.websocket import Dissector as WebSocket
+from analyzer.flows.library import Library
+from analyzer.flows.matcher import DEAD, START, Run
+from analyzer.reporter.labels import NOTHING, Found
+from analyzer.reporter.lifecycle import LifecycleLabeler, in_words
+from analyzer.reporter.verdicts import Ran, Scope, label
+
+# Exchanges listed per connection; further ones are counted.
+MOST_EXCHANGES = 10_000
+
+SECRET_FIELDS = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
+REDACTED = "(not shown)"
+
+
+class HttpLabeler:
+    """Labels the HTTP of connections (`labels.Inside`).
+
+    `applications`: where what was found in a finished row's connection is taken from; `headers`: list header fields;
+    `secrets`: those that hold secrets, too.
+    """
+
+    def __init__(self, library: Library, applications: Applications, *, headers: bool = False, secrets: bool = False):
+        self._scope = Scope(library.automaton("http1"))
+        self._lifecycle = LifecycleLabeler(library)
+        self._applications = applications
+        self._headers, self._secrets = headers, secrets
+
+    def label(self, row: list[int], opening: model.Verdict, close: model.Verdict) -> Found:
+        application = self._applications.finish(row)
+        if application is None:
+            return NOTHING
+        proxied_for = _proxied_for(application.proxy)
+        dissector = application.dissector
+        if dissector is None:
+            return Found(proxied_for=proxied_for)
+        start_ns = row[layout.START_NS]
+        ended = bool(row[layout.FLAGS] & (layout.ENDED | layout.REUSED))
+        evicted = bool(row[layout.FLAGS] & layout.EVICTED)
+        lost = _lost(dissector.lost)
+        if application.midstream:
+            lost = "mid-stream"
+        elif lost is None and any(stream.lost for stream in application.streams):
+            lost = "lost-in-capture"
+        http = self._http(dissector, start_ns, lost, ended, evicted)
+        tunnel, faults = self._tunnel(dissector, start_ns, ended, evicted)
+        first = min((one.first_byte_ns for one in dissector.exchanges if one.first_byte_ns is not None), default=None)
+        return Found(
+            http,
+            tunnel,
+            self._lifecycle.label(opening, http.connection, close, len(http.exchanges) + http.exchanges_not_listed),
+            [*_faults(dissector), *faults],
+            proxied_for,
+            None if first is None else first - start_ns,
+        )
+
+    def _http(
+        self, dissector: Dissector, start_ns: int, lost: model.Cause | None, ended: bool, evicted: bool
+    ) -> model.Http:
+        inner = dissector.handover.inner if dissector.handover else None
+        websocket = None
+        if isinstance(inner, WebSocket):
+            websocket = model.WebSocket(model.Frames(*(dict(frames) for frames in inner.frames)), inner.close_code)
+        return model.Http(
+            version=dissector.version,
+            connection=self._verdict(dissector, start_ns, lost, ended, evicted),
+            max_concurrent=dissector.max_outstanding,
+            exchanges=[self._exchange(one, start_ns) for one in dissector.exchanges[:MOST_EXCHANGES]],
+            exchanges_not_listed=max(0, len(dissector.exchanges) - MOST_EXCHANGES) + dissector.exchanges_beyond,
+            websocket=websocket,
+        )
+
+    def _tunnel(
+        self, dissector: Dissector, start_ns: int, ended: bool, evicted: bool
+    ) -> tuple[model.Tunnel | None, list[model.Fault]]:
+        handover = dissector.handover
+        if handover is None:
+            return None, []
+        if isinstance(handover.inner, WebSocket):
+            return None, list(handover.inner.faults)
+        after = f"CONNECT {handover.target}" if handover.protocol == "tunnel" else f"Upgrade {handover.protocol}"
+        if not isinstance(handover.inner, Dissector):
+            return model.Tunnel(after, model.PerSide(*handover.bytes)), []
+        inner = self._http(handover.inner, start_ns, _lost(handover.inner.lost), ended, evicted)
+        return model.Tunnel(after, model.PerSide(*handover.bytes), http=inner), _faults(handover.inner)
+
+    def _exchange(self, one: found.Exchange, start_ns: int) -> model.Exchange:
+        def relative(at_ns: int | None) -> int | None:
+            return None if at_ns is None else at_ns - start_ns
+
+        return model.Exchange(
+            None,
+            None if one.request is None else self._request(one.request),
+            None if one.response is None else self._response(one.response),
+            relative(one.started_ns),
+            relative(one.first_byte_ns),
+            relative(one.finished_ns),
+            interim=one.interim,
+        )
+
+    def _request(self, one: found.Request) -> model.Request:
+        return model.Request(
+            one.method, one.target, one.authority, one.packet, one.header_bytes, one.header_bytes_on_wire,
+            one.body_bytes, one.body_lost, self._fields(one),
+        )  # fmt: skip
+
+    def _response(self, one: found.Response) -> model.Response:
+        return model.Response(
+            one.status, one.packet, one.header_bytes, one.header_bytes_on_wire, one.body_bytes, one.last_packet,
+            one.complete, one.body_lost, self._fields(one),
+        )  # fmt: skip
+
+    def _fields(self, message: found.Message) -> list[tuple[str, str]] | None:
+        if not self._headers:
+            return None
+        return [
+            (name, value if self._secrets or name.lower() not in SECRET_FIELDS else REDACTED)
+            for name, value in message.fields
+        ]
+
+    def _verdict(
+        self, dissector: Dissector, start_ns: int, lost: model.Cause | None, ended: bool, evicted: bool
+    ) -> model.Verdict:
+        if lost == "mid-stream" or not dissector.events:
+            cause: model.Cause = lost or ("connection-ended" if ended else "open-at-end")
+            return model.Verdict(flow=None, outcome="unseen" if lost else "incomplete", cause=cause)
+        automaton = self._scope.automaton
+        run = Run(automaton)
+        symbols = [automaton.symbol_of(event) for event in dissector.events]
+        for symbol in symbols:
+            if not run.offer(symbol):
+                break
+        steps, where = fold(dissector.events, start_ns)
+        ran = Ran(
+            steps,
+            [symbols[index] for index in where],
+            best=run.best if run.best is not None else DEAD,
+            state=run.state if run.length else START,
+            over=run.ended,
+            diverged_at=None
+            if run.diverged_at is None
+            else max(place for place, at in enumerate(where) if at <= run.diverged_at),
+        )
+        fields = label(self._scope, ran, lost=lost, ended=ended, evicted=evicted, quiet=ended)
+        count = len(dissector.exchanges) + dissector.exchanges_beyond
+        if count != 1 and fields["outcome"] == "variant":
+            fields["differs"] = [*fields["differs"], f"{in_words(count)} exchanges, drawn: one"]
+        return model.Verdict(**fields)
+
+
+def fold(events: Sequence[found.HttpEvent], start_ns: int) -> tuple[list[model.Step], list[int]]:
+    """Events as steps, and the index of the first event of each. What repeats, alone or in pairs, is one step each:
+    request, response, request, response … become two."""
+    steps: list[model.Step] = []
+    where: list[int] = []
+    turn = -1  # place of the step that the last event became, from the end
+    for index, event in enumerate(events):
+        folded = False
+        for place in (turn, -3 - turn):  # the same step again, or the other one of the pair
+            if 1 <= -place <= min(2, len(steps)):
+                step = steps[place]
+                if (step.side, step.step) == (event.side, event.step):
+                    steps[place] = model.Step(
+                        step.side, step.step, step.packet, event.packet, step.at_ns, step.times + 1
+                    )
+                    turn, folded = place, True
+                    break
+        if not folded:
+            steps.append(model.Step(event.side, event.step, event.packet, event.packet, event.at_ns - start_ns))
+            where.append(index)
+            turn = -1
+    return steps, where
+
+
+def _lost(why: str | None) -> model.Cause | None:
+    """The cause for which steps may be missing, if it lies in the capture and not in the traffic."""
+    if why == "mid-stream":
+        return "mid-stream"
+    if why == "snaplen":
+        return "snaplen"
+    return None if why is None or why == "framing" else "lost-in-capture"
+
+
+def _proxied_for(header: proxy_protocol.Header | None) -> str | None:
+    if header is None:
+        return None
+    if header.source is None:
+        return f"PROXY protocol v{header.version}, no address"
+    return f"PROXY protocol v{header.version}, {header.source.address} port {header.source.port}"
+
+
+def _faults(dissector: Dissector) -> list[model.Fault]:
+    faults = list(dissector.faults)
+    if dissector.faults_beyond:
+        faults.append(
+            model.Fault(faults[-1].packet, "http", f"{dissector.faults_beyond} further faults are not listed")
+        )
+    return faults

@@ -1,0 +1,100 @@
+"""A run of a scope to a verdict: rules 6, 8 and 10 of `docs/flows.md`, for every protocol alike."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from analyzer import model
+from analyzer.flows.explain import Explainer, Seen
+from analyzer.flows.matcher import DEAD, Automaton
+
+
+class Scope:
+    """The automaton of one scope, and what has been worked out of it so far."""
+
+    def __init__(self, automaton: Automaton):
+        self.automaton = automaton
+        self.explainer = Explainer(automaton)
+        self._matched: dict[int, dict[str, Any]] = {}
+
+    def matched(self, state: int) -> dict[str, Any]:
+        """The fields of a verdict that follow from a state in which a page is complete. Shared: not to be changed."""
+        fields = self._matched.get(state)
+        if fields is None:
+            match = self.automaton.completed(state)[0]
+            fields = self._matched[state] = {
+                "flow": match.page.id,
+                "outcome": match.outcome,
+                "drawn_in_article": match.page.drawn_in_article,
+                "standard": match.page.standard,
+                "branches": list(match.branches),
+                "differs": list(match.differs),
+            }
+        return fields
+
+
+@dataclasses.dataclass(slots=True)
+class Ran:
+    """How far the events of one connection got in a scope."""
+
+    steps: list[model.Step]
+    symbols: list[int]  # of the steps
+    best: int  # the last state in which a page was complete that does not end by silence; DEAD: none
+    state: int  # the last state in which a page was alive
+    over: bool = False  # an event that no page could consume ended the run
+    diverged_at: int | None = None  # index of the first step that no page allows
+    retransmitted: int = 0
+
+
+def label(
+    scope: Scope, ran: Ran, *, lost: model.Cause | None, ended: bool, evicted: bool, quiet: bool
+) -> dict[str, Any]:
+    """A verdict's fields.
+
+    `lost`: why the capture may lack steps of this scope, or None; `ended`: the connection is over, `evicted`: it had to
+    make room; `quiet`: nothing happened for long enough after the last step.
+    """
+    steps = ran.steps
+    fields: dict[str, Any] = {"begun_by": steps[0].side, "retransmitted": ran.retransmitted, "steps": steps}
+    if ran.best != DEAD and (ran.best == ran.state or ran.over):
+        while steps[-1].retransmission:  # sent again after the flow was complete: counted, not part of it
+            steps.pop()
+        return fields | scope.matched(ran.best)
+    if ran.diverged_at is not None:
+        return fields | (_unseen(lost) if lost else _diverged(scope, ran, ran.diverged_at))
+    completed = scope.automaton.completed(ran.state)
+    if lost and (completed or ended):
+        return fields | _unseen(lost)
+    if evicted:
+        return fields | _unseen("evicted")
+    if completed and quiet:
+        return fields | scope.matched(ran.state)
+    living = scope.automaton.living(ran.state)[0] if not completed else completed[0]
+    return fields | {
+        "flow": living.page.id,
+        "outcome": "incomplete",
+        "cause": "connection-ended" if ended else "open-at-end",
+        "drawn_in_article": living.page.drawn_in_article,
+        "standard": living.page.standard,
+        "branches": list(living.branches),
+    }
+
+
+def _unseen(cause: model.Cause) -> dict[str, Any]:
+    return {"flow": None, "outcome": "unseen", "cause": cause}
+
+
+def _diverged(scope: Scope, ran: Ran, at: int) -> dict[str, Any]:
+    saw = ran.steps[at]
+    seen = [Seen(symbol, step.packet) for symbol, step in zip(ran.symbols, ran.steps, strict=True)]
+    explanation = scope.explainer.nearest(seen, at)
+    divergence = model.Divergence(
+        packet=saw.packet,
+        side=saw.side,
+        saw=saw.step,
+        expected=scope.automaton.expected(ran.state),
+        nearest=explanation.page.id if explanation else None,
+        edits=explanation.edits if explanation else [],
+    )
+    return {"flow": None, "outcome": "diverged", "divergence": divergence}

@@ -1,0 +1,19 @@
+"""Records an exchange with `Connection: close`: curl and nginx."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from recording import SERVER, Lab
+from servers import curl_into_slow_pipe, require
+
+TEXT = b"".join(b"line %04d of a text\n" % number for number in range(500))
+
+with Lab() as lab:
+    lab.server.nginx("server { listen 80; root html; }", {"text.txt": TEXT})
+    lab.server.wait_for_listener(80)
+    with lab.client.capture() as packets:
+        text = curl_into_slow_pipe(lab.client, "-H", "Connection: close", f"http://{SERVER}/text.txt")
+        assert text == TEXT.decode()
+require(packets, "C GET /text.txt, S 200")
+packets.keep(__file__, "C SYN, S SYN-ACK, C ACK, C DATA, S ACK?, …, S FIN, C ACK, C ACK?, C FIN, S ACK")
