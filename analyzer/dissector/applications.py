@@ -29,8 +29,8 @@ class Application:
     """One connection whose bytes are followed. The consumer of both its byte streams."""
 
     __slots__ = (
-        "_broken", "_closed", "_probed", "_waiting", "dissector", "fin", "keep_fields", "last_data", "midstream", "proxy",
-        "reset", "row", "streams", "wanted",
+        "_broken", "_closed", "_probed", "_waiting", "dissector", "fin", "keep_fields", "last_data", "midstream",
+        "proxy", "reset", "row", "streams", "wanted",
     )  # fmt: skip
 
     def __init__(self, row: int, midstream: bool, keep_fields: bool):
