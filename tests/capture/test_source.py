@@ -41,6 +41,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 captures = strategies.pcaps() | strategies.pcapngs | strategies.damaged()
 
+CORPUS = pathlib.Path(__file__).resolve().parents[3] / "shared" / "corpus"
+
 
 def outcome(reading, *arguments):
     """What was seen, or the one line that says why nothing could be."""
@@ -327,15 +329,14 @@ def test_wireshark_counts_and_dates_the_same_packets(tmp_path):
     assert len(ours) == 150
 
 
-@pytest.mark.skipif("ANALYZER_CORPUS" not in os.environ, reason="ANALYZER_CORPUS names no folder of public captures")
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of public captures is not beside this folder")
 def test_public_captures_have_the_packets_their_index_says():
-    corpus = pathlib.Path(os.environ["ANALYZER_CORPUS"])
-    with (corpus / "index.csv").open() as index:
+    with (CORPUS / "index.csv").open() as index:
         expected = {row["file"]: int(row["packets"]) for row in csv.DictReader(index)}
     # Their second section is of version 2.0, where Wireshark stops, too; the index has skipped it.
     expected |= {name: 1 for name in expected if name.endswith("test901.pcapng")}
     counted = {}
-    for path in find_captures([corpus / "captures"]):
+    for path in find_captures([CORPUS / "captures"]):
         with open_capture(path) as capture:
             counted[os.path.basename(path)] = sum(chunk.count for chunk in capture)
 
