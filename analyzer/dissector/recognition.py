@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from analyzer.dissector import proxy_protocol
 from analyzer.dissector.handover import Handover
@@ -16,9 +17,11 @@ from analyzer.dissector.layer import Layer
 from analyzer.dissector.probing import Probe
 from analyzer.dissector.undecided import Undecided
 
-_SIDES = (0, 1)
+# Tunnels in tunnels cost their sender forty bytes each, and us a call for each.
+MOST_LAYERS: Final = 8
+_SIDES: Final = (0, 1)
 # What an Upgrade may lead to and its own dissector takes at once, or nobody knows: any other protocol is looked for.
-_UNKNOWN_INSIDE = frozenset({"tunnel", "socks", "starttls"})
+_UNKNOWN_INSIDE: Final = frozenset({"tunnel", "socks", "starttls"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +47,17 @@ class Recognizer:
         if not more:
             undecided.drop()
 
-    def look_inside(self, layer: Layer) -> None:
-        """What a dissector found inside its protocol is decided in turn."""
+    def look_inside(self, layer: Layer, depth: int = 1) -> None:
+        """What a dissector found inside its protocol is decided in turn, down to `MOST_LAYERS`."""
         for inner in inside(layer):
             if inner.open:
-                if isinstance(inner, Handover) and inner.protocol not in _UNKNOWN_INSIDE:
+                named = isinstance(inner, Handover) and inner.protocol not in _UNKNOWN_INSIDE
+                if named or depth >= MOST_LAYERS:
                     inner.drop()
                 else:
                     self.decide(inner)
             if inner.inner is not None:
-                self.look_inside(inner.inner)
+                self.look_inside(inner.inner, depth + 1)
 
 
 def inside(layer: Layer) -> Iterator[Undecided]:
