@@ -13,7 +13,7 @@ from itertools import count
 from typing import Final, NamedTuple
 
 from analyzer.flows.expression import EITHER, RETRANSMISSION, Expression, linear, passed_over
-from analyzer.flows.flow import Flow
+from analyzer.flows.flow import ABORTS, Flow
 from analyzer.flows.library import Page
 from analyzer.flows.matcher import DEAD, SIDE_NAMES, START, Automaton
 
@@ -145,7 +145,7 @@ class Explainer:
             side, name, _ = self.automaton.split(window[at])
             yield Edit("unexpected", at, f"{SIDE_NAMES[side]} {name}"), (at + 1, rest)
         for atom, after, _ in linear(rest):
-            if RETRANSMISSION not in atom.tests:  # nobody misses a retransmission
+            if RETRANSMISSION not in atom.tests and atom.name not in ABORTS:  # nobody misses these
                 step = atom.name if atom.side == EITHER else f"{SIDE_NAMES[atom.side ^ swapped]} {atom.name}"
                 yield Edit("missing", at, step), (at, after)
 
