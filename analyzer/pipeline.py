@@ -43,6 +43,7 @@ class Options:
     max_connections: int = MOST_CONNECTIONS
     tcp_only: bool = False  # do not look into connections
     keys: tuple[str, ...] = ()  # files with TLS secrets: key logs, RSA keys in PEM
+    collect_secrets: bool = False  # remember which of them opened something, for `Analysis.key_log`
     authorities: str | None = None  # a PEM file or folder of trusted certificates; None: Mozilla's list
     headers: bool = False  # list the header fields of HTTP
     secrets: bool = False  # and show the values of those that hold secrets
@@ -102,6 +103,8 @@ class Analysis:
         from analyzer.dissector.tls.secrets import Secrets
 
         secrets = Secrets()
+        if options.collect_secrets:
+            secrets.used = {}
         for path in options.keys:
             secrets.load(path)
         return secrets
@@ -132,6 +135,11 @@ class Analysis:
     def warnings(self) -> list[Damage]:
         """What was wrong with the capture so far."""
         return self._capture.warnings
+
+    def key_log(self) -> bytes:
+        """With `collect_secrets`: the secrets that decrypted something so far, as lines of a key log."""
+        used = self._secrets.used if self._secrets is not None else None
+        return "".join(f"{line}\n" for line in used or ()).encode()
 
     @property
     def position(self) -> int:

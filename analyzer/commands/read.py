@@ -125,8 +125,8 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     multiple=True,
     type=Keys(),
     metavar="FILE",
-    help="Decrypt TLS: a key log (NSS format, as SSLKEYLOGFILE names it) or a server's RSA key in PEM (repeatable). The "
-    "file that the variable SSLKEYLOGFILE names, and secrets inside a pcapng file, are used without asking.",
+    help="Decrypt TLS: a key log (NSS format) or a server's RSA key in PEM (repeatable). The file that the variable "
+    "SSLKEYLOGFILE names, and secrets inside a pcapng file, are used without asking.",
 )
 @click.option(
     "--ca",

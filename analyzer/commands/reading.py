@@ -69,7 +69,9 @@ class Settings:
         if self.show_secrets and not self.headers:
             raise UsageError("--show-secrets is for --headers: no header fields are shown without it")
         if self.tcp_only and (self.headers or any(wanted.needs_content for wanted in self.filters)):
-            raise UsageError("--tcp-only does not look into connections: leave it out to filter by, or list, what is there")
+            raise UsageError(
+                "--tcp-only does not look into connections: leave it out to filter by, or list, what is there"
+            )
         if self.tcp_only and (self.keys or self.authorities):
             raise UsageError("--tcp-only does not look into connections: leave out --keys and --ca, or --tcp-only")
         if self.captures.count("-") > 1:

@@ -50,7 +50,13 @@ class InsideLabeler:
     """
 
     def __init__(
-        self, library: Library, applications: Applications, roots: Roots, *, headers: bool = False, secrets: bool = False
+        self,
+        library: Library,
+        applications: Applications,
+        roots: Roots,
+        *,
+        headers: bool = False,
+        secrets: bool = False,
     ):
         self._http = HttpLabeler(library, headers=headers, secrets=secrets)
         self._tls = TlsLabeler(library, roots)

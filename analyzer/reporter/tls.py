@@ -105,7 +105,5 @@ def faults_of(dissector: Dissector) -> list[model.Fault]:
     """What was wrong, as far as it is listed."""
     faults = list(dissector.faults)
     if dissector.faults_beyond:
-        faults.append(
-            model.Fault(faults[-1].packet, "tls", f"{dissector.faults_beyond} further faults are not listed")
-        )
+        faults.append(model.Fault(faults[-1].packet, "tls", f"{dissector.faults_beyond} further faults are not listed"))
     return faults

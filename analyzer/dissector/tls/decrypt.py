@@ -303,8 +303,12 @@ class Opener:
             state.switch(None if epoch == EARLY else handshake, epoch)
         state.keys, state.candidates, state.position, state.left = keys, [], position, None
         self.source = keys.source
+        handshake = state.handshake or self._pending
         if state.handshake is not None and not state.handshake.tls13:
             state.handshake.prove(keys.secret, keys.source, self._secrets)
+        elif epoch <= APPLICATION:  # the later ones follow from it
+            client_random = self._early[0] if epoch == EARLY and self._early else handshake and handshake.client_random
+            self._secrets.use(LABELS[side][epoch], client_random or b"", keys.secret)
 
     def _switch(self, side: int, handshake: Handshake | None, epoch: int, keys: Sequence[Keys] = ()) -> None:
         state = self._sides[side]

@@ -156,6 +156,7 @@ class Handshake:
     def prove(self, master: bytes, source: Source, secrets: Secrets) -> None:
         """A record opened, with keys of this master secret."""
         self.proven = master, source
+        secrets.use("CLIENT_RANDOM", self.client_random, master)
         self.remember(secrets)
 
     def remember(self, secrets: Secrets) -> None:

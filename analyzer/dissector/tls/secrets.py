@@ -75,6 +75,13 @@ class Secrets:
         self._followed: list[_Followed] = []
         self._sessions: dict[bytes, tuple[bytes, Source]] = {}
         self._warnings: list[str] = []
+        # Lines of a key log with what has opened records, whatever the source; None: they are not collected.
+        self.used: dict[str, None] | None = None
+
+    def use(self, label: str, client_random: bytes, secret: bytes) -> None:
+        """A record opened with keys of this secret."""
+        if self.used is not None:
+            self.used[f"{label} {client_random.hex()} {secret.hex()}"] = None
 
     @property
     def has_any(self) -> bool:

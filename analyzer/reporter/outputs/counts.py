@@ -19,6 +19,8 @@ _NAME = 40  # cells of one that is named
 _REASONS = 4
 _PROBLEMS = 3  # of a certificate
 
+TIED = "\xa0"  # a blank at which no line ends; `escape` leaves no other ones
+
 # Buckets this many per factor e: 0.2 % wide, which is below what three digits show.
 _PER_E = 500
 
@@ -74,10 +76,10 @@ class Tally:
         return self.counts.total() + self.beyond - sum(number for _, number in self.most(shown))
 
     def words(self, width: int = 24) -> str:
-        """`GET 3,000, POST 12, others 7`."""
-        named = [f"{words.shorten(escape(text), width)} {words.count(number)}" for text, number in self.most()]
+        """`GET 3,000, POST 12, others 7`, where no line ends between a text and its number."""
+        named = [f"{words.shorten(escape(text), width)}{TIED}{words.count(number)}" for text, number in self.most()]
         if others := self.others():
-            named.append(f"others {words.count(others)}")
+            named.append(f"others{TIED}{words.count(others)}")
         return ", ".join(named)
 
 
@@ -160,13 +162,16 @@ class TlsCounts:
         elif tls.decryption is not None:
             self.undecrypted += 1
             self.reasons.add(_ONE_OF_MANY.sub("…", tls.decryption))
-        troubled = {each.sha256: (side, each) for side, _, each in words_of_tls.certificates(tls) if each.problems}
-        for sha256, (side, certificate) in troubled.items():
+        troubled: dict[str, tuple[str, model.Certificate]] = {}
+        for side, _, certificate in words_of_tls.certificates(tls):
+            if certificate.problems:
+                troubled.setdefault(certificate.sha256, (side, certificate))  # some send their own twice
+        for sha256, (sender, certificate) in troubled.items():
             self._troubled_times.add(sha256)
             if sha256 in self._troubled_times.counts and sha256 not in self._troubled:
                 subject = words.shorten(escape((certificate.subject or "no subject")[:_LONGEST]), _NAME)
                 said = ", ".join(words_of_tls.gist(problem) for problem in certificate.problems[:_PROBLEMS])
-                self._troubled[sha256] = f"{who}  {side} {subject}: {said}"
+                self._troubled[sha256] = f"{who}  {sender} {subject}: {said}"
 
     def name_words(self) -> str:
         """`12: example.test 30, www.example.test 4, …`."""

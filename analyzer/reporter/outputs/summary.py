@@ -14,9 +14,10 @@ from typing import Protocol
 from analyzer import model
 from analyzer.reporter import words
 from analyzer.reporter.escape import escape
-from analyzer.reporter.outputs.counts import Histogram, HttpCounts, TlsCounts, quantiles
+from analyzer.reporter.outputs.counts import TIED, Histogram, HttpCounts, TlsCounts, quantiles
 
 _EXAMPLES = 8  # deviating connections named one by one
+_NUMBER = 8  # cells of a count in a list, with the comma behind it
 _SUITE = 48  # cells of a cipher suite or an alert: their names are long
 _INDENT = "  "
 _LABEL = 11  # columns of a label such as "opened"
@@ -148,7 +149,7 @@ class Summary:
         for scope, label in _LABELS.items():
             if self._scopes[scope].counts:
                 yield from self._flows(label, self._scopes[scope])
-        longest = min(_SUITE, self._width - len(_INDENT) - _LABEL)
+        longest = min(_SUITE, self._width - len(_INDENT) - _LABEL - _NUMBER)
         yield from self._labelled("versions", self._tls.versions.words())
         yield from self._labelled("suites", self._tls.suites.words(longest))
         yield from self._labelled("names", self._tls.name_words())
@@ -229,7 +230,7 @@ class Summary:
     def _wrapped(self, text: str, lead: str, colour: str | None = None, bold: bool = False) -> Iterator[str]:
         width = max(20, self._width - len(lead))
         for line in textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False):
-            yield lead + self._styled(line, colour, bold)
+            yield lead + self._styled(line.replace(TIED, " "), colour, bold)
             lead = " " * len(lead)
 
     def _styled(self, text: str, colour: str | None, bold: bool = False) -> str:
