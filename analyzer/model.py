@@ -130,9 +130,13 @@ class Fault(msgspec.Struct, frozen=True, gc=False):
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An X.509 certificate as a TLS side sent it (RFC 5280). None: it could not be read, or it does not apply."""
+    """An X.509 certificate as a TLS side sent it (RFC 5280). What could not be read is None.
 
-    subject: str | None
+    Of a chain only the first has `name_matches` (None also where the client asked for no name) and `trusted`: whether
+    its issuers lead to a trusted root, each of them in date and allowed to sign. Its own dates are not part of that.
+    """
+
+    subject: str | None  # RFC 4514
     issuer: str | None
     not_before: str | None  # RFC 3339, UTC
     not_after: str | None
@@ -143,8 +147,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     trusted: bool | None = None  # the leaf: whether the chain leads to a trusted root
     problems: list[str] = []
     serial: str | None = None  # hexadecimal
-    key: str | None = None  # "RSA 2048", "EC secp256r1", "Ed25519"
-    signature: str | None = None  # "sha256WithRSAEncryption"
+    key: str | None = None  # type and bits: "RSA 2048", "EC 256", "Ed25519 256"
+    signature: str | None = None  # "RSA with SHA256", "ECDSA with SHA384", or an OID
 
 
 class Alert(msgspec.Struct, frozen=True, gc=False):

@@ -49,7 +49,7 @@ def decrypt(capture: str, output: str, keys: tuple[str, ...], quiet: bool) -> No
     are the connections' own: the key itself stays out.
     """
     from analyzer import pipeline
-    from analyzer.capture.source import PcapngCapture, open_capture
+    from analyzer.capture.source import open_capture
     from analyzer.capture.writing import PcapngWriter, copy_frames, copy_pcapng
 
     if capture == "-":
@@ -70,7 +70,7 @@ def decrypt(capture: str, output: str, keys: tuple[str, ...], quiet: bool) -> No
         why = "; ".join(reason for reason, _ in reasons.most_common(_REASONS)) or "it has no TLS connections"
         raise AnalyzerError(f"{capture}: nothing could be decrypted, and {output} was not written: {why}")
     with open_output(output) as file, open_capture(capture) as source:
-        if isinstance(source, PcapngCapture):
+        if source.format == "pcapng":
             with open(capture, "rb") as raw:
                 copy_pcapng(raw, file.bytes, key_log)
         else:

@@ -21,6 +21,9 @@ from analyzer.flows.matcher import DEAD, SIDE_NAMES, START, Automaton
 BEFORE: Final = 48
 AFTER: Final = 16
 
+# Places looked at per page. A page that is near at all is found much earlier; what somebody sent to keep us busy is not.
+MOST_PLACES: Final = 1000
+
 _MEMO_LIMIT: Final = 4096
 
 
@@ -90,7 +93,7 @@ class Explainer:
 
         `diverged_at` is the index of the first event that no page allows, found here if not given. Of a long run only
         the events around it are compared: those before the window as the automaton read them, and if events after it
-        are left out, the page need not be complete at its end. None only if the scope has no pages.
+        are left out, the page need not be complete at its end. None if the scope has no pages or none is near.
         """
         state, states = START, [START]
         for at, (symbol, _) in enumerate(seen[:diverged_at]):
@@ -143,7 +146,9 @@ class Explainer:
         cost: dict[_Node, int] = {(0, rest): 0 for rest in begin}
         came: dict[_Node, tuple[_Node, Edit | None]] = {}
         queue = [(0, next(order), (0, rest)) for rest in begin]
-        while queue:
+        for _ in range(MOST_PLACES):
+            if not queue:
+                break
             spent, _, node = heapq.heappop(queue)
             if limit is not None and spent >= limit:
                 return None

@@ -51,7 +51,7 @@ class TlsLabeler:
             ja3s=fingerprint.ja3s(dissector.server_hello) if dissector.server_hello is not None else None,
             ja4=fingerprint.ja4(hello) if hello is not None else None,
             decrypted=dissector.decrypted,
-            decryption=NO_KEYS if dissector.opener is None else dissector.decryption,
+            decryption=_decryption(dissector),
             certificates=self._certificates(dissector.certificates, dissector.server_name, at_ns),
             client_certificates=self._certificates(dissector.client_certificates, None, at_ns, client=True),
             alerts=[
@@ -69,6 +69,14 @@ class TlsLabeler:
         self, chain: Sequence[bytes], server_name: str | None, at_ns: int, *, client: bool = False
     ) -> list[model.Certificate]:
         return examine(chain, server_name=server_name, at_ns=at_ns, roots=self._roots, client=client) if chain else []
+
+
+def _decryption(dissector: Dissector) -> str | None:
+    """Where the keys came from, or why nothing was decrypted; None where nothing was encrypted."""
+    if dissector.opener is not None:
+        return dissector.decryption
+    encrypted = any(dissector.application_bytes) or any(event.seen != "observed" for event in dissector.events)
+    return NO_KEYS if encrypted else None
 
 
 def _resumed(dissector: Dissector, handshakes: Sequence[model.Verdict]) -> bool | None:

@@ -124,6 +124,7 @@ class _Handshake:
         self._again = again
         self._sizes: _Sizes | None = None  # from ServerHello on, in TLS 1.3
         self._run = Run(scope.automaton)
+        self._completed_at: int | None = None  # index of the event after the one that first completed a page
 
     def judge(self, lost: model.Cause | None, ended: bool, evicted: bool) -> _Judged:
         run, events, automaton = self._run, self._events, self._scope.automaton
@@ -138,6 +139,8 @@ class _Handshake:
             if not run.offer(symbol):
                 break
             end += 1
+            if self._completed_at is None and run.best is not None:
+                self._completed_at = end
         if run.best is not None and (end < len(events) or run.best == run.state or automaton.only_aborts(run.state)):
             return self._complete(symbols[: run.best_length])
         diverged_at = run.diverged_at
@@ -181,7 +184,9 @@ class _Handshake:
     def _unclear(self, end: int) -> TlsEvent | None:
         """The record that is a side's first after completion and has the size of an alert (rule 4): an error alert
         would reject the handshake, close_notify would not."""
-        met: set[str] = set()
+        # Tickets and data that still belong to the flow come after completion, too.
+        later = self._events[self._completed_at : end]
+        met: set[str] = {event.side for event in later if event.step != ENCRYPTED}
         for at in range(end, len(self._events)):
             event = self._events[at]
             if event.step in ("ClientHello", "HelloRequest") or len(met) == 2:

@@ -94,11 +94,15 @@ def test_a_client_that_waits_for_nothing_at_all():
     assert found.skippable(C) == EVERYTHING
 
 
-def test_answers_captured_before_their_questions():
-    found = play((S, NO_METHOD + GRANTED + b"world"), (C, GREETING + CONNECT + b"hello"))
+@pytest.mark.parametrize("chunk", [0, 1])
+def test_answers_captured_before_their_questions(chunk):
+    found = play((S, NO_METHOD + GRANTED + b"world"), (C, GREETING + CONNECT + b"hello"), chunk=chunk)
     assert (found.handover.target, inside(found)) == ("SOCKS5 example.test:443", (b"hello", b"world"))
-    found = play((S, OLD_GRANTED + b"world"), (C, OLD + b"hello"))
+    found = play((S, OLD_GRANTED + b"world"), (C, OLD + b"hello"), chunk=chunk)
     assert (found.handover.target, inside(found)) == ("SOCKS4 192.0.2.1:80", (b"hello", b"world"))
+    found = play((S, b"\x05\x01"), (C, b"\x05\x01\x01token"), chunk=chunk)
+    assert (found.handover, found.faults) == (None, [])
+    assert "GSSAPI" in found.not_followed
 
 
 @pytest.mark.parametrize(

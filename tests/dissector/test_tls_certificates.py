@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.dissector.tls import certificates
-from analyzer.dissector.tls.certificates import Certificate, Roots, examine, matches
+from analyzer.dissector.tls.certificates import Roots, examine, matches
 from analyzer.errors import InputError
+from analyzer.model import Certificate
 from tests.capture.strategies import patiently
 from tests.cases import ROOT as PROJECT
 from tests.dissector.authority import END, LEAF, MIDDLE, NOW, ROOT, START, Issued, issue, ns, signed_anew, uses
@@ -56,9 +57,8 @@ def test_a_chain_with_nothing_wrong(roots):
         trusted=True,
         problems=[],
         serial=f"{LEAF.certificate.serial_number:x}",
-        key_type="EC",
-        key_bits=256,
-        signature_algorithm="ECDSA with SHA256",
+        key="EC 256",
+        signature="ECDSA with SHA256",
     )
     for other in (middle, root):
         assert (other.name_matches, other.trusted, other.valid_at_capture, other.problems) == (None, None, True, [])
@@ -364,10 +364,8 @@ def test_keys(roots, kind, problem):
     leaf = look(roots, issue("l", by=MIDDLE, names=["example.test"], kind=kind), MIDDLE)[0]
     assert leaf.trusted is True
     assert leaf.problems == ([problem] if problem else [])
-    assert (leaf.key_type, leaf.key_bits) == {
-        "rsa1024": ("RSA", 1024), "rsa2048": ("RSA", 2048), "p192": ("EC", 192), "p224": ("EC", 224),
-        "ed25519": ("Ed25519", 256),
-    }[kind]  # fmt: skip
+    assert leaf.key == {"rsa1024": "RSA 1024", "rsa2048": "RSA 2048", "p192": "EC 192", "p224": "EC 224",
+                        "ed25519": "Ed25519 256"}[kind]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "p224", "rsa1024"])
@@ -389,7 +387,7 @@ def test_weak_signatures(tmp_path):
     roots = trusting(tmp_path / "r", root)
     leaf = issue("l", by=root, names=["example.test"])
     sha1 = look(roots, signed_anew(leaf, root, hashes.SHA1(), 5))[0]
-    assert (sha1.trusted, sha1.signature_algorithm) == (True, "RSA with SHA1")
+    assert (sha1.trusted, sha1.signature) == (True, "RSA with SHA1")
     only("weak signature: RSA with SHA1", sha1.problems)
     md5 = look(roots, signed_anew(leaf, root, hashes.MD5(), 4))[0]
     assert md5.trusted is False, "anybody can make one"
@@ -399,6 +397,7 @@ def test_weak_signatures(tmp_path):
     assert look(roots, bytes(forged))[0].trusted is False
     own = issue("own", names=["example.test"], kind="rsa2048")
     only("self-signed", look(roots, signed_anew(own, own, hashes.SHA1(), 5))[0].problems)
+    only("self-signed", look(roots, signed_anew(own, own, hashes.MD5(), 4))[0].problems)
 
 
 def test_extensions_that_cannot_be_read(roots):
@@ -417,7 +416,7 @@ def test_a_raw_public_key(roots):
     )
     found = look(roots, raw)[0]
     assert (found.subject, found.valid_at_capture, found.name_matches, found.trusted) == (None, None, None, None)
-    assert (found.key_type, found.key_bits) == ("EC", 256)
+    assert found.key == "EC 256"
     only("a raw public key (RFC 7250)", found.problems)
 
 

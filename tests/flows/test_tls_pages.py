@@ -110,7 +110,7 @@ FIRST = {  # each: with keys, and without
 }
 AGAIN = [  # after a first handshake
     f"C CH · S SH=ecdhe CERT SKE SHD · {END_12}",
-    f"S HREQ · C CH · S SH=rsa CERT CR SHD · C CERT CKE CV CCS FIN · S NST CCS FIN",
+    "S HREQ · C CH · S SH=rsa CERT CR SHD · C CERT CKE CV CCS FIN · S NST CCS FIN",
     f"S HREQ · C DATA · S DATA · C CH · S SH=anon SKE SHD · {END_12}",
     f"C CH · S SH=ecdhe CERT SKE SHD · C DATA · S DATA · {END_12}",
     "C CH · S SH=ecdhe CCS FIN · C CCS FIN",
@@ -178,7 +178,8 @@ def test_branches_tell_what_is_known(text, branches):
         ("C CH · S SH=ecdhe CERT SKE SHD · C CKE FIN · S CCS FIN", "1.2-ecdhe",
          ["client ChangeCipherSpec missing after packet 3"]),
         ("C CH · S SH13 EE CERT FIN · C FIN", "1.3-full", ["server CertificateVerify missing after packet 2"]),
-        ("C CH+psk · S SH13+psk EE CERT FIN · C FIN", "1.3-psk", ["server Certificate at packet 2 is not in this flow"]),
+        ("C CH+psk · S SH13+psk EE CERT FIN · C FIN", "1.3-psk",
+         ["server Certificate at packet 2 is not in this flow"]),
         ("C CH+psk+early_data · S SH13+psk EE+early_data FIN · C FIN", "1.3-early-data",
          ["client EndOfEarlyData missing after packet 2"]),
     ],
@@ -258,7 +259,9 @@ WORDS = [*STEPS, "CH+ticket", "CH+early_data", "SH=rsa", "SH=ecdhe", "SH13", "SH
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.sampled_from("CS"), st.sampled_from([word for word in WORDS if word != "E"]))), st.booleans())
+@given(
+    st.lists(st.tuples(st.sampled_from("CS"), st.sampled_from([word for word in WORDS if word != "E"]))), st.booleans()
+)
 def test_any_conversation_has_an_outcome(words, ended):
     events = [event(side, word, packet) for packet, (side, word) in enumerate(words, 1)]
     found = LABELER.handshakes(events, 0, ended=ended)

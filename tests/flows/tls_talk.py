@@ -26,7 +26,8 @@ SUITES = {"128": "TLS_AES_128_GCM_SHA256", "384": "TLS_AES_256_GCM_SHA384", "ccm
 
 
 def event(side: str, word: str, packet: int) -> TlsEvent:
-    """ "CH+ticket", "SH=ecdhe" (TLS 1.2), "SH13", "SH13+psk", "SH13=384" (a suite), "FIN?" (inferred), "E53" (its bytes)."""
+    """ "CH+ticket", "SH=ecdhe" (TLS 1.2), "SH13", "SH13+psk", "SH13=384" (a suite), "FIN?" (inferred), "E53" (an
+    unreadable record and its bytes)."""
     seen: Any = "inferred" if word.endswith("?") else "observed"
     word, *flags = word.rstrip("?").split("+")
     word, _, value = word.partition("=")
@@ -44,7 +45,7 @@ def event(side: str, word: str, packet: int) -> TlsEvent:
 
 def talk(text: str) -> list[TlsEvent]:
     found = []
-    for packet, flight in enumerate(text.split(" · "), 1):
+    for packet, flight in enumerate(text.split(" · ") if text else (), 1):
         side, *words = flight.split()
         found += [event(side, word, packet) for word in words]
     return found

@@ -213,6 +213,9 @@ class Options:
     flows: tuple[str, ...] = ()
     max_connections: int = 1 << 20
     tcp_only: bool = False
+    keys: tuple[str, ...] = ()
+    collect_secrets: bool = False
+    authorities: str | None = None
     headers: bool = False
     secrets: bool = False
     chunk_bytes: int | None = None

@@ -103,8 +103,9 @@ def test_a_summary_groups_why_tls_was_not_decrypted():
 
 def test_a_summary_names_each_certificate_with_problems_once():
     bad = certificate(sha256="ab" * 32, subject="CN=bad", problems=["self-signed, and not trusted itself"])
+    twice = certificate(sha256="ab" * 32, subject="CN=bad", problems=["sent twice"])
     worse = certificate(sha256="cd" * 32, subject="CN=worse", problems=["expired"])
-    ones = [connection(id=n, tls=tls(certificates=[bad, certificate()])) for n in range(4)]
+    ones = [connection(id=n, tls=tls(certificates=[bad, twice])) for n in range(4)]
     ones.append(connection(id=4, tls=tls(client_certificates=[worse])))
     text = summed_up(ones, width=160)
     who = "10.0.0.1:50112 → 10.0.0.2:80"
@@ -135,6 +136,12 @@ def test_a_summary_counts_alerts_but_not_the_proper_end():
     text = summed_up([connection(tls=tls(alerts=alerts))] * 3)
     assert "  alerts     client decode_error 3\n" in text
     assert "close_notify" not in text
+
+
+def test_no_line_of_a_summary_ends_between_a_name_and_its_number():
+    for width in range(60, 140):
+        ones = [connection(tls=tls(cipher_suite=f"TLS_ECDHE_ECDSA_WITH_CIPHER_{n}_SHA256")) for n in range(9)]
+        assert not re.search(r"SHA256$|^ +1\b", summed_up(ones, width=width), re.MULTILINE)
 
 
 def test_a_summary_without_tls_does_not_speak_of_it():

@@ -16,42 +16,17 @@ from datetime import UTC, datetime
 from typing import Final
 from weakref import WeakKeyDictionary
 
-import msgspec
-
 from analyzer.dissector.tls.chains import age, follow
 from analyzer.dissector.tls.reading import Read, read, shown
 from analyzer.dissector.tls.roots import Roots
+from analyzer.model import Certificate
 
-__all__ = ["MOST_CERTIFICATES", "Certificate", "Roots", "examine", "matches"]
+__all__ = ["MOST_CERTIFICATES", "Roots", "examine", "matches"]
 
 MOST_CERTIFICATES: Final = 20  # examined of one chain
 _MOST_CACHED: Final = 1024  # results per set of roots
 _DAY_S: Final = 86_400
 _SERVER_AUTH, _CLIENT_AUTH, _ANY_PURPOSE = "1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2", "2.5.29.37.0"
-
-
-class Certificate(msgspec.Struct, frozen=True, gc=False):
-    """A certificate as it was sent (RFC 5280). What could not be read is None. Times in RFC 3339, UTC.
-
-    Of a chain only the first certificate, the leaf, has `name_matches` (None also where the client asked for no name)
-    and `trusted`: whether its issuers lead to a trusted root, each of them in date and allowed to sign. Its own dates
-    are not part of that.
-    """
-
-    subject: str | None  # RFC 4514
-    issuer: str | None
-    not_before: str | None
-    not_after: str | None
-    names: list[str]  # of the subjectAltName: DNS names and IP addresses
-    sha256: str  # of the whole certificate, hexadecimal
-    valid_at_capture: bool | None
-    name_matches: bool | None
-    trusted: bool | None
-    problems: list[str]
-    serial: str | None = None  # hexadecimal
-    key_type: str | None = None  # "RSA", "EC", "Ed25519", …
-    key_bits: int | None = None
-    signature_algorithm: str | None = None  # "RSA with SHA256", "ECDSA with SHA384", or an OID
 
 
 def examine(
@@ -148,9 +123,8 @@ def _certificate(
         trusted=trusted,
         problems=problems,
         serial=None if one.serial is None else f"{one.serial:x}",
-        key_type=one.key_type,
-        key_bits=one.key_bits,
-        signature_algorithm=one.signature,
+        key=f"{one.key_type} {one.key_bits}" if one.key_bits else one.key_type,
+        signature=one.signature,
     )
 
 

@@ -27,10 +27,9 @@ class Read:
     """What a certificate says. Attributes that could not be read are None, and `problems` say why."""
 
     __slots__ = (
-        "authority", "certificate", "constrained", "ends_s", "extended", "issuer", "key", "key_bits", "key_type", "names",
-        "names_listed", "path_length", "problems", "purposes", "self_issued", "serial", "sha256", "signature",
-        "signature_hash", "signs", "starts_s", "subject", "unknown_critical", "uses",
-        "version_1",
+        "authority", "certificate", "constrained", "ends_s", "extended", "issuer", "key", "key_bits", "key_type",
+        "names", "names_listed", "path_length", "problems", "purposes", "self_issued", "serial", "sha256", "signature",
+        "signature_hash", "signs", "starts_s", "subject", "unknown_critical", "uses", "version_1",
     )  # fmt: skip
 
     def __init__(self, der: bytes):
