@@ -25,6 +25,7 @@ from analyzer.reporter.templates import Lines
 
 if TYPE_CHECKING:
     from analyzer import model
+    from analyzer.dissector.recognition import Recognizer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,8 +40,8 @@ class Options:
     linger_ns: int = LINGER_NS  # how long a closed connection is kept for late segments, in capture time
     flows: tuple[str, ...] = ()  # folders with further flow pages
     max_connections: int = MOST_CONNECTIONS
-    http: bool = False  # dissect HTTP/1, too
-    headers: bool = False  # list its header fields
+    tcp_only: bool = False  # do not look into connections
+    headers: bool = False  # list the header fields of HTTP
     secrets: bool = False  # and show the values of those that hold secrets
     chunk_bytes: int = CHUNK_BYTES
 
@@ -79,8 +80,7 @@ class Analysis:
             linger_ns=options.linger_ns,
             most_connections=options.max_connections,
             vlan_key=options.vlan_key,
-            follow=options.http,
-            keep_fields=options.headers,
+            recognizer=self._recognizer(options),
         )
         self._labeler = Labeler(name, library, self._inside(library))
         self._fed = time.monotonic_ns()  # when packets last came
@@ -88,15 +88,24 @@ class Analysis:
             options.packet_filter, options.time_from, options.time_to, relative=options.time_relative
         )
 
+    # What looks into connections is imported here: a program that looks at TCP alone starts faster without.
+
+    @staticmethod
+    def _recognizer(options: Options) -> Recognizer | None:
+        if options.tcp_only:
+            return None
+        from analyzer.dissector.recognition import Recognizer
+
+        return Recognizer(keep_fields=options.headers)
+
     def _inside(self, library: Library) -> Inside | None:
         """Who labels what runs inside the connections, if that is wanted."""
         if self._tracker.applications is None:
             return None
-        # Only now: a program that looks at TCP alone starts faster without.
-        from analyzer.reporter.http import HttpLabeler
+        from analyzer.reporter.inside import InsideLabeler
 
         options = self._options
-        return HttpLabeler(library, self._tracker.applications, headers=options.headers, secrets=options.secrets)
+        return InsideLabeler(library, self._tracker.applications, headers=options.headers, secrets=options.secrets)
 
     @property
     def warnings(self) -> list[Damage]:

@@ -206,7 +206,7 @@ def test_options_reach_the_pipeline(captures):
     times = ["--from", "+1.5", "--to", "+1m", "--linger", "1500ms"]
     assert run("read", *times, "--vlan-key", "-f", "tcp", "--max-connections", "9", "web.pcap").exit_code == 0
     (options,) = captures.asked
-    assert (options.http, options.headers, options.secrets) == (False, False, False)
+    assert (options.tcp_only, options.headers, options.secrets) == (False, False, False)
     assert options.vlan_key
     assert options.packet_filter == "tcp"
     assert (options.linger_ns, options.max_connections) == (1_500_000_000, 9)

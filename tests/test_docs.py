@@ -68,7 +68,7 @@ def test_python(block, tmp_path):
 def test_readme_begins_with_a_transcript():
     first = next(block for block in CONSOLE if block.path.name == "README.md")
     assert first.first < 20
-    assert commands(first)[0].text == "analyzer read --http captures/tcp/web-page/capture.pcapng"
+    assert commands(first)[0].text == "analyzer read captures/tcp/web-page/capture.pcapng"
 
 
 def test_there_is_something_to_test():

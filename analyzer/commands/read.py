@@ -104,8 +104,8 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     help="Exit with 1 if an opening, a closing, HTTP or a whole life comes out so: documented, variant, diverged, "
     "incomplete or unseen.",
 )
-@click.option("--http", is_flag=True, help="Dissect HTTP/1, too, on any port. Takes about ten times as long.")
-@click.option("--headers", is_flag=True, help="List the HTTP header fields, with -v or --format jsonl; implies --http.")
+@click.option("--tcp-only", is_flag=True, help="Do not look into connections: openings and closings only, faster.")
+@click.option("--headers", is_flag=True, help="List the HTTP header fields, with -v or --format jsonl.")
 @click.option(
     "--show-secrets",
     is_flag=True,
@@ -146,7 +146,7 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
 )
 @click.pass_context
 def read(ctx: click.Context, /, **given: Any) -> None:
-    """Label how every TCP connection in captures opened and closed, and with --http what HTTP/1 it carried.
+    """Label how every TCP connection in captures opened and closed, and what HTTP/1 it carried, on any port.
 
     FILE is a pcap or pcapng file, a folder of them, or - for standard input.
     """

@@ -48,7 +48,7 @@ class Settings:
     vlan_key: bool
     flows: tuple[str, ...]
     keys: tuple[str, ...]
-    http: bool
+    tcp_only: bool
     headers: bool
     show_secrets: bool
     linger: int | None  # nanoseconds
@@ -67,6 +67,8 @@ class Settings:
             raise UsageError("--headers is for -v and for --format jsonl: there is no room for header fields elsewhere")
         if self.show_secrets and not self.headers:
             raise UsageError("--show-secrets is for --headers: no header fields are shown without it")
+        if self.tcp_only and (self.headers or any(wanted.needs_content for wanted in self.filters)):
+            raise UsageError("--tcp-only does not look into connections: leave it out to filter by, or list, what is there")
         if self.captures.count("-") > 1:
             raise UsageError("standard input can be read only once: give - once")
         if self.time_from and self.time_to:
@@ -92,7 +94,7 @@ class Settings:
             time_to=self.time_to.ns if self.time_to else None,
             time_relative=any(when.relative for when in times),
             flows=self.flows,
-            http=self.http or self.headers or any(wanted.needs_http for wanted in self.filters),
+            tcp_only=self.tcp_only,
             headers=self.headers,
             secrets=self.show_secrets,
             **optional,

@@ -29,10 +29,10 @@ _Check = Callable[[Any], bool]
 
 @dataclasses.dataclass(frozen=True)
 class Predicate:
-    """Whether a connection is wanted. `needs_http`: the answer depends on what only dissecting HTTP finds."""
+    """Whether a connection is wanted. `needs_content`: the answer depends on what is inside the connection."""
 
     holds: _Holds
-    needs_http: bool = False
+    needs_content: bool = False
 
     def __call__(self, connection: model.Connection) -> bool:
         return self.holds(connection)
@@ -162,10 +162,10 @@ def parse_filter(expression: str) -> Predicate:
     if not terms:
         raise UsageError(f"the filter is empty: give a term such as server.port=443; {_LISTED}")
     found = [_term(term) for term in terms]
-    needs_http = any(term.needs_http for term in found)
+    needs_content = any(term.needs_content for term in found)
     if len(found) == 1:
         return found[0]
-    return Predicate(lambda connection: all(term(connection) for term in found), needs_http)
+    return Predicate(lambda connection: all(term(connection) for term in found), needs_content)
 
 
 def _term(term: str) -> Predicate:

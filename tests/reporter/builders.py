@@ -204,7 +204,7 @@ class Options:
     linger_ns: int = 60 * 10**9
     flows: tuple[str, ...] = ()
     max_connections: int = 1 << 20
-    http: bool = False
+    tcp_only: bool = False
     headers: bool = False
     secrets: bool = False
     chunk_bytes: int | None = None

@@ -28,7 +28,7 @@ CHUNK_LINE_LIMIT = 16_384  # bytes; §7.1.1 asks for a limit of extensions
 HOLD_LIMIT = 262_144  # bytes
 PIECE = 16_384  # bytes looked at at once where bytes must be copied
 
-_EVERYTHING = cython.declare(cython.longlong, 1 << 62)  # `handover.EVERYTHING`
+_EVERYTHING = cython.declare(cython.longlong, 1 << 62)  # `layer.EVERYTHING`
 _NEVER = cython.declare(cython.longlong, -(1 << 63))  # `exchanges.NEVER`
 
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 import cython
 
 from analyzer.dissector.http1.bodies import PIECE
-from analyzer.dissector.http1.handover import EVERYTHING
 from analyzer.dissector.http1.odd import HTTP_0_9, shown
 from analyzer.dissector.http1.probe import probe
+from analyzer.dissector.layer import EVERYTHING
 
 if cython.compiled:
     from cython.cimports.analyzer.dissector.http1.head import (

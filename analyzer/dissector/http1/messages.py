@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import cython
 
-from analyzer.dissector.http1.handover import Handover
+from analyzer.dissector.handover import Handover
 from analyzer.dissector.http1.odd import HTTP_0_9, text_of
 from analyzer.dissector.http1.pairing import MOST_INTERIM
 from analyzer.dissector.websocket import Dissector as WebSocket
@@ -141,9 +141,7 @@ class Messages(Bodies):
         client: Side = self.client
         if not client.line_seen or client.early is not None:
             return None
-        line: RequestLine = parse_request_line(
-            bytes(client.buffer[: client.buffer.index(b"\n")]).removesuffix(b"\r")
-        )
+        line: RequestLine = parse_request_line(bytes(client.buffer[: client.buffer.index(b"\n")]).removesuffix(b"\r"))
         if line is None:
             return None
         exchange: Exchange = Exchange()
@@ -197,9 +195,7 @@ class Messages(Bodies):
         response.packet = packet
         response.head_packet = response.last_packet = s.packet
         response.header_bytes = size
-        response.persistent = (
-            kind != BY_CLOSE and not s.said_close and (version > _VERSION_1_0 or fields.keep_alive)
-        )
+        response.persistent = kind != BY_CLOSE and not s.said_close and (version > _VERSION_1_0 or fields.keep_alive)
         if self._keep_fields:
             response.block = fields.block
         self._respond(exchange, response, s.began_ns)

@@ -135,7 +135,11 @@ class Pairing:
 
     @cython.cfunc
     def _response_event(
-        self, step: cython.int, exchange: Exchange, packet: cython.longlong, at_ns: cython.longlong,
+        self,
+        step: cython.int,
+        exchange: Exchange,
+        packet: cython.longlong,
+        at_ns: cython.longlong,
         protocol: str | None,
     ) -> cython.void:
         response: Response = exchange.response
