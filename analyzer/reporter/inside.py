@@ -103,7 +103,7 @@ def _lost_below(application: Application) -> model.Cause | None:
     """Why bytes may be missing that no layer knows of."""
     if application.midstream:
         return "mid-stream"
-    return "lost-in-capture" if any(stream.lost for stream in application.streams) else None
+    return "lost-in-capture" if application.client.lost or application.server.lost else None
 
 
 def _lost_here(why: str | None) -> model.Cause | None:

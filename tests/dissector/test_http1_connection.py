@@ -7,7 +7,7 @@ import pytest
 from analyzer.dissector.http1 import pairing
 from analyzer.dissector.http1.connection import Dissector, probe
 from analyzer.dissector.http1.states import CLIENT, SERVER
-from analyzer.dissector.layer import EVERYTHING
+from analyzer.dissector.layer import EVERYTHING, Layer
 from analyzer.dissector.probing import Probe
 from tests.dissector.http_talk import GET, OK, brief, encoded, faults, only_fault, say, steps, talk
 
@@ -18,7 +18,7 @@ KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==|"  # RFC 6455 §1.3
 ACCEPT = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=|"
 
 
-class Recorder:
+class Recorder(Layer):
     """Takes a connection over and writes down what it gets."""
 
     def __init__(self):

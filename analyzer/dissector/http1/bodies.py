@@ -32,6 +32,7 @@ _EVERYTHING = cython.declare(cython.longlong, 1 << 62)  # `layer.EVERYTHING`
 _NEVER = cython.declare(cython.longlong, -(1 << 63))  # `exchanges.NEVER`
 
 
+@cython.no_gc
 @cython.cclass
 class Bodies(Pairing):
     """The two sides with their bodies. Handlers take bytes of `data` (bytes or a memoryview) from `at` on and return how

@@ -5,11 +5,6 @@ from analyzer.dissector.http1.messages cimport Messages
 from analyzer.dissector.http1.side cimport Side
 
 cdef class Dissector(Messages):
-    cpdef void feed(self, int side, object data, long long at_ns, long long packet)
-    cpdef long long skippable(self, int side)
-    cpdef void skip(self, int side, long long length, long long at_ns, long long packet)
-    cpdef void gap(self, int side, long long length, str cause, long long packet)
-    cpdef void close(self, int side, str how, long long at_ns, long long packet)
     cdef void _close(self, Side s, str how, long long at_ns, long long packet)
     cdef bint _reopened(self, Side s)
     cdef void _run(self, Side s, object data)

@@ -50,6 +50,7 @@ __all__ = ["Dissector", "probe"]
 HEAD_LIMIT = 262_144  # bytes
 
 
+@cython.no_gc
 @cython.final
 @cython.cclass
 class Dissector(Messages):
@@ -59,7 +60,7 @@ class Dissector(Messages):
     filled. `midstream`: the connection was open before the capture began, so responses may answer requests not seen.
     """
 
-    def __init__(self, *, head_limit=HEAD_LIMIT, keep_fields=False, midstream=False):
+    def __init__(self, keep_fields=False, midstream=False, *, head_limit=HEAD_LIMIT):
         Messages.__init__(self, head_limit, keep_fields)
         self._requests_lost = midstream
 

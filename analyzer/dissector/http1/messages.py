@@ -32,6 +32,7 @@ COMPILED = cython.compiled
 _VERSION_1_0 = cython.declare(str, "HTTP/1.0")
 
 
+@cython.no_gc
 @cython.cclass
 class Messages(Bodies):
     """What a head means for the exchange, for the body behind it, and for the connection."""

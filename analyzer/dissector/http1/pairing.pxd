@@ -1,8 +1,9 @@
 # The types of pairing.py, for the compiled modules.
 
 from analyzer.dissector.http1.exchanges cimport Exchange, Response
+from analyzer.dissector.layer cimport Layer
 
-cdef class Pairing:
+cdef class Pairing(Layer):
     cdef public list exchanges
     cdef public list events
     cdef public list faults

@@ -13,8 +13,10 @@ from analyzer.model import Fault
 
 if cython.compiled:
     from cython.cimports.analyzer.dissector.http1.exchanges import Exchange, HttpEvent, Response
+    from cython.cimports.analyzer.dissector.layer import Layer
 else:
     from analyzer.dissector.http1.exchanges import Exchange, HttpEvent, Response
+    from analyzer.dissector.layer import Layer
 
 COMPILED = cython.compiled
 
@@ -27,8 +29,9 @@ MOST_FAULTS = 100
 LAYER = "http"
 
 
+@cython.no_gc
 @cython.cclass
-class Pairing:
+class Pairing(Layer):
     """`exchanges` in the order of their requests, `events` in the order they happened, `faults` in the order they were
     noticed. Whoever follows a connection live may take events out of the list."""
 
