@@ -36,4 +36,5 @@ cdef class Applications:
     cdef Recognizer _recognizer
     cdef dict _followed
 
+    cpdef Application finish(self, long long[:, ::1] rows, Py_ssize_t i)
     cdef bint _steer(self, Application application)

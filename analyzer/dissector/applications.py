@@ -218,17 +218,15 @@ class Applications:
             if not self._steer(application):
                 self._followed[connection] = None
 
-    def finish(self, row) -> Application | None:
-        """The connection of this row is over, or the capture is: what was found in it, and forget it.
-
-        `row`: its words, any sequence.
-        """
-        application: Application = self._followed.pop(row[ID], None)
+    @cython.ccall
+    def finish(self, rows: cython.longlong[:, ::1], i: cython.Py_ssize_t) -> Application | None:
+        """The connection of row i is over, or the capture is: what was found in it, and forget it."""
+        application: Application = self._followed.pop(rows[i, ID], None)
         if application is None or application.content.inner is None:
             return None
-        last_ns: cython.longlong = row[LAST_NS]
-        last_packet: cython.longlong = row[LAST_PACKET]
-        swapped: cython.bint = (row[FLAGS] & SWAPPED) != 0
+        last_ns: cython.longlong = rows[i, LAST_NS]
+        last_packet: cython.longlong = rows[i, LAST_PACKET]
+        swapped: cython.bint = rows[i, FLAGS] & SWAPPED != 0
         side: cython.int
         words: cython.Py_ssize_t
         fin_at: cython.longlong
@@ -236,19 +234,19 @@ class Applications:
         for side in range(2):
             words = SIDES + (side ^ swapped) * SIDE_WORDS
             stream: Stream = application._stream(side)
-            fin_at = row[words + FIN_AT]
-            stream.data_ns = row[words + DATA_NS]
-            stream.data_packet = row[words + DATA_PACKET]
+            fin_at = rows[i, words + FIN_AT]
+            stream.data_ns = rows[i, words + DATA_NS]
+            stream.data_packet = rows[i, words + DATA_PACKET]
             if fin_at >= 0:
-                application._finish(side, fin_at, last_ns, last_packet, row[words + MISSING])
+                application._finish(side, fin_at, last_ns, last_packet, rows[i, words + MISSING])
         for side in range(2):
             words = SIDES + (side ^ swapped) * SIDE_WORDS
             stream: Stream = application._stream(side)
-            fin_at = row[words + FIN_AT]
-            sent = row[words + SENT]
+            fin_at = rows[i, words + FIN_AT]
+            sent = rows[i, words + SENT]
             if fin_at < 0:
                 fin_at = max(stream.next, sent)
-            stream.end(application, fin_at, stream.data_ns, stream.data_packet, row[words + MISSING])
+            stream.end(application, fin_at, stream.data_ns, stream.data_packet, rows[i, words + MISSING])
         for side in range(2):  # only now: a reset ends both
             if application.reset:
                 application.close(side, "rst", application.reset_ns, application.reset_packet)

@@ -9,6 +9,7 @@ from analyzer.dissector import layout, proxy_protocol
 from analyzer.dissector.applications import Application, Applications
 from analyzer.dissector.handover import Handover
 from analyzer.dissector.http1 import connection as http1
+from analyzer.dissector.http1.exchanges import Exchange
 from analyzer.dissector.layer import Layer
 from analyzer.dissector.websocket import Dissector as WebSocket
 from analyzer.flows.library import Library
@@ -34,13 +35,19 @@ class InsideLabeler:
     """
 
     def __init__(self, library: Library, applications: Applications, *, headers: bool = False, secrets: bool = False):
+        self.applications = applications
+        self.automaton = library.automaton("http1")
+        self.headers = headers
         self._http = HttpLabeler(library, headers=headers, secrets=secrets)
         self._lifecycle = LifecycleLabeler(library)
-        self._applications = applications
 
-    def label(self, row: list[int], opening: model.Verdict, close: model.Verdict) -> Found:
-        application = self._applications.finish(row)
-        if application is None or application.layer is None:
+    def exchange(self, exchange: Exchange, start_ns: int) -> model.Exchange:
+        """One exchange alone."""
+        return self._http.exchange(exchange, start_ns)
+
+    def label(self, row: list[int], application: Application, opening: model.Verdict, close: model.Verdict) -> Found:
+        """`application`: the row's connection, as `applications` gave it."""
+        if application.layer is None:
             return NOTHING
         flags = row[layout.FLAGS]
         around = Circumstances(
