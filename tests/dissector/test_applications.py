@@ -282,12 +282,12 @@ class TestWhatItIs:
     def test_not_http(self):
         data = {"hello": b"220 mail.test ESMTP\r\n", "ehlo": b"EHLO test\r\n"}
         connection = talk(*HANDSHAKE, "S DATA hello", "C DATA ehlo", "S DATA hello", "C ACK", *CLOSE, data=data)
-        assert (connection.http, connection.tunnel, connection.lifecycle) == (None, None, None)
-        assert connection.close.flow is not None
+        assert (connection.http, connection.tls, connection.tunnel) == (None, None, None)
+        assert connection.lifecycle.flow == "lifecycle/tcp-only"
 
     def test_no_bytes_at_all(self):
         connection = talk(*HANDSHAKE, *CLOSE)
-        assert (connection.http, connection.lifecycle) == (None, None)
+        assert (connection.http, connection.lifecycle.flow) == (None, "lifecycle/tcp-only")
 
     def test_midstream(self):
         connection = talk(*ASK, "S DATA page", "C ACK", *CLOSE)
