@@ -53,7 +53,9 @@ def headers(stream: int, *fields: tuple[str, str], flags: int = 0, parts: int = 
         first = pieces[0]
         if padding is not None:
             first = bytes([padding]) + first + bytes(padding)
-        found = frame(1, flags | (PADDED if padding is not None else 0) | (END_HEADERS if len(pieces) == 1 else 0), stream, first)
+        found = frame(
+            1, flags | (PADDED if padding is not None else 0) | (END_HEADERS if len(pieces) == 1 else 0), stream, first
+        )
         for piece in pieces[1:]:
             found += frame(9, END_HEADERS if piece is pieces[-1] else 0, stream, piece)
         return found
@@ -105,7 +107,14 @@ def ping(flags: int = 0) -> bytes:
 class Talk:
     """Begins with the preface and SETTINGS of both sides, unless `begun` is False."""
 
-    def __init__(self, *, begun: bool = True, client: dict[int, int] | None = None, server: dict[int, int] | None = None, **options: object):
+    def __init__(
+        self,
+        *,
+        begun: bool = True,
+        client: dict[int, int] | None = None,
+        server: dict[int, int] | None = None,
+        **options: object,
+    ):
         self.dissector = Dissector(**options)  # type: ignore[arg-type]
         self.encoders = (hpack.Encoder(), hpack.Encoder())
         self.packet = 0

@@ -11,12 +11,31 @@ from analyzer.dissector.http2.header_blocks import HeaderDecoder
 from analyzer.dissector.probing import Probe
 from tests.capture.strategies import patiently
 from tests.dissector.http2_talk import (
-    END, END_HEADERS, PADDED, PREFACE, SETTINGS_ACK, Piece, data, frame, get, goaway, headers, number, ok, ping, post,
-    promise, rst, settings, update,
-)  # fmt: skip
+    END,
+    END_HEADERS,
+    PADDED,
+    PREFACE,
+    SETTINGS_ACK,
+    Piece,
+    data,
+    frame,
+    get,
+    goaway,
+    headers,
+    number,
+    ok,
+    ping,
+    post,
+    promise,
+    rst,
+    settings,
+    update,
+)
 
 # Not as encoded after each other: whatever they do to a dynamic table is part of the test.
 STREAMS = st.sampled_from([0, 1, 1, 1, 2, 3, 3, 5, 4, 0x7FFFFFFF])
+CONTENTS = [b"", b"abc", b"\0\0\0\0\2ab", b"\0\0\0\0\1x\0\0"]
+FLAGS = st.sampled_from([0, 1, END_HEADERS, PADDED, 45, 255])
 GRPC = ("content-type", "application/grpc")
 
 
@@ -30,14 +49,14 @@ frames = st.one_of(
     st.builds(ok, STREAMS, st.sampled_from([GRPC, ("content-length", "3")]), status=st.sampled_from(["200", "103"])),
     st.builds(headers, STREAMS, st.just(("grpc-status", "0")), flags=st.just(END), parts=st.integers(1, 3)),
     st.builds(promise, STREAMS, STREAMS, st.just("/p")),
-    st.builds(data, STREAMS, st.sampled_from([b"", b"abc", b"\0\0\0\0\2ab", b"\0\0\0\0\1x\0\0"]), st.sampled_from([0, END])),
+    st.builds(data, STREAMS, st.sampled_from(CONTENTS), st.sampled_from([0, END])),
     st.builds(data, STREAMS, st.binary(max_size=3), padding=st.integers(0, 4)),
     st.builds(rst, STREAMS, st.integers(0, 20)),
     st.builds(update, STREAMS, st.sampled_from([0, 1, 70_000, 0x7FFFFFFF])),
     st.builds(settings, st.dictionaries(st.integers(0, 9), st.sampled_from([0, 1, 100, 1 << 14, 1 << 31]), max_size=3)),
     st.builds(goaway, STREAMS, st.integers(0, 3)),
     st.sampled_from([SETTINGS_ACK, ping(), ping(1), frame(16, 0, 0, number(1) + b"u=1"), frame(0xBE, 3, 1, b"grease")]),
-    st.builds(frame, st.integers(0, 17), st.sampled_from([0, 1, END_HEADERS, PADDED, 45, 255]), STREAMS, st.binary(max_size=12)),
+    st.builds(frame, st.integers(0, 17), FLAGS, STREAMS, st.binary(max_size=12)),
 )  # fmt: skip
 talk = st.lists(frames.map(encoded) | st.binary(max_size=12), max_size=8).map(b"".join)
 turns = st.lists(
@@ -157,7 +176,9 @@ def test_any_header_block(blocks, known):
 
 
 @patiently
-@given(st.lists(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), max_size=4), max_size=6), st.integers(0, 5))
+@given(
+    st.lists(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), max_size=4), max_size=6), st.integers(0, 5)
+)
 def test_nothing_is_invented_after_a_loss(sections, lost):
     """What is said of a block of which earlier ones were missed is right, or is not said."""
     encoder, decoder = hpack.Encoder(), HeaderDecoder()

@@ -8,9 +8,26 @@ from analyzer.dissector.http2.connection import CLIENT, SERVER, probe
 from analyzer.dissector.probing import Probe
 from analyzer.dissector.registries import name
 from tests.dissector.http2_talk import (
-    END, PREFACE, SETTINGS_ACK, Talk, brief, data, faults, frame, get, goaway, headers, number, ok, only_fault, ping,
-    post, settings, steps, update,
-)  # fmt: skip
+    END,
+    PREFACE,
+    SETTINGS_ACK,
+    Talk,
+    brief,
+    data,
+    faults,
+    frame,
+    get,
+    goaway,
+    headers,
+    number,
+    ok,
+    only_fault,
+    ping,
+    post,
+    settings,
+    steps,
+    update,
+)
 
 
 def test_names():
@@ -41,7 +58,9 @@ def test_frames_are_counted_by_type():
 def test_padding_is_no_content():
     talk = Talk().c(post(1)).c(data(1, b"hello", padding=200), data(1, b"", END, padding=0)).s(ok(1, flags=END))
     assert brief(talk) == ["1 POST / +5 -> 200"]
-    talk.c(headers(3, (":method", "GET"), (":scheme", "http"), (":path", "/p"), flags=END, padding=9)).s(ok(3, flags=END))
+    talk.c(headers(3, (":method", "GET"), (":scheme", "http"), (":path", "/p"), flags=END, padding=9)).s(
+        ok(3, flags=END)
+    )
     assert brief(talk)[1] == "3 GET /p -> 200"
     assert faults(talk) == []
 
@@ -79,7 +98,7 @@ def test_the_reserved_bit_of_a_stream_means_nothing():
     (frame(6, 0, 3, b"12345678"), "PING on stream 3: PROTOCOL_ERROR (RFC 9113 §6.7)"),
     (frame(7, 0, 0, b"1234"), "GOAWAY of 4 bytes: FRAME_SIZE_ERROR (RFC 9113 §6.8)"),
     (update(0, 0), "WINDOW_UPDATE by 0: PROTOCOL_ERROR (RFC 9113 §6.9)"),
-    (update(0, 0x7FFFFFFF), "a flow-control window of more than 2147483647 bytes: FLOW_CONTROL_ERROR (RFC 9113 §6.9.1)"),
+    (update(0, 0x7FFFFFFF), "window of more than 2147483647 bytes: FLOW_CONTROL_ERROR (RFC 9113 §6.9.1)"),
     (frame(8, 0, 0, b"123"), "WINDOW_UPDATE of 3 bytes: FRAME_SIZE_ERROR (RFC 9113 §6.9)"),
     (frame(9, 4, 1, b""), "CONTINUATION of no field block: PROTOCOL_ERROR (RFC 9113 §6.10)"),
     (frame(16, 0, 0, b"123"), "PRIORITY_UPDATE of 3 bytes: FRAME_SIZE_ERROR (RFC 9218 §7.1)"),

@@ -15,38 +15,31 @@ from typing import Final
 
 from analyzer.dissector.http2 import ATTRIBUTES, CONNECTION_STEPS, STREAM_STEPS, frames
 from analyzer.dissector.http2 import settings as values
-from analyzer.dissector.http2.conversation import Conversation, HeaderBlock
 from analyzer.dissector.http2.exchanges import Exchange, Goaway, Http2Event, Request, Upgraded
+from analyzer.dissector.http2.field_blocks import SECTIONS, STREAM_ID, FieldBlocks
 from analyzer.dissector.http2.findings import MOST_GOAWAYS, SIDE_NAMES, error_name
 from analyzer.dissector.http2.flow_control import FlowControl
 from analyzer.dissector.http2.frames import FrameReader
-from analyzer.dissector.http2.header_blocks import MOST_BLOCK, MOST_TABLE, Block, HeaderDecoder
+from analyzer.dissector.http2.header_blocks import MOST_TABLE, HeaderDecoder
 from analyzer.dissector.http2.probe import probe
 from analyzer.dissector.http2.streams import CLIENT, CLIENT_ENDED, SERVER, WINDOW_UPDATE
 from analyzer.dissector.layer import EVERYTHING
-from analyzer.dissector.registries import table
 
 __all__ = [
     "ATTRIBUTES", "CLIENT", "CONNECTION_STEPS", "SERVER", "STREAM_STEPS", "Dissector", "Exchange", "Http2Event",
     "Upgraded", "probe",
 ]  # fmt: skip
 
-MOST_EMPTY: Final = 1000  # DATA without content or end, CONTINUATION frames of a block, SETTINGS frames of a side
+MOST_EMPTY: Final = 1000  # DATA without content or end, SETTINGS frames of a side, settings of a frame
 _MOST_DEBUG: Final = 200  # bytes of GOAWAY's debug data that are shown
 _MOST_PRIORITY: Final = 200  # bytes of a priority that are kept
-_STREAM_ID: Final = 0x7FFFFFFF
 _ON_STREAMS: Final = frozenset(
     (frames.HEADERS, frames.PRIORITY, frames.RST_STREAM, frames.PUSH_PROMISE, frames.CONTINUATION)
 )
 _ON_CONNECTION: Final = frozenset((frames.SETTINGS, frames.PING, frames.GOAWAY, frames.PRIORITY_UPDATE))
-_SECTIONS: Final = {
-    frames.DATA: "6.1", frames.HEADERS: "6.2", frames.PRIORITY: "6.3", frames.RST_STREAM: "6.4",
-    frames.SETTINGS: "6.5", frames.PUSH_PROMISE: "6.6", frames.PING: "6.7", frames.GOAWAY: "6.8",
-    frames.WINDOW_UPDATE: "6.9", frames.CONTINUATION: "6.10",
-}  # fmt: skip
 
 
-class Dissector(Conversation):
+class Dissector(FieldBlocks):
     """One connection. See `Findings` for what is found.
 
     `keep_fields`: whether `Message.fields` shall be filled. `midstream`: the connection was open before the capture
@@ -55,13 +48,11 @@ class Dissector(Conversation):
 
     def __init__(self, *, keep_fields: bool = False, midstream: bool = False, upgraded: Upgraded | None = None):
         super().__init__(keep_fields, known=not midstream)
-        self.fields_lost: str | None = None  # why the dynamic table of a side is not known
         self._readers = [FrameReader(number, self, midstream=midstream) for number in (CLIENT, SERVER)]
         self._closes: list[str | None] = [None, None]
         self._begun = [midstream, midstream]
         self._empty = 0
         self._setting_frames = [0, 0]
-        self._types = table("http2-frame-types")
         if midstream:
             self.lost = self.fields_lost = "mid-stream"
             self.flow.forget()
@@ -188,12 +179,12 @@ class Dissector(Conversation):
     def frame(self, reader: FrameReader, kind: int, flags: int, stream: int, payload: bytes | None) -> None:
         self._count(reader, kind, flags, stream)
         if kind in _ON_STREAMS and not stream:
-            self._wrong(reader, 0, "PROTOCOL_ERROR", f"{self._types[kind]} on stream 0 (RFC 9113 §{_SECTIONS[kind]})")
+            self._wrong(reader, 0, "PROTOCOL_ERROR", f"{self._types[kind]} on stream 0 (RFC 9113 §{SECTIONS[kind]})")
             if kind in (frames.HEADERS, frames.PUSH_PROMISE, frames.CONTINUATION):
                 self._forget_fields(reader, "a field block without a stream")
             return
         if kind in _ON_CONNECTION and stream:
-            section = f"RFC 9113 §{_SECTIONS[kind]}" if kind in _SECTIONS else "RFC 9218 §7.1"
+            section = f"RFC 9113 §{SECTIONS[kind]}" if kind in SECTIONS else "RFC 9218 §7.1"
             self._wrong(reader, 0, "PROTOCOL_ERROR", f"{self._types[kind]} on stream {stream} ({section})")
             return
         handler = _HANDLERS.get(kind)
@@ -220,14 +211,6 @@ class Dissector(Conversation):
     def violation(self, reader: FrameReader, stream: int, error: str, message: str) -> None:
         self._wrong(reader, stream, error, message)
 
-    def _wrong(self, reader: FrameReader, number: int, error: str, message: str) -> None:
-        stream = self._streams.get(number)
-        self._violated(reader.number, number, stream, error, message, reader.packet, reader.at_ns)
-
-    def _forget_fields(self, reader: FrameReader, why: str) -> None:
-        self._headers[reader.number].forget()
-        self.fields_lost = self.fields_lost or why
-
     def _count(self, reader: FrameReader, kind: int, flags: int, stream: int) -> None:
         """What holds for every frame: §3.4, §4.2, §6.10."""
         side = reader.number
@@ -253,112 +236,6 @@ class Dissector(Conversation):
         if stream in self._closed:
             self.frames_after_close += 1
 
-    # Field blocks
-
-    def _begin_block(
-        self, reader: FrameReader, stream: int, flags: int, fragment: bytes | None, promised: int | None
-    ) -> None:
-        block = self._blocks[reader.number]
-        block.stream, block.promised = stream, promised
-        block.ends = promised is None and bool(flags & frames.END_STREAM)
-        block.data.clear()
-        block.length = block.frames = 0
-        block.whole = True
-        block.first_ns, block.first_packet = reader.first_ns, reader.first_packet
-        self._add_to_block(reader, block, flags, fragment)
-
-    def _add_to_block(self, reader: FrameReader, block: HeaderBlock, flags: int, fragment: bytes | None) -> None:
-        block.frames += 1
-        block.length += len(fragment) if fragment is not None else reader.length
-        if fragment is None:
-            block.whole = False
-        elif block.whole and block.length <= MOST_BLOCK:
-            block.data += fragment
-        if block.frames == MOST_EMPTY or (block.length > MOST_BLOCK and block.whole):
-            what = f"more than {MOST_BLOCK} bytes" if block.length > MOST_BLOCK else f"{MOST_EMPTY} frames"
-            self._once("long block", reader.packet, f"a field block of {what}: ENHANCE_YOUR_CALM (RFC 9113 §10.5.1)")
-        if block.length > MOST_BLOCK:
-            block.whole = False
-            block.data.clear()
-        if flags & frames.END_HEADERS:
-            self._end_block(reader, block)
-
-    def _end_block(self, reader: FrameReader, block: HeaderBlock) -> None:
-        """§4.3: every block counts for the dynamic table, whatever becomes of its stream."""
-        number, block.stream = block.stream, 0
-        if block.whole:
-            found = self._headers[reader.number].decode(bytes(block.data))
-            block.data.clear()
-            if found.error is not None:
-                error, message = found.error
-                self._wrong(reader, 0, error, message)
-                if not self._headers[reader.number].known:
-                    self.fields_lost = self.fields_lost or "a field block that cannot be read"
-        else:
-            self._forget_fields(reader, "a field block that is not whole")
-            found = Block([], 0, 1)
-        if block.promised is not None:
-            self._promise(reader, number, block.promised, found, block.length)
-        else:
-            self._section(reader, number, found, block.length, ends=block.ends)
-
-    def _unpadded(self, reader: FrameReader, kind: int, flags: int, payload: bytes, before: int) -> bytes | None:
-        """§6.1: without padding; None, if that is wrong or less than `before` bytes are left."""
-        if flags & frames.PADDED:
-            padding = payload[0] if payload else 0
-            if not payload or padding >= len(payload):
-                message = f"{self._types[kind]} with more padding than payload (RFC 9113 §{_SECTIONS[kind]})"
-                self._wrong(reader, 0, "PROTOCOL_ERROR", message)
-                return None
-            payload = payload[1 : len(payload) - padding]
-        if len(payload) < before:
-            message = f"{self._types[kind]} of {reader.length} bytes is too short (RFC 9113 §4.2)"
-            self._wrong(reader, 0, "FRAME_SIZE_ERROR", message)
-            return None
-        return payload
-
-    def _headers_frame(self, reader: FrameReader, flags: int, stream: int, payload: bytes | None) -> None:
-        fragment = payload
-        if payload is not None:
-            priority = 5 if flags & frames.HAS_PRIORITY else 0
-            fragment = self._unpadded(reader, frames.HEADERS, flags, payload, priority)
-            fragment = fragment[priority:] if fragment is not None else None
-        else:
-            self._unread_block(reader)
-        self._begin_block(reader, stream, flags, fragment, None)
-
-    def _push_promise(self, reader: FrameReader, flags: int, stream: int, payload: bytes | None) -> None:
-        fragment, promised = None, 0
-        if payload is not None:
-            fragment = self._unpadded(reader, frames.PUSH_PROMISE, flags, payload, 4)
-            if fragment is not None:
-                promised = int.from_bytes(fragment[:4], "big") & _STREAM_ID
-                fragment = fragment[4:]
-        else:
-            self._unread_block(reader)
-            self.lost = self.lost or reader.cause
-        self._begin_block(reader, stream, flags, fragment, promised)
-
-    def _continuation(self, reader: FrameReader, flags: int, stream: int, payload: bytes | None) -> None:
-        block = self._blocks[reader.number]
-        if not block.stream:
-            if not self.lost:
-                message = "CONTINUATION of no field block (RFC 9113 §6.10)"
-                self._wrong(reader, 0, "PROTOCOL_ERROR", message)
-            self._forget_fields(reader, "a field block that does not begin")
-            return
-        if payload is None:
-            self._unread_block(reader)
-        self._add_to_block(reader, block, flags, payload)
-
-    def _unread_block(self, reader: FrameReader) -> None:
-        if reader.length > frames.MOST_COLLECTED:
-            message = f"a field block of more than {MOST_BLOCK} bytes: ENHANCE_YOUR_CALM (RFC 9113 §10.5.1)"
-            self._once("long block", reader.packet, message)
-        else:
-            self.fault(reader.packet, f"bytes of a field block are missing: {reader.cause}")
-            self.fields_lost = self.fields_lost or reader.cause
-
     # Streams
 
     def _priority(self, reader: FrameReader, flags: int, stream: int, payload: bytes | None) -> None:
@@ -381,7 +258,7 @@ class Dissector(Conversation):
             self.flow.forget()
             return
         found = self._find(reader, stream, WINDOW_UPDATE) if stream else None
-        increment = int.from_bytes(payload, "big") & _STREAM_ID
+        increment = int.from_bytes(payload, "big") & STREAM_ID
         if not stream:
             event = Http2Event(SIDE_NAMES[side], "WINDOW_UPDATE", reader.packet, reader.at_ns, 0, length=4)
             self._event(event)
@@ -403,7 +280,7 @@ class Dissector(Conversation):
             message = f"PRIORITY_UPDATE of {reader.length} bytes (RFC 9218 §7.1)"
             self._wrong(reader, 0, "FRAME_SIZE_ERROR", message)
         elif payload is not None:
-            found = self._streams.get(int.from_bytes(payload[:4], "big") & _STREAM_ID)
+            found = self._streams.get(int.from_bytes(payload[:4], "big") & STREAM_ID)
             if found is not None and found.exchange.request is not None:
                 found.exchange.request.priority = _shown(payload[4:], _MOST_PRIORITY)
 
@@ -479,7 +356,7 @@ class Dissector(Conversation):
             return
         if payload is None:
             return
-        last = int.from_bytes(payload[:4], "big") & _STREAM_ID
+        last = int.from_bytes(payload[:4], "big") & STREAM_ID
         event.error, event.last_stream = error_name(int.from_bytes(payload[4:8], "big")), last
         before = self._last_allowed[side]
         if before is not None and last > before:

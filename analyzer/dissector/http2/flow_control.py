@@ -68,8 +68,8 @@ class FlowControl:
                 self._use_up(side, stream.number, at_ns, stream)
         if self._connection[side] <= 0:
             self._use_up(side, 0, at_ns, None)
-            if problem is not None:
-                self._connection[side] = 0  # said once
+        if problem is not None:
+            self.forget()  # whoever does not keep to them: what is left of them means nothing
         return problem
 
     def granted(self, side: int, stream: Stream | None, increment: int, at_ns: int, packet: int) -> bool:

@@ -257,7 +257,7 @@ class FrameReader:
             if self.flags & PADDED:
                 self._state = _PAD_LENGTH
                 if not length:
-                    message = "padded DATA without a pad length: FRAME_SIZE_ERROR (RFC 9113 §4.2, §6.1)"
+                    message = "padded DATA without a pad length (RFC 9113 §4.2, §6.1)"
                     self._sink.violation(self, self._stream, "FRAME_SIZE_ERROR", message)
                     self._end_data()
                 return
@@ -275,7 +275,7 @@ class FrameReader:
         self.padding = data[at]
         content = self.length - 1 - self.padding
         if content < 0:
-            message = f"{self.padding} bytes of padding in a frame of {self.length}: PROTOCOL_ERROR (RFC 9113 §6.1)"
+            message = f"{self.padding} bytes of padding in a frame of {self.length} (RFC 9113 §6.1)"
             self._sink.violation(self, 0, "PROTOCOL_ERROR", message)
             self.padding, content = self.length - 1, 0
         self._content(content)

@@ -1,7 +1,8 @@
 """Finds the next frame by its content, where the framing was lost or the capture began in the middle of a connection.
 
 Nothing marks where a frame begins (RFC 9113 §4.1). What is believed is a chain of `CHAIN` frames, each of a known type
-with the flags, the length and the stream it may have, and each where the one before it says that it begins.
+with the flags, the length and the stream it may have, each where the one before it says that it begins, and on streams
+that are close together.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ _BY_TYPE: Final = (
     rb"(?!\x00{2}[\x00-\x03])\x00\x00[\x00-\xff]\x10\x00" + _ZERO,
 )
 PLAUSIBLE: Final = re.compile(rb"|".join(_BY_TYPE))  # a whole header
-_SETTINGS: Final = 4
+_SETTINGS, _CONTINUATION = 4, 9
+_WITH_BLOCK: Final = (1, 5, 9)  # HEADERS, PUSH_PROMISE, CONTINUATION
+_END_HEADERS: Final = 4
+_REACH: Final = 1 << 16  # by how much the streams of a chain may differ: those in use are close together
 
 Piece = tuple[bytes, int, int]  # bytes, their time and packet
 
@@ -47,12 +51,23 @@ def chained(data: bytes | bytearray, at: int, count: int, *, ends: bool = False)
     """Whether a chain of `count` headers begins there; None: there are too few bytes to tell. `ends`: these are all the
     bytes there are, so a chain may be shorter, if its last frame ends where they do."""
     size = len(data)
-    for _ in range(count):
+    block = 0  # stream of a field block that has not ended: only CONTINUATION may follow (RFC 9113 §6.10)
+    first = 0
+    for index in range(count):
         if PLAUSIBLE.match(data, at) is None:
             return None if size - at < HEADER and not ends else False
-        length = length_of(data, at)
-        if data[at + 3] == _SETTINGS and length % 6:
+        length, kind = length_of(data, at), data[at + 3]
+        stream = int.from_bytes(data[at + 5 : at + HEADER], "big")
+        if kind == _SETTINGS and length % 6:
             return False
+        if index and (stream if kind == _CONTINUATION else 0) != block:
+            return False
+        if stream:
+            first = first or stream
+            if abs(stream - first) > _REACH:
+                return False
+        opens = kind in _WITH_BLOCK and not data[at + 4] & _END_HEADERS
+        block = stream if opens else 0
         at += HEADER + length
         if ends and at == size:
             return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections import deque
 from typing import Final
 
@@ -21,6 +22,7 @@ SMALLEST_FRAME, LARGEST_FRAME = 1 << 14, (1 << 24) - 1
 _INITIAL: Final = {HEADER_TABLE_SIZE: 4096, ENABLE_PUSH: 1, INITIAL_WINDOW_SIZE: 65_535, MAX_FRAME_SIZE: SMALLEST_FRAME}
 MOST_NAMES: Final = 100  # different settings kept of a side
 MOST_PENDING: Final = 100  # frames of settings that wait for their ACK
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*\Z")
 _MOST_UPGRADE: Final = 16_384  # characters of HTTP2-Settings
 ENTRY: Final = 6  # bytes
 
@@ -37,10 +39,11 @@ def parse(payload: bytes) -> Entries:
 
 def parse_upgrade(value: str) -> Entries | None:
     """HTTP2-Settings, RFC 7540 §3.2.1: base64url without padding; None: it is something else."""
-    if len(value) > _MOST_UPGRADE or not value.isascii():
+    bare = value.rstrip("=")
+    if len(bare) > _MOST_UPGRADE or not _BASE64URL.match(bare):
         return None
     try:
-        payload = base64.urlsafe_b64decode(value.rstrip("=") + "=" * (-len(value.rstrip("=")) % 4))
+        payload = base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
     except binascii.Error:
         return None
     return parse(payload) if len(payload) % ENTRY == 0 else None
