@@ -189,10 +189,13 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
-    """An HTTP request (RFC 9112 §3). Sizes in bytes."""
+    """An HTTP request (RFC 9112 §3, RFC 9113 §8.3.1). Sizes in bytes.
 
-    method: str
-    target: str
+    HTTP/2 compresses header fields: method and target are None where they depend on what was not captured.
+    """
+
+    method: str | None
+    target: str | None
     authority: str | None
     packet: int  # its first byte
     header_bytes: int
