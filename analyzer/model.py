@@ -216,7 +216,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field=
     transport: Literal["tcp"] = "tcp"
     client: Endpoint
     server: Endpoint
-    oriented_by: Literal["syn", "port", "first-packet"]
+    oriented_by: Literal["syn", "content", "port", "first-packet"]
     vlan: list[int] = []  # VLAN ids of the first packet, outermost first
     first_packet: int
     last_packet: int

@@ -30,13 +30,14 @@ class Application:
 
     __slots__ = (
         "_broken", "_closed", "_probed", "_waiting", "dissector", "fin", "keep_fields", "last_data", "midstream",
-        "proxy", "reset", "row", "streams", "wanted",
+        "proxy", "reset", "row", "streams", "swapped", "wanted",
     )  # fmt: skip
 
-    def __init__(self, row: int, midstream: bool, keep_fields: bool):
+    def __init__(self, row: int, swapped: bool, midstream: bool, keep_fields: bool):
         self.keep_fields = keep_fields
         self.midstream = midstream  # it was open before the capture began
         self.row = row
+        self.swapped = swapped  # the sender of its first packet is the server
         self.streams = (ByteStream(0, self), ByteStream(1, self))
         self.wanted = [0, 0]  # as the packet stage was told
         self.dissector: http1.Dissector | None = None
@@ -97,6 +98,22 @@ class Application:
         self.streams[side].end(offset, *self.last_data[side], missing)
         fin = self.fin[side]
         self.close(side, how, *(fin[1:] if fin is not None else (at_ns, packet)))
+
+    def turn(self) -> None:
+        """Client and server change places: the packet stage has found out which is which.
+
+        A dissector that has read the one as the other is wrong, and what it has read is lost.
+        """
+        self.swapped = not self.swapped
+        self.streams = self.streams[1], self.streams[0]
+        for side, stream in enumerate(self.streams):
+            stream.side = side
+        for pair in (self.wanted, self.fin, self.last_data, self._closed, self._probed, self._broken):
+            pair.reverse()
+        self._waiting = [(1 - one[0], *one[1:]) for one in self._waiting]
+        if self.dissector is not None or self.proxy is not None:
+            self.dissector = self.proxy = None
+            self.midstream = True
 
     # Finding out what it is.
 
@@ -166,23 +183,23 @@ class Applications:
         if not len(which):
             return
         columns = (
-            table.handed, table.connection, table.row, table.side, table.stream_offset, table.ack_offset, table.missing,
-            table.peer_missing, table.data_ns, table.data_packet, table.flags, table.payload, table.payload_captured,
-            table.payload_offset, table.time_ns, table.number,
+            table.handed, table.connection, table.row, table.side, table.sender, table.began, table.stream_offset,
+            table.ack_offset, table.missing, table.peer_missing, table.data_ns, table.data_packet, table.flags,
+            table.payload, table.payload_captured, table.payload_offset, table.time_ns, table.number,
         )  # fmt: skip
         followed = self._followed
         for (
-            handed, connection, row, side, offset, acked, missing, peer_missing, data_ns, data_packet, flags, payload,
-            captured, at, time_ns, packet,
+            handed, connection, row, side, sender, began, offset, acked, missing, peer_missing, data_ns, data_packet,
+            flags, payload, captured, at, time_ns, packet,
         ) in zip(*(column[which].tolist() for column in columns), strict=True):  # fmt: skip
             if connection in followed:
                 application = followed[connection]
                 if application is None:
                     continue
+                if application.swapped != (side != sender):
+                    application.turn()
             elif handed == layout.HANDED_BYTES:
-                application = followed[connection] = Application(
-                    row, not self._connections.began(row), self._keep_fields
-                )
+                application = followed[connection] = Application(row, side != sender, not began, self._keep_fields)
             else:
                 continue
             if acked >= 0:
@@ -206,10 +223,17 @@ class Applications:
         application = self._followed.pop(row[layout.ID], None)
         if application is None or application.dissector is None:
             return None
+        states = row[layout.SIDES + layout.STATE] | row[layout.SIDES + layout.SIDE_WORDS + layout.STATE]
+        application.midstream = not states & (layout.SYN_SEEN | layout.SYN_ACK_SEEN)
+        swapped = bool(row[layout.FLAGS] & layout.SWAPPED)
+        if application.swapped != swapped:
+            application.turn()
+            if application.dissector is None:
+                return None
         last = row[layout.LAST_NS], row[layout.LAST_PACKET]
         offsets, missing = [0, 0], [0, 0]
         for side in _SIDES:
-            words = layout.SIDES + (side ^ bool(row[layout.FLAGS] & layout.SWAPPED)) * layout.SIDE_WORDS
+            words = layout.SIDES + (side ^ swapped) * layout.SIDE_WORDS
             fin_at = row[words + layout.FIN_AT]
             offsets[side] = fin_at if fin_at >= 0 else max(application.streams[side].next, row[words + layout.SENT])
             missing[side] = row[words + layout.MISSING]
@@ -234,6 +258,6 @@ class Applications:
                 # The segment with the last of these bytes is handed on, so that its packet and time are known.
                 wanted = min(application.streams[side].next + skippable - 1, _NOBODY_WANTS)
                 if wanted > application.wanted[side] + MOST_COPIED_BYTES:
-                    self._connections.want(application.row, side, wanted)
+                    self._connections.want(application.row, side ^ application.swapped, wanted)
                     application.wanted[side] = wanted
         return True

@@ -20,6 +20,8 @@ if cython.compiled:
 else:
     from analyzer.dissector.history import ConnectionHistory
 
+from analyzer.dissector import orientation
+
 COMPILED = cython.compiled
 
 # Numbers this large are Python objects to Cython unless they have a type.
@@ -33,23 +35,28 @@ class ConnectionTable(ConnectionHistory):
     """Follows the connections of a capture, packet by packet. Arguments: see the two classes below it."""
 
     next_id: cython.longlong
+    data: cython.const[cython.uchar][::1]
+    payload_offset: cython.longlong[::1]
 
     def __init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow):
         ConnectionHistory.__init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow)
         self.next_id = 0
 
-    def track(self, table) -> None:
-        """Take in the packets of one chunk; fills the table's columns connection, side and stream_offset."""
+    def track(self, table, data) -> None:
+        """Take in the packets of one chunk, whose bytes are `data`; fills the table's columns from `connection` on."""
         i: cython.Py_ssize_t
         count: cython.Py_ssize_t = table.count
         kind: cython.schar[::1] = memoryview(table.kind)
         self.load(table)
+        self.data = data
+        self.payload_offset = memoryview(table.payload_offset)
         for i in range(count):
             if kind[i] == KIND_TCP:
                 self._packet(i)
             else:
                 self.connection[i] = -1
                 self.side[i] = -1
+                self.sender[i] = -1
                 self.handed[i] = HANDED_NOT
                 if kind[i] == KIND_ICMP_ERROR:
                     self._icmp_error(i)
@@ -93,6 +100,7 @@ class ConnectionTable(ConnectionHistory):
                     self.late += 1
                     self.connection[i] = self.rows[base + ID]
                     self.side[i] = side ^ (known & SWAPPED != 0)
+                    self.sender[i] = side
                     return
                 # A refused opening that is tried again with the same numbers after all.
                 stream = self.rows[base + STREAM]
@@ -107,8 +115,6 @@ class ConnectionTable(ConnectionHistory):
         self.rows[base + LAST_PACKET] = self.number[i]
         self.rows[base + LAST_NS] = now
         self.rows[base + FLAGS] |= RECENT
-        if self.payload_captured[i] < self.payload[i]:
-            self.rows[base + FLAGS] |= CUT
         me = base + SIDES + side * SIDE_WORDS
         self.rows[me + PACKETS] += 1
         self.rows[me + BYTES] += self.payload[i]
@@ -117,13 +123,36 @@ class ConnectionTable(ConnectionHistory):
         if flags & FLAG_SYN:
             self._syn(i, row, side)
         else:
+            if self.payload_captured[i] > 0 and not self.rows[base + FLAGS] & (BY_SYN | BY_CONTENT):
+                self._listen(i, base, side)
             self._segment(i, row, side)
         self.side[i] = side ^ ((self.rows[base + FLAGS] & SWAPPED) != 0)
+        self.sender[i] = side
         if self.handed[i] != HANDED_NOT:
+            self.began[i] = (
+                (self.rows[me + STATE] | self.rows[base + SIDES + (1 - side) * SIDE_WORDS + STATE])
+                & (SYN_SEEN | SYN_ACK_SEEN)
+            ) != 0  # fmt: skip
             self.missing[i] = self.rows[me + MISSING]
             self.data_packet[i] = self.rows[me + DATA_PACKET]
             self.data_ns[i] = self.rows[me + DATA_NS]
             self.peer_missing[i] = self.rows[base + SIDES + (1 - side) * SIDE_WORDS + MISSING]
+
+    @cython.cfunc
+    def _listen(self, i: cython.Py_ssize_t, base: cython.longlong, side: cython.int) -> cython.void:
+        """The SYN was not captured: what a side says may tell who is the client."""
+        at: cython.longlong = self.payload_offset[i]
+        end: cython.longlong = at + min(self.payload_captured[i], orientation.MOST_BYTES)
+        first: cython.int = self.data[at]
+        says: cython.int
+        if first != 22 and not (first >= 65 and first <= 90):  # neither a TLS handshake nor a capital letter
+            return
+        says = orientation.speaker(bytes(self.data[at:end]))
+        if says < 0:
+            return
+        self.rows[base + FLAGS] = self.rows[base + FLAGS] & ~BY_PORT | BY_CONTENT
+        if (side ^ (self.rows[base + FLAGS] & SWAPPED != 0)) != says:
+            self._turn(base)
 
     @cython.cfunc
     def _icmp_error(self, i: cython.Py_ssize_t) -> cython.void:
@@ -229,7 +258,7 @@ class ConnectionTable(ConnectionHistory):
             self._set_isn(me, sequence)
         if self.rows[base + EVENT_COUNT] == 0 and not self.rows[base + FLAGS] & BY_SYN:
             # Packets of this connection were captured before its SYN: now we know who the client is.
-            self.rows[base + FLAGS] &= ~(BY_PORT | SWAPPED)
+            self.rows[base + FLAGS] &= ~(BY_PORT | BY_CONTENT | SWAPPED)
             self.rows[base + FLAGS] |= BY_SYN
             if (side == 1) == ((flags & FLAG_ACK) == 0):
                 self.rows[base + FLAGS] |= SWAPPED

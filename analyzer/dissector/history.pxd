@@ -12,6 +12,8 @@ cdef class ConnectionHistory(ConnectionRows):
     cdef long long[::1] close_tests
 
     cdef void _emit(self, long long base, int scope, int step, int side, long long number, long long now, long long payload, long long window, bint again)
+    cdef int _advance(self, long long base, int scope, long long symbol, bint again)
+    cdef void _turn(self, long long base)
     cdef void _note(self, long long base, long long code, long long number, long long now, bint diverged)
     cdef void _add_gap(self, long long base, long long me, long long start, long long end, long long now)
     cdef bint _seen_before(self, long long base, long long me, long long start, long long end, long long now)

@@ -20,6 +20,11 @@ else:
 
 COMPILED = cython.compiled
 
+# What becomes of an event.
+_DROPPED = cython.declare(cython.int, 0)
+_KEPT = cython.declare(cython.int, 1)
+_DIVERGED = cython.declare(cython.int, 2)
+
 
 @cython.cclass
 class ConnectionHistory(ConnectionRows):
@@ -48,15 +53,12 @@ class ConnectionHistory(ConnectionRows):
         now: cython.longlong, payload: cython.longlong, window: cython.longlong, again: cython.bint,
     ) -> cython.void:  # fmt: skip
         """An event of scope tcp-open or tcp-close: note it, and advance the scope's automaton."""
-        run: cython.longlong = self.rows[base + OPEN_RUN + scope]
-        state: cython.longlong = run & RUN_STATE_MASK
         symbol: cython.longlong
-        reached: cython.longlong
+        taken: cython.int
         tests: cython.longlong[::1] = self.open_tests if scope == SCOPE_OPEN else self.close_tests
         truths: cython.longlong = 1 if again else 0
         value: cython.longlong
         t: cython.Py_ssize_t
-        diverged: cython.bint = False
         count: cython.Py_ssize_t = tests.shape[0] // 3
         if self.rows[base + FLAGS] & SWAPPED:
             side = 1 - side
@@ -70,29 +72,67 @@ class ConnectionHistory(ConnectionRows):
             ):
                 truths |= 2 << t
         symbol = (step * 2 + side) << (count + 1) | truths
+        taken = self._advance(base, scope, symbol, again)
+        if taken != _DROPPED:
+            self._note(base, symbol << 2 | scope << 1 | again, number, now, taken == _DIVERGED)
+
+    @cython.cfunc
+    def _advance(
+        self, base: cython.longlong, scope: cython.int, symbol: cython.longlong, again: cython.bint
+    ) -> cython.int:
+        """The scope's automaton sees one more event. _DROPPED: it came after the flow, and is not noted."""
+        run: cython.longlong = self.rows[base + OPEN_RUN + scope]
+        state: cython.longlong = run & RUN_STATE_MASK
+        reached: cython.longlong
         if run >> RUN_OVER_SHIFT:
-            if not again:
-                return
-        elif run >> RUN_DIVERGED_SHIFT == 0:
-            reached = self.open_automaton[state, symbol] if scope == SCOPE_OPEN else self.close_automaton[state, symbol]
-            if reached == -1:
-                reached = self.automata[scope].grow(state, symbol)
-                self._load_automata()
-            if reached == 0:
-                if (run >> RUN_BEST_SHIFT) & RUN_STATE_MASK != 0:
-                    self.rows[base + OPEN_RUN + scope] = run | cython.cast(cython.longlong, 1) << RUN_OVER_SHIFT
-                    return
-                diverged = True
-                run |= (self.rows[base + EVENT_COUNT] + 1) << RUN_DIVERGED_SHIFT
-            else:
-                run = run & ~cython.cast(cython.longlong, RUN_STATE_MASK) | reached
-                if self.open_complete[reached] if scope == SCOPE_OPEN else self.close_complete[reached]:
-                    run = (
-                        run & ~(cython.cast(cython.longlong, RUN_STATE_MASK) << RUN_BEST_SHIFT)
-                        | reached << RUN_BEST_SHIFT
-                    )
-            self.rows[base + OPEN_RUN + scope] = run
-        self._note(base, symbol << 2 | scope << 1 | again, number, now, diverged)
+            return _KEPT if again else _DROPPED
+        if run >> RUN_DIVERGED_SHIFT != 0:
+            return _KEPT
+        reached = self.open_automaton[state, symbol] if scope == SCOPE_OPEN else self.close_automaton[state, symbol]
+        if reached == -1:
+            reached = self.automata[scope].grow(state, symbol)
+            self._load_automata()
+        if reached == 0:
+            if (run >> RUN_BEST_SHIFT) & RUN_STATE_MASK != 0:
+                self.rows[base + OPEN_RUN + scope] = run | cython.cast(cython.longlong, 1) << RUN_OVER_SHIFT
+                return _DROPPED
+            self.rows[base + OPEN_RUN + scope] = run | (self.rows[base + EVENT_COUNT] + 1) << RUN_DIVERGED_SHIFT
+            return _DIVERGED
+        run = run & ~cython.cast(cython.longlong, RUN_STATE_MASK) | reached
+        if self.open_complete[reached] if scope == SCOPE_OPEN else self.close_complete[reached]:
+            run = run & ~(cython.cast(cython.longlong, RUN_STATE_MASK) << RUN_BEST_SHIFT) | reached << RUN_BEST_SHIFT
+        self.rows[base + OPEN_RUN + scope] = run
+        return _KEPT
+
+    @cython.cfunc
+    def _turn(self, base: cython.longlong) -> cython.void:
+        """Client and server change places, also in the events noted so far, which the automata see anew.
+
+        What came after a flow was not noted, and stays so. That makes a difference only to pages of a user's own that
+        hold for one side.
+        """
+        event: cython.longlong = self.rows[base + EVENT_HEAD]
+        after: cython.longlong
+        code: cython.longlong
+        _: cython.longlong
+        tests: cython.Py_ssize_t
+        scope: cython.int
+        self.rows[base + FLAGS] ^= SWAPPED
+        self.rows[base + OPEN_RUN] = 1
+        self.rows[base + CLOSE_RUN] = 1
+        self.rows[base + EVENT_COUNT] = 0
+        while event != -1:
+            after = self.events[event * EVENT_WORDS + EVENT_NEXT]
+            code = self.events[event * EVENT_WORDS + EVENT_CODE]
+            scope = code >> 1 & 1
+            # `_emit` puts the side above the truths of the scope's tests.
+            tests = (self.close_tests.shape[0] if scope else self.open_tests.shape[0]) // 3
+            code ^= cython.cast(cython.longlong, 1) << (3 + tests)
+            self.events[event * EVENT_WORDS + EVENT_CODE] = code
+            for _ in range(self.events[event * EVENT_WORDS + EVENT_TIMES]):
+                self._advance(base, scope, code >> 2, code & 1)
+            self.rows[base + EVENT_COUNT] += 1
+            event = after
 
     @cython.cfunc
     def _note(

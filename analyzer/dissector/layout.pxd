@@ -91,7 +91,7 @@ cdef enum:
     REUSED = 128
     EVENTS_FULL = 256
     RECENT = 512
-    CUT = 1024
+    BY_CONTENT = 1024
     FOLLOWED = 262144
     BAD_SYN_ACK = 2048
     RETRIED = 4096

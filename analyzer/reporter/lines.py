@@ -166,7 +166,7 @@ class LineWriter:
                 quiet |= 2 if code & 2 else 1
             else:
                 quiet &= ~(2 if code & 2 else 1)
-        self.key[0] = flags & ~(RECENT | REPORTED | TAKEN | GONE | CUT)
+        self.key[0] = flags & ~(RECENT | REPORTED | TAKEN | GONE)
         self.key[1] = self.rows[i, OPEN_RUN]
         self.key[2] = self.rows[i, CLOSE_RUN]
         self.key[3] = self.rows[i, one + STATE] << 32 | self.rows[i, other + STATE]

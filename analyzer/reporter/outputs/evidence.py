@@ -21,6 +21,7 @@ _ARROW = 17  # columns of an arrow, room for the longest common step name
 
 _ORIENTED = {
     "syn": "the client sent the SYN",
+    "content": "no SYN captured: client and server by what they say",
     "port": "no SYN captured: the server has the lower or registered port",
     "first-packet": "no SYN captured: the client sent the first packet",
 }
