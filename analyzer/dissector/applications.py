@@ -23,6 +23,7 @@ _NOBODY_WANTS: Final = (1 << 63) - 1
 # Telling the packet stage what to pass over costs more than copying this much.
 MOST_COPIED_BYTES: Final = 16_384
 _SIDES: Final = (0, 1)
+_BYTES: Final = (layout.HANDED_BYTES, layout.HANDED_KNOWN)
 
 
 class Application:
@@ -192,21 +193,21 @@ class Applications:
             handed, connection, row, side, sender, began, offset, acked, missing, peer_missing, data_ns, data_packet,
             flags, payload, captured, at, time_ns, packet,
         ) in zip(*(column[which].tolist() for column in columns), strict=True):  # fmt: skip
-            if connection in followed:
-                application = followed[connection]
-                if application is None:
+            application = followed.get(connection)
+            if application is None:
+                given_up = connection in followed
+                if handed not in _BYTES or (given_up and handed != layout.HANDED_KNOWN):
                     continue
-                if application.swapped != (side != sender):
-                    application.turn()
-            elif handed == layout.HANDED_BYTES:
+                if given_up:
+                    self._connections.remember(row)
                 application = followed[connection] = Application(row, side != sender, not began, self._keep_fields)
-            else:
-                continue
+            elif application.swapped != (side != sender):
+                application.turn()
             if acked >= 0:
                 application.streams[1 - side].acknowledged(acked, packet, peer_missing)
             stream = application.streams[side]
             application.last_data[side] = data_ns, data_packet
-            if handed == layout.HANDED_BYTES:
+            if handed in _BYTES:
                 begin = offset + 1 if flags & layout.FLAG_SYN else offset
                 stream.segment(begin, payload, bytes(data[at : at + captured]), time_ns, packet, missing)
             if flags & layout.FLAG_FIN and application.fin[side] is None:
@@ -235,15 +236,19 @@ class Applications:
         for side in _SIDES:
             words = layout.SIDES + (side ^ swapped) * layout.SIDE_WORDS
             fin_at = row[words + layout.FIN_AT]
-            offsets[side] = fin_at if fin_at >= 0 else max(application.streams[side].next, row[words + layout.SENT])
+            sent = row[words + layout.SENT]
+            if states & layout.RESETTER and not row[words + layout.STATE] & layout.RESETTER:
+                sent = row[layout.RESET_PEER_AT]
+            offsets[side] = fin_at if fin_at >= 0 else max(application.streams[side].next, sent)
             missing[side] = row[words + layout.MISSING]
             application.last_data[side] = row[words + layout.DATA_NS], row[words + layout.DATA_PACKET]
             if fin_at >= 0:
                 application.finish(side, fin_at, "fin", *(application.fin[side] or (0, *last))[1:], missing[side])
         for side, stream in enumerate(application.streams):
             stream.end(offsets[side], *application.last_data[side], missing[side])
+        reset = application.reset if states & layout.RESETTER else None  # not one that turned out to be ignored
         for side in _SIDES:  # only now: a reset ends both
-            application.close(side, "rst" if application.reset else "end", *(application.reset or last))
+            application.close(side, "rst" if reset else "end", *(reset or last))
         return application
 
     def _steer(self, application: Application) -> bool:

@@ -28,6 +28,7 @@ COMPILED = cython.compiled
 _MASK_32 = cython.declare(cython.longlong, 0xFFFFFFFF)
 _TWO_31 = cython.declare(cython.longlong, 1 << 31)
 _TWO_32 = cython.declare(cython.longlong, 1 << 32)
+_NEVER = cython.declare(cython.longlong, 0x7FFFFFFFFFFFFFFF)
 
 
 @cython.cclass
@@ -69,6 +70,7 @@ class ConnectionTable(ConnectionHistory):
         side: cython.int
         known: cython.longlong
         stream: cython.longlong = -1
+        told: cython.bint = False
         now: cython.longlong = self.time_ns[i]
         flags: cython.int = self.flags[i]
         self.handed[i] = HANDED_NOT
@@ -124,8 +126,10 @@ class ConnectionTable(ConnectionHistory):
             self._syn(i, row, side)
         else:
             if self.payload_captured[i] > 0 and not self.rows[base + FLAGS] & (BY_SYN | BY_CONTENT):
-                self._listen(i, base, side)
+                told = self._listen(i, base, side)
             self._segment(i, row, side)
+            if told and self.handed[i] == HANDED_BYTES:
+                self.handed[i] = HANDED_KNOWN
         self.side[i] = side ^ ((self.rows[base + FLAGS] & SWAPPED) != 0)
         self.sender[i] = side
         if self.handed[i] != HANDED_NOT:
@@ -139,20 +143,27 @@ class ConnectionTable(ConnectionHistory):
             self.peer_missing[i] = self.rows[base + SIDES + (1 - side) * SIDE_WORDS + MISSING]
 
     @cython.cfunc
-    def _listen(self, i: cython.Py_ssize_t, base: cython.longlong, side: cython.int) -> cython.void:
-        """The SYN was not captured: what a side says may tell who is the client."""
+    def _listen(self, i: cython.Py_ssize_t, base: cython.longlong, side: cython.int) -> cython.bint:
+        """The SYN was not captured: what a side says may tell who is the client. Whether it does.
+
+        Then bytes are wanted even if nobody knew what to do with those before.
+        """
         at: cython.longlong = self.payload_offset[i]
         end: cython.longlong = at + min(self.payload_captured[i], orientation.MOST_BYTES)
         first: cython.int = self.data[at]
         says: cython.int
         if first != 22 and not (first >= 65 and first <= 90):  # neither a TLS handshake nor a capital letter
-            return
+            return False
         says = orientation.speaker(bytes(self.data[at:end]))
         if says < 0:
-            return
+            return False
         self.rows[base + FLAGS] = self.rows[base + FLAGS] & ~BY_PORT | BY_CONTENT
         if (side ^ (self.rows[base + FLAGS] & SWAPPED != 0)) != says:
             self._turn(base)
+        if self.follow:
+            self.rows[base + SIDES + WANTED] = 0
+            self.rows[base + SIDES + SIDE_WORDS + WANTED] = 0
+        return True
 
     @cython.cfunc
     def _icmp_error(self, i: cython.Py_ssize_t) -> cython.void:
@@ -232,6 +243,24 @@ class ConnectionTable(ConnectionHistory):
             self.rows[base + RESETS_IGNORED] += 1
             return
         if self.rows[base + FLAGS] & ENDED:
+            if (
+                flags & FLAG_ACK
+                and state & (RESETTER | SYN_ACK_SEEN) == RESETTER
+                and (
+                    self.rows[peer + STATE] & SYN_SEEN
+                    and self.rows[peer + ISN] == (self.acknowledgement[i] - 1) & _MASK_32
+                )
+            ):
+                # Refused, and then accepted: one of the two is not the server's. The client's answer will tell which.
+                self._set_isn(me, sequence)
+                self.rows[me + SENT] = 1 + payload
+                self.rows[me + STATE] |= SYN_ACK_SEEN
+                self.rows[me + WINDOW] = window
+                self.rows[me + AHEAD_PACKET] = number
+                self.rows[me + AHEAD_NS] = now
+                self.rows[base + RESET_AT] = 0
+                self._syn_options(i, me)
+                return
             if flags & FLAG_ACK or self.rows[base + FLAGS] & OPENED or not state & SYN_SEEN:
                 self.rows[base + RETRANSMISSIONS] += 1
                 return
@@ -410,6 +439,11 @@ class ConnectionTable(ConnectionHistory):
                 self.rows[me + AHEAD] = acked
                 self.rows[me + AHEAD_PACKET] = number
                 self.rows[me + AHEAD_NS] = now
+            if (
+                self.rows[base + FLAGS] & ENDED and self.rows[peer + STATE] & RESETTER
+                and acked > self.rows[base + RESET_AT] and acked <= self.rows[peer + SENT]
+            ):  # fmt: skip
+                self._reset_failed(row, side)
             self.ack_offset[i] = acked
             if self.rows[base + FLAGS] & FOLLOWED and self.rows[peer + GAPS] != -1:
                 self.handed[i] = HANDED_ACK
@@ -421,7 +455,7 @@ class ConnectionTable(ConnectionHistory):
                 and self.rows[me + STATE] & (SYN_SEEN | SYN_ACK_SEEN)
             ):  # fmt: skip
                 self._syn_acknowledged(base, peer, side, number, now)
-            if self.rows[peer + FIN_AT] >= 0 and acked > self.rows[peer + FIN_AT]:
+            if self.rows[peer + FIN_AT] >= 0 and acked > self.rows[peer + FIN_AT] and not self._was_reset(base):
                 covers_fin = True
                 if not self.rows[peer + STATE] & FIN_ACKED:
                     self.rows[peer + STATE] |= FIN_ACKED
@@ -458,8 +492,8 @@ class ConnectionTable(ConnectionHistory):
         if window == 0:
             self.rows[base + ZERO_WINDOWS] += 1
 
-        if self.rows[base + FLAGS] & ENDED:
-            self.handed[i] = HANDED_NOT  # nobody reads what comes after the end
+        if self.rows[base + FLAGS] & ENDED and not self.rows[me + STATE] & RESETTER:
+            self.handed[i] = HANDED_NOT  # nobody reads what comes after the end, unless who reset it goes on
         elif payload > 0 and (
             end > self.rows[me + WANTED]
             or ((filled or self.rows[me + GAPS] != -1) and self.rows[base + FLAGS] & FOLLOWED)
@@ -486,6 +520,8 @@ class ConnectionTable(ConnectionHistory):
         peer: cython.longlong = base + SIDES + (1 - side) * SIDE_WORDS
         again: cython.bint = self.rows[me + FIN_AT] >= 0
         step: cython.int = STEP_FIN_ACK if acknowledges and not again else STEP_FIN
+        if self._was_reset(base) and not again:
+            return
         if not again:
             self.rows[me + FIN_AT] = end
         self._emit(base, SCOPE_CLOSE, step, side, self.number[i], self.time_ns[i], self.payload[i], self.window[i],
@@ -548,4 +584,31 @@ class ConnectionTable(ConnectionHistory):
             self.handed[i] = HANDED_END
         self._emit(base, SCOPE_OPEN if opening else SCOPE_CLOSE, STEP_RST, side, self.number[i], self.time_ns[i],
                    self.payload[i], self.window[i], False)  # fmt: skip
+        self.rows[me + STATE] |= RESETTER
+        self.rows[base + RESET_AT] = _NEVER if opening else max(offset, self.rows[me + SENT])
+        self.rows[base + RESET_PEER_AT] = self.rows[peer + SENT]
         self._end(row)
+
+    @cython.cfunc
+    def _was_reset(self, base: cython.longlong) -> cython.bint:
+        """Then there is nothing left to close. If it turns out otherwise, steps not noted yet are to be noted later."""
+        return (self.rows[base + SIDES + STATE] | self.rows[base + SIDES + SIDE_WORDS + STATE]) & RESETTER != 0
+
+    @cython.cfunc
+    def _reset_failed(self, row: cython.longlong, side: cython.int) -> cython.void:
+        """`side` has acknowledged what its peer sent after the peer's RST: it never saw the RST, or refused it for a
+        reason that the capture does not show. One that is accepted closes at once (RFC 9293 §3.10.7.3, §3.10.7.4)."""
+        base: cython.longlong = row * ROW_WORDS
+        me: cython.longlong = base + SIDES + side * SIDE_WORDS
+        peer: cython.longlong = base + SIDES + (1 - side) * SIDE_WORDS
+        self.rows[peer + STATE] &= ~RESETTER
+        self.rows[base + FLAGS] &= ~ENDED
+        self.rows[base + RESETS_IGNORED] += 1
+        self._take_back(base, STEP_RST)
+        self._unlink(row)
+        self._append(row, False)
+        if self.rows[base + RESET_AT] == 0:
+            self.rows[me + STATE] |= SYN_ACKED
+            self._emit(base, SCOPE_OPEN, STEP_SYN_ACK, 1 - side, self.rows[peer + AHEAD_PACKET],
+                       self.rows[peer + AHEAD_NS], self.rows[peer + SENT] - 1, self.rows[peer + WINDOW],
+                       False)  # fmt: skip

@@ -106,33 +106,67 @@ class ConnectionHistory(ConnectionRows):
 
     @cython.cfunc
     def _turn(self, base: cython.longlong) -> cython.void:
-        """Client and server change places, also in the events noted so far, which the automata see anew.
+        """Client and server change places, also in the events noted so far."""
+        event: cython.longlong = self.rows[base + EVENT_HEAD]
+        side: cython.longlong
+        self.rows[base + FLAGS] ^= SWAPPED
+        while event != -1:
+            side = cython.cast(cython.longlong, 1) << self._side_bit(self.events[event * EVENT_WORDS + EVENT_CODE])
+            self.events[event * EVENT_WORDS + EVENT_CODE] ^= side
+            event = self.events[event * EVENT_WORDS + EVENT_NEXT]
+        self._replay(base)
 
-        What came after a flow was not noted, and stays so. That makes a difference only to pages of a user's own that
-        hold for one side.
+    @cython.cfunc
+    def _take_back(self, base: cython.longlong, step: cython.int) -> cython.void:
+        """This step, the last of its kind, has turned out not to have happened."""
+        event: cython.longlong = self.rows[base + EVENT_HEAD]
+        before: cython.longlong = -1
+        found: cython.longlong = -1
+        found_before: cython.longlong = -1
+        code: cython.longlong
+        while event != -1:
+            code = self.events[event * EVENT_WORDS + EVENT_CODE]
+            if code >> (self._side_bit(code) + 1) == step:
+                found = event
+                found_before = before
+            before = event
+            event = self.events[event * EVENT_WORDS + EVENT_NEXT]
+        if found != -1:
+            event = self.events[found * EVENT_WORDS + EVENT_NEXT]
+            if found_before == -1:
+                self.rows[base + EVENT_HEAD] = event
+            else:
+                self.events[found_before * EVENT_WORDS + EVENT_NEXT] = event
+            if event == -1:
+                self.rows[base + EVENT_TAIL] = found_before
+            self.events[found * EVENT_WORDS + EVENT_NEXT] = self.free_event
+            self.free_event = found
+        self._replay(base)
+
+    @cython.cfunc
+    def _side_bit(self, code: cython.longlong) -> cython.int:
+        """Where `_emit` has put the side into an event's code: above the truths of its scope's tests."""
+        return 3 + (self.close_tests.shape[0] if code & 2 else self.open_tests.shape[0]) // 3
+
+    @cython.cfunc
+    def _replay(self, base: cython.longlong) -> cython.void:
+        """The automata see the connection's events anew, since they have changed.
+
+        What came after a flow was not noted, and stays so. After `_turn` that makes a difference only to pages of a
+        user's own that hold for one side.
         """
         event: cython.longlong = self.rows[base + EVENT_HEAD]
-        after: cython.longlong
         code: cython.longlong
         _: cython.longlong
-        tests: cython.Py_ssize_t
-        scope: cython.int
-        self.rows[base + FLAGS] ^= SWAPPED
         self.rows[base + OPEN_RUN] = 1
         self.rows[base + CLOSE_RUN] = 1
         self.rows[base + EVENT_COUNT] = 0
         while event != -1:
-            after = self.events[event * EVENT_WORDS + EVENT_NEXT]
             code = self.events[event * EVENT_WORDS + EVENT_CODE]
-            scope = code >> 1 & 1
-            # `_emit` puts the side above the truths of the scope's tests.
-            tests = (self.close_tests.shape[0] if scope else self.open_tests.shape[0]) // 3
-            code ^= cython.cast(cython.longlong, 1) << (3 + tests)
-            self.events[event * EVENT_WORDS + EVENT_CODE] = code
             for _ in range(self.events[event * EVENT_WORDS + EVENT_TIMES]):
-                self._advance(base, scope, code >> 2, code & 1)
+                self._advance(base, code >> 1 & 1, code >> 2, code & 1)
             self.rows[base + EVENT_COUNT] += 1
-            event = after
+            event = self.events[event * EVENT_WORDS + EVENT_NEXT]
 
     @cython.cfunc
     def _note(

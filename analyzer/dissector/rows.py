@@ -154,6 +154,12 @@ class ConnectionRows:
         """The dissector wants the bytes of this sender (as the table's column) only from `offset` on."""
         self.rows[row * ROW_WORDS + SIDES + sender * SIDE_WORDS + WANTED] = offset
 
+    def remember(self, row: cython.longlong) -> None:
+        """All bytes of this connection are wanted from now on, whatever was said before."""
+        self.want(row, 0, 0)
+        self.want(row, 1, 0)
+        self.rows[row * ROW_WORDS + FLAGS] |= FOLLOWED
+
     def forget(self, row: cython.longlong) -> None:
         """Nobody wants any more of this connection's bytes, nor its end."""
         self.want(row, 0, _NEVER)

@@ -306,10 +306,46 @@ class TestWhatItIs:
         assert (response.body_bytes, response.complete) == (100 - HEAD, False)
         assert flow(connection) == ("http1/single-exchange", "variant")
 
+    def test_bytes_after_a_reset_that_did_not_count(self):
+        connection = talk(*HANDSHAKE, "C RST", *ASK, "S DATA page", "C ACK", *CLOSE)
+        assert flow(connection) == SINGLE
+        assert (connection.lifecycle.flow, connection.lifecycle.outcome) == ("lifecycle/http1-connection", "variant")
+        assert connection.close.flow == "tcp-close/three-segment"
+
+    def test_who_sends_on_after_its_own_reset_is_read(self):
+        for begin in (HANDSHAKE, HANDSHAKE[:2]):
+            connection = talk(*begin, "C RST", "C DATA get", "S RST")
+            exchange = only_exchange(connection)
+            assert (exchange.request.target, exchange.response) == ("/page", None)
+
+    def test_who_was_reset_is_not(self):
+        connection = talk(*HANDSHAKE, *ASK, "S DATA page[0:100]", "C RST", "S DATA page[100:]", "S FIN")
+        assert only_exchange(connection).response.body_bytes == 100 - HEAD
+        assert connection.close.flow == "tcp-close/reset"
+
+    def test_a_second_reset_after_one_that_did_not_count(self):
+        begun = ("S DATA page[0:100]", "C ACK")
+        connection = talk(*HANDSHAKE, "S RST", *ASK, *begun, "S RST")
+        response = only_exchange(connection).response
+        assert (response.body_bytes, response.complete) == (100 - HEAD, False)
+        assert (connection.close.flow, connection.notes.resets_ignored) == ("tcp-close/reset", 1)
+
     def test_a_first_segment_cut_by_the_snapshot_length(self):
         connection = talk(*HANDSHAKE, "C DATA get cut=20", "S DATA page", "C ACK", *ASK, "S DATA page", *CLOSE)
         assert any("of a head are missing: snaplen" in fault.message for fault in connection.faults)
         assert [exchange.request.packet for exchange in connection.http.exchanges] == [4, 7]
+
+    def test_a_response_whose_head_is_cut_by_the_snapshot_length(self):
+        connection = talk(*HANDSHAKE, *ASK, "S DATA page cut=30", "C ACK", *CLOSE)
+        assert (flow(connection), connection.http.connection.cause) == ((None, "unseen"), "snaplen")
+        assert (connection.lifecycle.outcome, connection.lifecycle.cause) == ("unseen", "snaplen")
+        assert connection.close.flow == "tcp-close/three-segment"
+
+    def test_a_response_whose_body_is_cut_by_the_snapshot_length(self):
+        connection = talk(*HANDSHAKE, *ASK, "S DATA page cut=40", "C ACK", *CLOSE)
+        response = only_exchange(connection).response
+        assert (response.body_bytes, response.body_bytes_lost, response.complete) == (300, 300, True)
+        assert flow(connection) == SINGLE
 
     def test_a_loss_in_the_first_head(self):
         ask = ("C DATA get[0:10]", "C DATA get[10:20] lost", "C DATA get[20:]", "S ACK")

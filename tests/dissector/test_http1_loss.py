@@ -76,7 +76,13 @@ def test_a_lost_response_is_not_mistaken_for_the_next_one():
 def test_where_a_chunked_body_ends_after_a_gap_is_not_known():
     found = talk(GET, CHUNKED, "S gap 20", "S yz|0||", "S fin")
     assert brief(found) == ["GET / -> 200 +10…"]
-    assert steps(found)[-1] == "S Cut Response"
+    assert steps(found) == ["C HTTP Request"]
+    assert found.exchanges[0].response.cut == "lost-in-capture"
+
+
+def test_nor_where_one_ends_whose_head_is_cut():
+    found = talk(GET, "S HTTP/1.1 200 OK|Con", "S gap 50", "S fin")
+    assert (brief(found), steps(found)) == (["GET / -> 200…"], ["C HTTP Request"])
     assert found.exchanges[0].response.cut == "lost-in-capture"
 
 

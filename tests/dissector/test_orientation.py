@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from analyzer import model
 from analyzer.dissector.orientation import CLIENT, MOST_BYTES, NEITHER, SERVER, speaker
+from analyzer.dissector.applications import MOST_PROBED_BYTES
 from tests.conversations import HANDSHAKE, Conversation, capture_of, report, steps
 from tests.dissector.test_applications import encoded
 
@@ -108,6 +109,12 @@ class TestMidStream:
     def test_what_was_read_before_the_sides_changed_is_read_again(self):
         connection = talk("S DATA body", "C DATA body", "S DATA ok", "C DATA get", "S DATA ok", **UNUSUAL)
         assert ends(connection) == (8080, 50000, "content")
+        assert [exchange.response.status for exchange in connection.http.exchanges] == [200, 200]
+
+    @pytest.mark.parametrize("ends", [{}, UNUSUAL])
+    def test_a_message_after_more_than_anybody_looked_at(self, ends):
+        lines = [f"S DATA {MOST_PROBED_BYTES // 8}" for _ in range(9)]
+        connection = talk(*lines, "C ACK", "S DATA ok", "C DATA get", "S DATA ok", **ends)
         assert [exchange.response.status for exchange in connection.http.exchanges] == [200, 200]
 
     def test_a_close_that_had_begun(self):

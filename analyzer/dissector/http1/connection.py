@@ -269,6 +269,8 @@ class Dissector(Messages):
             if s.buffer and s.state == HEAD:
                 self.lost = self.lost or cause
                 self._head_without_end(s, f"{length} bytes of a head are missing: {cause}")
+                if s.message is not None:
+                    s.message.cut = cause
             else:
                 where = "between two messages" if s.state == HEAD else "where the size of a chunk stood"
                 self._lose(s, f"{length} bytes are missing {where}: {cause}", cut=cause)
@@ -323,8 +325,9 @@ class Dissector(Messages):
                 if over and s.state != LOST and not answered:
                     rest = f", {s.remaining} bytes before its end" if state == LENGTH else ""
                     self.fault(s.packet, f"the connection ended inside a body{rest} (RFC 9112 §8)")
-                cut = s.message.cut or how
-                self._end_message(s, cut, event=over)
+                # Where its end is not in the capture, nobody knows whether it was cut.
+                seen = s.message.cut in (None, "framing")
+                self._end_message(s, s.message.cut or how, event=over and seen)
         s.state = DONE
 
     def _done(self, s: Side, data: bytes | memoryview, at: int) -> int:
