@@ -142,7 +142,7 @@ class Application:
                 if closed is not None:
                     self.dissector.close(side, *closed)
             return True
-        undecided = Probe.NEED_MORE in answers or not answers
+        undecided = Probe.NEED_MORE in answers or len(answers) < 2  # garbage may be answered in HTTP
         return undecided and max(map(len, self._probed)) < MOST_PROBED_BYTES
 
     def _take_proxy_header(self) -> None:

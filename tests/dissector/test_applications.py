@@ -285,6 +285,14 @@ class TestWhatItIs:
         assert (connection.http, connection.tunnel, connection.lifecycle) == (None, None, None)
         assert connection.close.flow is not None
 
+    def test_a_response_to_garbage(self):
+        connection = talk(
+            *HANDSHAKE, "C DATA junk", "S DATA page", "C ACK", *CLOSE, data=DATA | {"junk": b"\0\1" * 9 + b"\n"}
+        )
+        assert (only_exchange(connection).request, only_exchange(connection).response.status) == (None, 200)
+        assert connection.faults[0].message.endswith("this is not HTTP: 19 bytes skipped up to the end")
+        assert connection.http.connection.cause != "mid-stream"
+
     def test_no_bytes_at_all(self):
         connection = talk(*HANDSHAKE, *CLOSE)
         assert (connection.http, connection.lifecycle) == (None, None)

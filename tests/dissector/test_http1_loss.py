@@ -27,12 +27,17 @@ def test_a_gap_in_a_body_is_counted():
         ([GET, BODY, "S gap 9"], "lost-in-capture"),
         ([GET, "S HTTP/1.1 200 OK|X", "S gap 9"], "lost-in-capture"),
         ([GET, CHUNKED, "S gap 9"], "lost-in-capture"),
-        (["S rest of a body", OK], "mid-stream"),
+        (["S neither head nor body", OK], "framing"),
         ([GET, "S HTTP/1.1 200 OK|Transfer-Encoding: chunked||?|x"], "framing"),
     ],
 )
 def test_it_is_said_whether_steps_may_be_missing(turns, cause):
     assert talk(*turns).lost == cause
+
+
+def test_a_capture_that_began_later_than_the_connection():
+    assert talk("S rest of a body", OK, midstream=True).lost == "mid-stream"
+    assert talk(GET, OK, "S gap 9", midstream=True).lost == "lost-in-capture"
 
 
 def test_a_gap_to_the_very_end_of_a_body():

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer import model
-from analyzer.dissector.orientation import CLIENT, MOST_BYTES, NEITHER, SERVER, speaker
 from analyzer.dissector.applications import MOST_PROBED_BYTES
+from analyzer.dissector.orientation import CLIENT, MOST_BYTES, NEITHER, SERVER, speaker
 from tests.conversations import HANDSHAKE, Conversation, capture_of, report, steps
 from tests.dissector.test_applications import encoded
 

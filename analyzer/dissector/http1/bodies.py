@@ -43,6 +43,7 @@ class Bodies(Pairing):
         self.lost: str | None = None  # why steps may be missing: the cause of a gap, "mid-stream", "framing"
         self._head_limit = max(16, head_limit)
         self._keep_fields = keep_fields
+        self._midstream = False  # the connection was open before the capture began
         self._sides = (Side(CLIENT), Side(SERVER))
 
     def _release(self) -> None:
@@ -179,11 +180,9 @@ class Bodies(Pairing):
         if why is not None and s.messages:
             self.fault(s.packet, why)
         elif not s.messages:
-            # Most likely the capture began in the middle of a message, and requests before it are not known either.
+            # Perhaps the capture began in the middle of a message, and requests before it are not known either.
             self._forgive()
-            self.lost = self.lost or "mid-stream"
-        if s.messages:
-            self.lost = self.lost or cut
+        self.lost = self.lost or ("mid-stream" if self._midstream and not s.messages else cut)
         s.buffer.clear()
         s.line_seen = False
         s.early = None

@@ -60,7 +60,7 @@ class Dissector(Messages):
 
     def __init__(self, *, head_limit: int = HEAD_LIMIT, keep_fields: bool = False, midstream: bool = False):
         super().__init__(head_limit, keep_fields)
-        self._requests_lost = midstream
+        self._midstream = self._requests_lost = midstream
 
     # Input
 
