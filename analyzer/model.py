@@ -227,7 +227,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field=
     tcp: Tcp
     open: Verdict
     close: CloseVerdict
-    proxied_for: str | None = None  # what a PROXY protocol header said of the client, in words
+    proxy_protocol: Literal[1, 2] | None = None  # its version, if a PROXY protocol header came first
+    proxied_for: Endpoint | None = None  # the client it names
     tls: None = None
     http: Http | None = None
     tunnel: Tunnel | None = None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from analyzer import model
-from analyzer.dissector import layout, proxy_protocol
+from analyzer.dissector import layout
 from analyzer.dissector.applications import Applications
 from analyzer.dissector.http1 import exchanges as found
 from analyzer.dissector.http1.connection import Dissector
@@ -40,10 +41,12 @@ class HttpLabeler:
         application = self._applications.finish(row)
         if application is None:
             return NOTHING
-        proxied_for = _proxied_for(application.proxy)
+        proxy = application.proxy
+        proxy_protocol: Literal[1, 2] | None = None if proxy is None else 1 if proxy.version == 1 else 2
+        proxied_for = None if proxy is None else proxy.source
         dissector = application.dissector
         if dissector is None:
-            return Found(proxied_for=proxied_for)
+            return Found(proxy_protocol=proxy_protocol, proxied_for=proxied_for)
         start_ns = row[layout.START_NS]
         ended = bool(row[layout.FLAGS] & (layout.ENDED | layout.REUSED))
         evicted = bool(row[layout.FLAGS] & layout.EVICTED)
@@ -60,6 +63,7 @@ class HttpLabeler:
             tunnel,
             self._lifecycle.label(opening, http.connection, close, len(http.exchanges) + http.exchanges_not_listed),
             [*_faults(dissector), *faults],
+            proxy_protocol,
             proxied_for,
             None if first is None else first - start_ns,
         )
@@ -189,14 +193,6 @@ def _lost(why: str | None) -> model.Cause | None:
     if why == "snaplen":
         return "snaplen"
     return None if why is None or why == "framing" else "lost-in-capture"
-
-
-def _proxied_for(header: proxy_protocol.Header | None) -> str | None:
-    if header is None:
-        return None
-    if header.source is None:
-        return f"PROXY protocol v{header.version}, no address"
-    return f"PROXY protocol v{header.version}, {header.source.address} port {header.source.port}"
 
 
 def _faults(dissector: Dissector) -> list[model.Fault]:

@@ -39,7 +39,8 @@ class Found(NamedTuple):
     tunnel: model.Tunnel | None = None
     lifecycle: model.Verdict | None = None
     faults: Sequence[model.Fault] = ()
-    proxied_for: str | None = None
+    proxy_protocol: Literal[1, 2] | None = None
+    proxied_for: model.Endpoint | None = None
     first_response_ns: int | None = None  # since the connection's first packet
 
 
@@ -124,6 +125,7 @@ class Labeler:
             tcp=model.Tcp(_syn_options(row, client), _syn_options(row, server)),
             open=open_verdict,
             close=close_verdict,
+            proxy_protocol=inside.proxy_protocol,
             proxied_for=inside.proxied_for,
             http=inside.http,
             tunnel=inside.tunnel,

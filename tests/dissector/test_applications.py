@@ -384,7 +384,7 @@ class TestWhatItIs:
     def test_behind_a_proxy_that_says_for_whom(self):
         data = DATA | {"proxy": b"PROXY TCP4 192.0.2.7 192.0.2.9 5678 80\r\n"}
         connection = talk(*HANDSHAKE, "C DATA proxy", "S ACK", *ASK, "S DATA page", "C ACK", *CLOSE, data=data)
-        assert connection.proxied_for == "PROXY protocol v1, 192.0.2.7 port 5678"
+        assert (connection.proxy_protocol, connection.proxied_for) == (1, model.Endpoint("192.0.2.7", 5678))
         assert flow(connection) == SINGLE
         assert only_exchange(connection).request.packet == 6
 
@@ -392,7 +392,7 @@ class TestWhatItIs:
         data = DATA | {"get": b"PROXY TCP4 192.0.2.7 192.0.2.9 5678 80\r\n" + GET}
         for ask in (("C DATA get",), ("C DATA get[0:10]", "C DATA get[10:]"), ("C DATA get[0:50]", "C DATA get[50:]")):
             connection = talk(*HANDSHAKE, *ask, "S DATA page", "C ACK", *CLOSE, data=data)
-            assert connection.proxied_for == "PROXY protocol v1, 192.0.2.7 port 5678"
+            assert (connection.proxy_protocol, connection.proxied_for) == (1, model.Endpoint("192.0.2.7", 5678))
             assert only_exchange(connection).request.header_bytes == len(GET)
 
     def test_http_in_a_tunnel(self):

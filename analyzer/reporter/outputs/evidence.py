@@ -56,7 +56,10 @@ class Evidence:
         yield from self._heading(c)
         yield from self._verdict("open", c.open, c)
         yield from self._verdict("close", c.close, c)
-        yield from self._labelled("proxied", [escape(c.proxied_for)] if c.proxied_for else [])
+        if c.proxy_protocol is not None:
+            client = c.proxied_for
+            named = "no address" if client is None else f"{escape(client.address)} port {client.port}"
+            yield from self._labelled("proxied", [f"PROXY protocol v{c.proxy_protocol}, {named}"])
         if c.http:
             yield from self._http("http", c.http, c)
         if c.tunnel:
