@@ -118,7 +118,7 @@ class Notes(msgspec.Struct, frozen=True, gc=False):
     zero_windows: int = 0
     keep_alives: int = 0
     resets: int = 0
-    resets_ignored: int = 0  # outside the window: not a close, RFC 5961 §3.2
+    resets_ignored: int = 0  # not a close: not the number expected (RFC 5961 §3.2), or the receiver went on
 
 
 class Fault(msgspec.Struct, frozen=True, gc=False):

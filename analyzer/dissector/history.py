@@ -117,6 +117,30 @@ class ConnectionHistory(ConnectionRows):
         self._replay(base)
 
     @cython.cfunc
+    def _was_reset(self, base: cython.longlong) -> cython.bint:
+        """Then there is nothing left to close. If it turns out otherwise, steps not noted yet are to be noted later."""
+        return (self.rows[base + SIDES + STATE] | self.rows[base + SIDES + SIDE_WORDS + STATE]) & RESETTER != 0
+
+    @cython.cfunc
+    def _reset_failed(self, row: cython.longlong, side: cython.int) -> cython.void:
+        """`side` has acknowledged what its peer sent after the peer's RST: it never saw the RST, or refused it for a
+        reason that the capture does not show. One that is accepted closes at once (RFC 9293 §3.10.7.3, §3.10.7.4)."""
+        base: cython.longlong = row * ROW_WORDS
+        me: cython.longlong = base + SIDES + side * SIDE_WORDS
+        peer: cython.longlong = base + SIDES + (1 - side) * SIDE_WORDS
+        self.rows[peer + STATE] &= ~RESETTER
+        self.rows[base + FLAGS] &= ~ENDED
+        self.rows[base + RESETS_IGNORED] += 1
+        self._take_back(base, STEP_RST)
+        self._unlink(row)
+        self._append(row, False)
+        if self.rows[base + RESET_AT] == 0:
+            self.rows[me + STATE] |= SYN_ACKED
+            self._emit(base, SCOPE_OPEN, STEP_SYN_ACK, 1 - side, self.rows[peer + AHEAD_PACKET],
+                       self.rows[peer + AHEAD_NS], self.rows[peer + SENT] - 1, self.rows[peer + WINDOW],
+                       False)  # fmt: skip
+
+    @cython.cfunc
     def _take_back(self, base: cython.longlong, step: cython.int) -> cython.void:
         """This step, the last of its kind, has turned out not to have happened."""
         event: cython.longlong = self.rows[base + EVENT_HEAD]

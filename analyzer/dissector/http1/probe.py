@@ -20,10 +20,10 @@ def probe(side: int, data: bytes | memoryview, *, anywhere: bool = False) -> Pro
 
     NEED_MORE: what there is could be its beginning. An HTTP/0.9 request is HTTP/1; the preface of HTTP/2 is not.
     """
-    first = bytes(data[:_LONGEST_LINE])
     if anywhere:
-        begun = Resync(requests=side == 0).feed(first)
+        begun = Resync(requests=side == 0).feed(bytes(data))
         return Probe.MATCH if begun is not None else Probe.NEED_MORE
+    first = bytes(data[:_LONGEST_LINE])
     first = first.lstrip(b"\r\n")  # RFC 9112 §2.2
     if not first:
         return Probe.NEED_MORE
