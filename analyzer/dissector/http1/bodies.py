@@ -209,7 +209,9 @@ class Bodies(Pairing):
 
     def _say_skipped(self, s: Side, count: int, where: str) -> None:
         if count:
-            begin = "" if s.messages else "the capture begins inside a message, or this is not HTTP: "
+            begin = "" if s.messages else "this is not HTTP: "
+            if begin and self._midstream:
+                begin = f"the capture begins inside a message, or {begin}"
             self.fault(s.packet, f"{begin}{count} bytes skipped {where}")
 
     # Bytes that are not, or perhaps not, HTTP/1
