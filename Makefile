@@ -25,7 +25,7 @@ help: ## this list
 setup: $(VENV)/.stamp-install ## the virtual environment with the compiled packet stage
 
 demo: setup ## set up, then label the connections of one recorded capture
-	$(BIN)/analyzer read --http $(CAPTURE)
+	$(BIN)/analyzer read $(CAPTURE)
 
 test: setup $(VENV)/.stamp-test test-tools ## set up, then all tests (make test ARGS='-k close')
 	$(BIN)/python -m pytest $(ARGS)

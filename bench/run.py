@@ -48,6 +48,7 @@ def contenders() -> list[Contender]:
         Contender("reading the file (cat)", "cat {file} > /dev/null"),
         Contender("analyzer, packet stage alone", f"{python} {shlex.quote(str(HERE / 'packet_stage.py'))} {{file}}"),
         Contender(OURS, f"{analyzer} read --format jsonl {{file}} > /dev/null"),
+        Contender(f"{OURS} --tcp-only", f"{analyzer} read --format jsonl --tcp-only {{file}} > /dev/null"),
         Contender("tcptrace -n", "tcptrace -n {file} > /dev/null", ("tcptrace",)),
         # -F /dev/null: not with the settings of a configuration file that happens to be there.
         Contender(

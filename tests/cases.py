@@ -30,4 +30,4 @@ def report_of(source: Any, **options: Any) -> tuple[list[model.Connection], dict
 
 @functools.cache
 def analysed(case: str) -> tuple[list[model.Connection], dict[str, int], list[str]]:
-    return report_of(capture_of(case), http=case.startswith("http1/"))
+    return report_of(capture_of(case))

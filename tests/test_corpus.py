@@ -29,7 +29,7 @@ def sample() -> list[Path]:
 @pytest.mark.parametrize("path", sample() if CORPUS.is_dir() else [], ids=lambda path: path.name)
 def test_it_gives_a_report(path):
     try:
-        analysis = analyzer.analyze(path, http=True)
+        analysis = analyzer.analyze(path)
     except analyzer.InputError:
         pytest.skip("not a capture that can be read at all")
     connections = list(analysis)

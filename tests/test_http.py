@@ -19,7 +19,7 @@ from tests.conversations import capture_of as bytes_of
 HTTP_CASES = [case for case in CASES if case.startswith("http1/")]
 BOTH = [case for case in CASES if case.startswith(("http1/", "tcp/"))]
 CONTENT = {case: capture_of(case).read_bytes() for case in HTTP_CASES}
-OF_HTTP = ("http", "tunnel", "lifecycle", "proxy_protocol", "proxied_for")
+INSIDE = ("tls", "http", "tunnel", "lifecycle", "proxy_protocol", "proxied_for")
 SECRETS = {"Authorization", "Cookie", "Proxy-Authorization", "Set-Cookie"}
 
 
@@ -31,43 +31,43 @@ def report(case: str, **options) -> bytes:
 
 @pytest.mark.parametrize("case", BOTH)
 def test_the_same_report_for_any_chunk_size(case):
-    whole = report(case, http=True, headers=True, chunk_bytes=1 << 20)
+    whole = report(case, headers=True, chunk_bytes=1 << 20)
     for chunk_bytes in (1, 64, 1000):
-        assert report(case, http=True, headers=True, chunk_bytes=chunk_bytes) == whole
+        assert report(case, headers=True, chunk_bytes=chunk_bytes) == whole
 
 
 @pytest.mark.parametrize("case", BOTH)
 def test_the_lines_are_the_connections(case):
-    connections, _, _ = report_of(capture_of(case), http=True, headers=True)
-    assert report(case, http=True, headers=True) == b"".join(msgspec.json.encode(one) + b"\n" for one in connections)
+    connections, _, _ = report_of(capture_of(case), headers=True)
+    assert report(case, headers=True) == b"".join(msgspec.json.encode(one) + b"\n" for one in connections)
 
 
 @pytest.mark.parametrize("case", BOTH)
 def test_without_it_everything_else_is_the_same(case):
-    seen = [msgspec.json.decode(line) for line in report(case, http=True).splitlines()]
-    plain = [msgspec.json.decode(line) for line in report(case, http=False).splitlines()]
+    seen = [msgspec.json.decode(line) for line in report(case).splitlines()]
+    plain = [msgspec.json.decode(line) for line in report(case, tcp_only=True).splitlines()]
     for with_http, without in zip(seen, plain, strict=True):
-        assert [without[name] for name in OF_HTTP] == [None] * 5
+        assert [without[name] for name in INSIDE] == [None] * len(INSIDE)
         assert without["timing"]["first_response_ns"] is None
-        if with_http["lifecycle"] is None:
-            assert with_http["http"] is None
+        assert with_http["lifecycle"] is not None
         for one in (with_http, without):
             one["faults"] = [fault for fault in one["faults"] if fault["layer"] == "tcp"]
             one["timing"].pop("first_response_ns")
-            for name in OF_HTTP:
+            one["timing"].pop("tls_ns")
+            for name in INSIDE:
                 one.pop(name)
         assert with_http == without
 
 
 def test_every_capture_of_it_has_some():
     for case in HTTP_CASES:
-        assert any(connection.http for connection in report_of(capture_of(case), http=True)[0]), case
+        assert any(connection.http for connection in report_of(capture_of(case))[0]), case
 
 
 def survives(content: bytes) -> None:
     """A report, or the error that is meant for it; anything else is a bug."""
     try:
-        analysis = analyzer.analyze(io.BytesIO(content), http=True, headers=True, chunk_bytes=512)
+        analysis = analyzer.analyze(io.BytesIO(content), headers=True, chunk_bytes=512)
         b"".join(analysis.lines())
     except analyzer.InputError:
         return
@@ -126,8 +126,8 @@ class TestFields:
     def exchange(self, **options) -> tuple[model.Exchange, bytes]:
         conversation = Conversation(data={"ask": self.ASK, "answer": self.ANSWER})
         content = bytes_of(conversation.say(*HANDSHAKE, "C DATA ask", "S DATA answer", "C ACK"))
-        text = b"".join(analyzer.analyze(io.BytesIO(content), http=True, **options).lines())
-        (connection,) = analyzer.analyze(io.BytesIO(content), http=True, **options)
+        text = b"".join(analyzer.analyze(io.BytesIO(content), **options).lines())
+        (connection,) = analyzer.analyze(io.BytesIO(content), **options)
         return connection.http.exchanges[0], text
 
     def test_they_are_not_listed_unless_wanted(self):
@@ -165,14 +165,14 @@ class TestFields:
         }  # fmt: skip
         lines = ("C DATA connect", "S DATA connected", "C DATA ask", "S DATA answer", "C ACK")
         content = bytes_of(Conversation(data=data).say(*HANDSHAKE, *lines))
-        text = b"".join(analyzer.analyze(io.BytesIO(content), http=True, headers=True).lines())
+        text = b"".join(analyzer.analyze(io.BytesIO(content), headers=True).lines())
         assert text.count(b"(not shown)") == 7
         assert b"secret" not in text
 
     @pytest.mark.parametrize("case", HTTP_CASES)
     def test_in_the_captures(self, case):
         names = {name.lower() for name in SECRETS}
-        for connection in report_of(capture_of(case), http=True, headers=True)[0]:
+        for connection in report_of(capture_of(case), headers=True)[0]:
             for http in (connection.http, connection.tunnel and connection.tunnel.http):
                 for exchange in http.exchanges if http else []:
                     for message in (exchange.request, exchange.response):

@@ -28,10 +28,6 @@ def lines(connections: list[model.Connection]) -> bytes:
     return b"\n".join(ENCODER.encode(msgspec.structs.replace(one, capture="")) for one in connections)
 
 
-def has_http(case: str) -> bool:
-    return case.startswith("http1/")
-
-
 def expected(case: str) -> tuple[bytes, dict[str, int], list[str]]:
     connections, totals, warnings = analysed(case)
     return lines(connections), totals, [text.removeprefix(str(capture_of(case))) for text in warnings]
@@ -56,12 +52,12 @@ class TestTheSameReport:
     @pytest.mark.parametrize("case", CASES)
     @pytest.mark.parametrize("chunk_bytes", [64, 1000, 1 << 20])
     def test_for_any_chunk_size(self, case, chunk_bytes):
-        assert seen(capture_of(case), chunk_bytes=chunk_bytes, http=has_http(case)) == expected(case)
+        assert seen(capture_of(case), chunk_bytes=chunk_bytes) == expected(case)
 
     @settings(max_examples=200, deadline=None)
     @given(st.sampled_from(list(CASES)), st.integers(64, 20_000), st.lists(st.integers(1, 500), min_size=1, max_size=5))
     def test_however_few_bytes_come_at_a_time(self, case, chunk_bytes, sizes):
-        assert seen(Dribble(CONTENT[case], sizes), chunk_bytes=chunk_bytes, http=has_http(case)) == expected(case)
+        assert seen(Dribble(CONTENT[case], sizes), chunk_bytes=chunk_bytes) == expected(case)
 
     @pytest.mark.parametrize("case", CASES)
     def test_from_a_pipe(self, case):
@@ -75,7 +71,7 @@ class TestTheSameReport:
         writer = threading.Thread(target=write)
         writer.start()
         with open(reading, "rb", buffering=0) as pipe:
-            report = seen(pipe, http=has_http(case))
+            report = seen(pipe)
         writer.join()
         assert report == expected(case)
 

@@ -48,7 +48,8 @@ class Settings:
     vlan_key: bool
     flows: tuple[str, ...]
     keys: tuple[str, ...]
-    http: bool
+    authorities: str | None
+    tcp_only: bool
     headers: bool
     show_secrets: bool
     linger: int | None  # nanoseconds
@@ -67,6 +68,12 @@ class Settings:
             raise UsageError("--headers is for -v and for --format jsonl: there is no room for header fields elsewhere")
         if self.show_secrets and not self.headers:
             raise UsageError("--show-secrets is for --headers: no header fields are shown without it")
+        if self.tcp_only and (self.headers or any(wanted.needs_content for wanted in self.filters)):
+            raise UsageError(
+                "--tcp-only does not look into connections: leave it out to filter by, or list, what is there"
+            )
+        if self.tcp_only and (self.keys or self.authorities):
+            raise UsageError("--tcp-only does not look into connections: leave out --keys and --ca, or --tcp-only")
         if self.captures.count("-") > 1:
             raise UsageError("standard input can be read only once: give - once")
         if self.time_from and self.time_to:
@@ -92,11 +99,19 @@ class Settings:
             time_to=self.time_to.ns if self.time_to else None,
             time_relative=any(when.relative for when in times),
             flows=self.flows,
-            http=self.http or self.headers or any(wanted.needs_http for wanted in self.filters),
+            tcp_only=self.tcp_only,
+            keys=key_files(self.keys),
+            authorities=self.authorities,
             headers=self.headers,
             secrets=self.show_secrets,
             **optional,
         )
+
+
+def key_files(given: tuple[str, ...]) -> tuple[str, ...]:
+    """The key files asked for, and the one that programs on this machine write theirs to, if there is one."""
+    logged = os.environ.get("SSLKEYLOGFILE")
+    return (*given, logged) if logged and os.path.isfile(logged) else given
 
 
 class Report(Protocol):
@@ -135,8 +150,6 @@ class Reading:
     def run(self) -> int:
         """Analyses all captures; the exit code."""
         options = self.settings.options()
-        if self.settings.keys and not self.settings.quiet:
-            say("--keys: TLS is not decrypted yet; the keys are not used")
         captures = self._captures()
         refuse_to_overwrite(self.settings.output, captures)
         try:

@@ -13,12 +13,12 @@ import numpy as np
 from analyzer.dissector import layout, proxy_protocol
 from analyzer.dissector.bytestream import ByteStream
 from analyzer.dissector.connections import ConnectionTable
-from analyzer.dissector.http1 import connection as http1
+from analyzer.dissector.layer import Layer
 from analyzer.dissector.packets import PacketTable
 from analyzer.dissector.probing import Probe
+from analyzer.dissector.recognition import Recognizer, proxy_header
+from analyzer.dissector.undecided import Undecided
 
-# Bytes per side that are looked at to find out what a connection speaks.
-MOST_PROBED_BYTES: Final = 65_536
 _NOBODY_WANTS: Final = (1 << 63) - 1
 # Telling the packet stage what to pass over costs more than copying this much.
 MOST_COPIED_BYTES: Final = 16_384
@@ -30,29 +30,29 @@ class Application:
     """One connection whose bytes are followed. The consumer of both its byte streams."""
 
     __slots__ = (
-        "_broken", "_closed", "_probed", "_waiting", "dissector", "fin", "keep_fields", "last_data", "midstream",
-        "proxy", "reset", "row", "streams", "swapped", "wanted",
+        "_closed", "_recognizer", "content", "fin", "last_data", "midstream", "proxy", "reset", "row", "streams",
+        "swapped", "wanted",
     )  # fmt: skip
 
-    def __init__(self, row: int, swapped: bool, midstream: bool, keep_fields: bool):
-        self.keep_fields = keep_fields
+    def __init__(self, row: int, swapped: bool, midstream: bool, recognizer: Recognizer):
         self.midstream = midstream  # it was open before the capture began
         self.row = row
         self.swapped = swapped  # the sender of its first packet is the server
         self.streams = (ByteStream(0, self), ByteStream(1, self))
+        self.content = Undecided()
         self.wanted = [0, 0]  # as the packet stage was told
-        self.dissector: http1.Dissector | None = None
         self.proxy: proxy_protocol.Header | None = None
         self.reset: tuple[int, int] | None = None  # time and packet of the accepted RST
         # Per side, offset of the FIN, and time and packet of it or of a later segment that filled a hole before it.
         self.fin: list[tuple[int, int, int] | None] = [None, None]
         self.last_data = [(0, 0), (0, 0)]  # time and packet of the last new bytes of each side, handed on or not
-        self._closed: list[tuple[str, int, int] | None] = [None, None]
-        # Until the protocol is known: what came, in order (bytes, or how many are missing and why), the beginning of
-        # each side, and whether anything of it is missing.
-        self._waiting: list[tuple[int, bytes, int, str, int, int]] = []
-        self._probed = [b"", b""]
-        self._broken = [False, False]
+        self._closed = [False, False]
+        self._recognizer = recognizer
+
+    @property
+    def layer(self) -> Layer | None:
+        """The dissector of the outermost protocol; None if it is not known."""
+        return self.content.inner
 
     # As the consumer of the byte streams.
 
@@ -60,38 +60,27 @@ class Application:
         fin = self.fin[side]
         if fin is not None and packet > fin[2]:
             self.fin[side] = fin[0], max(fin[1], at_ns), packet
-        if self.dissector is not None:
-            self.dissector.feed(side, data, at_ns, packet)
-        else:
-            self._waiting.append((side, data, 0, "", at_ns, packet))
-            if not (self._broken[side] and self._probed[side]):
-                self._probed[side] += data
+        self.content.feed(side, data, at_ns, packet)
 
     def skip(self, side: int, length: int, at_ns: int, packet: int) -> None:
-        if self.dissector is not None:
-            self.dissector.skip(side, length, at_ns, packet)
+        self.content.skip(side, length, at_ns, packet)
 
     def gap(self, side: int, length: int, cause: str, packet: int) -> None:
-        if self.dissector is not None:
-            self.dissector.gap(side, length, cause, packet)
-        else:
-            self._waiting.append((side, b"", length, cause, 0, packet))
-            self._broken[side] = True
+        self.content.gap(side, length, cause, packet)
 
     def skippable(self, side: int) -> int:
-        return self.dissector.skippable(side) if self.dissector is not None else 0
+        return self.content.skippable(side)
 
     def close(self, side: int, how: str, at_ns: int, packet: int) -> None:
         """The side sends no more: "fin", "rst", or "end" of the capture. Only the first time counts."""
-        if self._closed[side] is None:
-            self._closed[side] = how, at_ns, packet
-            if self.dissector is not None:
-                self.dissector.close(side, how, at_ns, packet)
+        if not self._closed[side]:
+            self._closed[side] = True
+            self.content.close(side, how, at_ns, packet)
 
     def end(self, side: int, missing: int, acked: int) -> None:
         """The side's FIN has come: it is over, unless bytes before the FIN are missing that may still come."""
         fin = self.fin[side]
-        if fin is not None and self._closed[side] is None and (acked > fin[0] or missing <= self.streams[side].lost):
+        if fin is not None and not self._closed[side] and (acked > fin[0] or missing <= self.streams[side].lost):
             self.finish(side, fin[0], "fin", fin[1], fin[2], missing)
 
     def finish(self, side: int, offset: int, how: str, at_ns: int, packet: int, missing: int) -> None:
@@ -109,73 +98,37 @@ class Application:
         self.streams = self.streams[1], self.streams[0]
         for side, stream in enumerate(self.streams):
             stream.side = side
-        for pair in (self.wanted, self.fin, self.last_data, self._closed, self._probed, self._broken):
+        for pair in (self.wanted, self.fin, self.last_data, self._closed):
             pair.reverse()
-        self._waiting = [(1 - one[0], *one[1:]) for one in self._waiting]
-        if self.dissector is not None or self.proxy is not None:
-            self.dissector = self.proxy = None
-            self.midstream = True
+        if self.content.open and self.proxy is None:
+            self.content.turn()
+        else:
+            self.content, self.proxy, self.midstream = Undecided(), None, True
 
     # Finding out what it is.
 
     def decide(self) -> bool:
         """Look at what came so far; False if it is certain that nobody knows this protocol."""
-        if self.proxy is None and self._probed[0]:
-            answer = proxy_protocol.probe(self._probed[0])
-            if answer is Probe.NEED_MORE:
-                return True
-            if answer is Probe.MATCH:
-                self._take_proxy_header()
-        answers = [
-            http1.probe(side, begin, anywhere=self.midstream) for side, begin in enumerate(self._probed) if begin
-        ]
-        if Probe.MATCH in answers:
-            self.dissector = http1.Dissector(keep_fields=self.keep_fields, midstream=self.midstream)
-            for side, data, lost, cause, at_ns, packet in self._waiting:
-                if lost:
-                    self.dissector.gap(side, lost, cause, packet)
-                else:
-                    self.dissector.feed(side, data, at_ns, packet)
-            self._waiting.clear()
-            self._probed = [b"", b""]
-            for side, closed in enumerate(self._closed):
-                if closed is not None:
-                    self.dissector.close(side, *closed)
-            return True
-        undecided = Probe.NEED_MORE in answers or len(answers) < 2  # garbage may be answered in HTTP
-        return undecided and max(map(len, self._probed)) < MOST_PROBED_BYTES
-
-    def _take_proxy_header(self) -> None:
-        """A proxy's header comes before everything else; it is not part of what it announces."""
-        self.proxy = proxy_protocol.parse(self._probed[0])
-        rest = self.proxy.length if self.proxy else 0
-        self._probed[0] = self._probed[0][rest:]
-        waiting = []
-        for side, data, lost, cause, at_ns, packet in self._waiting:
-            if side == 0 and rest:
-                data, rest = data[rest:], rest - min(rest, len(data))
-            if data or lost:
-                waiting.append((side, data, lost, cause, at_ns, packet))
-        self._waiting = waiting
-
-    def look_inside(self) -> None:
-        """A tunnel is dissected again, if it is known what runs inside."""
-        handover = self.dissector.handover if self.dissector is not None else None
-        if handover is None or handover.inner is not None or handover.dropped:
-            return
-        answers = [http1.probe(side, begin) for side in _SIDES if (begin := handover.pending(side))]
-        if handover.protocol == "tunnel" and Probe.MATCH in answers:
-            handover.take(http1.Dissector(keep_fields=self.keep_fields))
-        elif handover.protocol != "tunnel" or (answers and Probe.NEED_MORE not in answers):
-            handover.drop()
+        content = self.content
+        if content.open:
+            if self.proxy is None:
+                header = proxy_header(content)
+                if header is Probe.NEED_MORE:
+                    return True
+                if isinstance(header, proxy_protocol.Header):
+                    self.proxy = header
+            self._recognizer.decide(content, midstream=self.midstream)
+        if content.inner is not None:
+            self._recognizer.look_inside(content.inner)
+        return not content.dropped
 
 
 class Applications:
     """The followed connections of a capture."""
 
-    def __init__(self, connections: ConnectionTable, keep_fields: bool = False):
+    def __init__(self, connections: ConnectionTable, recognizer: Recognizer):
         self._connections = connections
-        self._keep_fields = keep_fields
+        self._recognizer = recognizer
         self._followed: dict[int, Application | None] = {}  # by connection id; None: nobody wants it
 
     def feed(self, table: PacketTable, data: memoryview) -> None:
@@ -200,7 +153,7 @@ class Applications:
                     continue
                 if given_up:
                     self._connections.remember(row)
-                application = followed[connection] = Application(row, side != sender, not began, self._keep_fields)
+                application = followed[connection] = Application(row, side != sender, not began, self._recognizer)
             elif application.swapped != (side != sender):
                 application.turn()
             if acked >= 0:
@@ -222,14 +175,14 @@ class Applications:
     def finish(self, row: list[int]) -> Application | None:
         """The connection of this row is over, or the capture is: what was found in it, and forget it."""
         application = self._followed.pop(row[layout.ID], None)
-        if application is None or application.dissector is None:
+        if application is None or application.layer is None:
             return None
         states = row[layout.SIDES + layout.STATE] | row[layout.SIDES + layout.SIDE_WORDS + layout.STATE]
         application.midstream = not states & (layout.SYN_SEEN | layout.SYN_ACK_SEEN)
         swapped = bool(row[layout.FLAGS] & layout.SWAPPED)
         if application.swapped != swapped:
             application.turn()
-            if application.dissector is None:
+            if application.layer is None:
                 return None
         last = row[layout.LAST_NS], row[layout.LAST_PACKET]
         offsets, missing = [0, 0], [0, 0]
@@ -253,10 +206,9 @@ class Applications:
 
     def _steer(self, application: Application) -> bool:
         """Tell the packet stage what is wanted next. False if nothing is any more."""
-        if application.dissector is None and not application.decide():
+        if not application.decide():
             self._connections.forget(application.row)
             return False
-        application.look_inside()
         for side in _SIDES:
             skippable = application.skippable(side)
             if skippable > 0:

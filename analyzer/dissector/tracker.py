@@ -17,6 +17,7 @@ from analyzer.dissector.packets import PacketTable
 
 if TYPE_CHECKING:
     from analyzer.dissector.applications import Applications
+    from analyzer.dissector.recognition import Recognizer
 
 SETTLE_NS = 2_000_000_000
 LINGER_NS = 60_000_000_000
@@ -66,7 +67,7 @@ class Tracker:
     `most_connections`: how many are kept at most; beyond it ended ones go first, then the oldest without a recent
     packet, which say so.
     `vlan_key`: the VLAN ids are part of what tells connections apart.
-    `follow`: what runs inside the connections is dissected, too; `keep_fields`: with the header fields.
+    `recognizer`: who dissects what runs inside the connections; without one they are not looked into.
     """
 
     def __init__(
@@ -78,8 +79,7 @@ class Tracker:
         linger_ns: int = LINGER_NS,
         most_connections: int = MOST_CONNECTIONS,
         vlan_key: bool = False,
-        follow: bool = False,
-        keep_fields: bool = False,
+        recognizer: Recognizer | None = None,
     ):
         seed = np.frombuffer(os.urandom(16 * 8), np.uint64) | np.uint64(1)
         tests = [_tests(automaton) for automaton in (tcp_open, tcp_close)]
@@ -92,13 +92,13 @@ class Tracker:
             linger_ns,
             max(2, most_connections),
             vlan_key,
-            follow,
+            recognizer is not None,
         )
         self.applications: Applications | None = None
-        if follow:
+        if recognizer is not None:
             from analyzer.dissector.applications import Applications
 
-            self.applications = Applications(self._connections, keep_fields)
+            self.applications = Applications(self._connections, recognizer)
         self.table = PacketTable()
         self.counts = np.zeros(layout.KIND_EXCLUDED + 1, np.int64)  # frames by kind
         self.clock_ns = 0  # the latest time seen

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from analyzer import model
-from analyzer.dissector import layout
-from analyzer.dissector.applications import Applications
 from analyzer.dissector.http1 import exchanges as found
 from analyzer.dissector.http1.connection import Dissector
 from analyzer.dissector.websocket import Dissector as WebSocket
 from analyzer.flows.library import Library
 from analyzer.flows.matcher import DEAD, START, Run
-from analyzer.reporter.labels import NOTHING, Found
-from analyzer.reporter.lifecycle import LifecycleLabeler, in_words
-from analyzer.reporter.verdicts import Ran, Scope, label
+from analyzer.reporter.lifecycle import in_words
+from analyzer.reporter.verdicts import Circumstances, Ran, Scope, label
 
 # Exchanges listed per connection; further ones are counted.
 MOST_EXCHANGES = 10_000
@@ -25,78 +21,26 @@ REDACTED = "(not shown)"
 
 
 class HttpLabeler:
-    """Labels the HTTP of connections (`labels.Inside`).
+    """Labels the HTTP of connections. `headers`: list header fields; `secrets`: those that hold secrets, too."""
 
-    `applications`: where what was found in a finished row's connection is taken from; `headers`: list header fields;
-    `secrets`: those that hold secrets, too.
-    """
-
-    def __init__(self, library: Library, applications: Applications, *, headers: bool = False, secrets: bool = False):
+    def __init__(self, library: Library, *, headers: bool = False, secrets: bool = False):
         self._scope = Scope(library.automaton("http1"))
-        self._lifecycle = LifecycleLabeler(library)
-        self._applications = applications
         self._headers, self._secrets = headers, secrets
 
-    def label(self, row: list[int], opening: model.Verdict, close: model.Verdict) -> Found:
-        application = self._applications.finish(row)
-        if application is None:
-            return NOTHING
-        proxy = application.proxy
-        proxy_protocol: Literal[1, 2] | None = None if proxy is None else 1 if proxy.version == 1 else 2
-        proxied_for = None if proxy is None else proxy.source
-        dissector = application.dissector
-        if dissector is None:
-            return Found(proxy_protocol=proxy_protocol, proxied_for=proxied_for)
-        start_ns = row[layout.START_NS]
-        ended = bool(row[layout.FLAGS] & (layout.ENDED | layout.REUSED))
-        evicted = bool(row[layout.FLAGS] & layout.EVICTED)
-        lost = _lost(dissector.lost)
-        if application.midstream:
-            lost = "mid-stream"
-        elif lost is None and any(stream.lost for stream in application.streams):
-            lost = "lost-in-capture"
-        http = self._http(dissector, start_ns, lost, ended, evicted)
-        tunnel, faults = self._tunnel(dissector, start_ns, ended, evicted)
-        first = min((one.first_byte_ns for one in dissector.exchanges if one.first_byte_ns is not None), default=None)
-        return Found(
-            http,
-            tunnel,
-            self._lifecycle.label(opening, http.connection, close, len(http.exchanges) + http.exchanges_not_listed),
-            [*_faults(dissector), *faults],
-            proxy_protocol,
-            proxied_for,
-            None if first is None else first - start_ns,
-        )
-
-    def _http(
-        self, dissector: Dissector, start_ns: int, lost: model.Cause | None, ended: bool, evicted: bool
-    ) -> model.Http:
+    def label(self, dissector: Dissector, around: Circumstances) -> model.Http:
+        """What one dissector found."""
         inner = dissector.handover.inner if dissector.handover else None
         websocket = None
         if isinstance(inner, WebSocket):
             websocket = model.WebSocket(model.Frames(*(dict(frames) for frames in inner.frames)), inner.close_code)
         return model.Http(
             version=dissector.version,
-            connection=self._verdict(dissector, start_ns, lost, ended, evicted),
+            connection=self._verdict(dissector, around),
             max_concurrent=dissector.max_outstanding,
-            exchanges=[self._exchange(one, start_ns) for one in dissector.exchanges[:MOST_EXCHANGES]],
+            exchanges=[self._exchange(one, around.start_ns) for one in dissector.exchanges[:MOST_EXCHANGES]],
             exchanges_not_listed=max(0, len(dissector.exchanges) - MOST_EXCHANGES) + dissector.exchanges_beyond,
             websocket=websocket,
         )
-
-    def _tunnel(
-        self, dissector: Dissector, start_ns: int, ended: bool, evicted: bool
-    ) -> tuple[model.Tunnel | None, list[model.Fault]]:
-        handover = dissector.handover
-        if handover is None:
-            return None, []
-        if isinstance(handover.inner, WebSocket):
-            return None, list(handover.inner.faults)
-        after = f"CONNECT {handover.target}" if handover.protocol == "tunnel" else f"Upgrade {handover.protocol}"
-        if not isinstance(handover.inner, Dissector):
-            return model.Tunnel(after, model.PerSide(*handover.bytes)), []
-        inner = self._http(handover.inner, start_ns, _lost(handover.inner.lost), ended, evicted)
-        return model.Tunnel(after, model.PerSide(*handover.bytes), http=inner), _faults(handover.inner)
 
     def _exchange(self, one: found.Exchange, start_ns: int) -> model.Exchange:
         def relative(at_ns: int | None) -> int | None:
@@ -132,9 +76,8 @@ class HttpLabeler:
             for name, value in message.fields
         ]
 
-    def _verdict(
-        self, dissector: Dissector, start_ns: int, lost: model.Cause | None, ended: bool, evicted: bool
-    ) -> model.Verdict:
+    def _verdict(self, dissector: Dissector, around: Circumstances) -> model.Verdict:
+        lost, ended = around.lost, around.ended
         if lost == "mid-stream" or not dissector.events:
             cause: model.Cause = lost or ("connection-ended" if ended else "open-at-end")
             return model.Verdict(flow=None, outcome="unseen" if lost else "incomplete", cause=cause)
@@ -144,7 +87,7 @@ class HttpLabeler:
         for symbol in symbols:
             if not run.offer(symbol):
                 break
-        steps, where = fold(dissector.events, start_ns)
+        steps, where = fold(dissector.events, around.start_ns)
         ran = Ran(
             steps,
             [symbols[index] for index in where],
@@ -155,7 +98,7 @@ class HttpLabeler:
             if run.diverged_at is None
             else max(place for place, at in enumerate(where) if at <= run.diverged_at),
         )
-        fields = label(self._scope, ran, lost=lost, ended=ended, evicted=evicted, quiet=ended)
+        fields = label(self._scope, ran, lost=lost, ended=ended, evicted=around.evicted, quiet=ended)
         count = len(dissector.exchanges) + dissector.exchanges_beyond
         if count != 1 and fields["outcome"] == "variant":
             fields["differs"] = [*fields["differs"], f"{in_words(count)} exchanges, drawn: one"]
@@ -186,16 +129,8 @@ def fold(events: Sequence[found.HttpEvent], start_ns: int) -> tuple[list[model.S
     return steps, where
 
 
-def _lost(why: str | None) -> model.Cause | None:
-    """The cause for which steps may be missing, if it lies in the capture and not in the traffic."""
-    if why == "mid-stream":
-        return "mid-stream"
-    if why == "snaplen":
-        return "snaplen"
-    return None if why is None or why == "framing" else "lost-in-capture"
-
-
-def _faults(dissector: Dissector) -> list[model.Fault]:
+def faults_of(dissector: Dissector) -> list[model.Fault]:
+    """What was wrong, as far as it is listed."""
     faults = list(dissector.faults)
     if dissector.faults_beyond:
         faults.append(

@@ -35,6 +35,7 @@ class _Meaning(NamedTuple):
 class Found(NamedTuple):
     """What was found inside a connection."""
 
+    tls: model.Tls | None = None
     http: model.Http | None = None
     tunnel: model.Tunnel | None = None
     lifecycle: model.Verdict | None = None
@@ -42,6 +43,7 @@ class Found(NamedTuple):
     proxy_protocol: Literal[1, 2] | None = None
     proxied_for: model.Endpoint | None = None
     first_response_ns: int | None = None  # since the connection's first packet
+    tls_ns: int | None = None
 
 
 NOTHING = Found()
@@ -106,7 +108,7 @@ class Labeler:
         handshake_ns = row[OPENED_NS] - start - opening.steps[0].at_ns if flags & OPENED and opening.steps else None
         faults = _faults(row) if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) else []
         inside = NOTHING
-        if flags & FOLLOWED and self._inside is not None:
+        if self._inside is not None:
             inside = self._inside.label(row, open_verdict, close_verdict)
         return model.Connection(
             capture=self.capture,
@@ -127,9 +129,10 @@ class Labeler:
             close=close_verdict,
             proxy_protocol=inside.proxy_protocol,
             proxied_for=inside.proxied_for,
+            tls=inside.tls,
             http=inside.http,
             tunnel=inside.tunnel,
-            timing=model.Timing(handshake_ns, first_response_ns=inside.first_response_ns),
+            timing=model.Timing(handshake_ns, inside.tls_ns, inside.first_response_ns),
             lifecycle=inside.lifecycle,
             notes=model.Notes(*row[RETRANSMISSIONS : RESETS_IGNORED + 1]),
             faults=[*faults, *inside.faults],

@@ -83,6 +83,8 @@ def _with_placeholders(connection: model.Connection, codes: list[int]) -> model.
         timing = replace(timing, handshake_ns=_number(lines.VALUE_HANDSHAKE))
     opening = [event for event, code in enumerate(codes) if not code & 2]
     closing = [event for event, code in enumerate(codes) if code & 2]
+    opened = _verdict(connection.open, opening, lines.VALUE_OPEN_RETRANSMITTED)
+    closed = _verdict(connection.close, closing, lines.VALUE_CLOSE_RETRANSMITTED)
     return replace(
         connection,
         id=_number(lines.VALUE_ID),
@@ -96,11 +98,25 @@ def _with_placeholders(connection: model.Connection, codes: list[int]) -> model.
         packets=model.PerSide(_number(lines.VALUE_CLIENT_PACKETS), _number(lines.VALUE_SERVER_PACKETS)),
         payload_bytes=model.PerSide(_number(lines.VALUE_CLIENT_BYTES), _number(lines.VALUE_SERVER_BYTES)),
         tcp=tcp,
-        open=_verdict(connection.open, opening, lines.VALUE_OPEN_RETRANSMITTED),
-        close=_verdict(connection.close, closing, lines.VALUE_CLOSE_RETRANSMITTED),
+        open=opened,
+        close=closed,
         timing=timing,
+        lifecycle=_life(connection.lifecycle, {"ref tcp-open": opened, "ref tcp-close": closed}),
         notes=model.Notes(*(_number(lines.VALUE_NOTES + k) for k in range(lines.NOTES))),
     )
+
+
+def _life(life: model.Verdict | None, parts: dict[str, model.Verdict]) -> model.Verdict | None:
+    """The whole life refers to the last step of each part."""
+    if life is None:
+        return None
+    steps = []
+    for step in life.steps:
+        last = parts[step.step].steps[-1]
+        steps.append(
+            msgspec.structs.replace(step, packet=last.last_packet, last_packet=last.last_packet, at_ns=last.at_ns)
+        )
+    return msgspec.structs.replace(life, steps=steps)
 
 
 _AnyVerdict = TypeVar("_AnyVerdict", bound=model.Verdict)

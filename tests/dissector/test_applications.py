@@ -30,7 +30,7 @@ CHUNKS = (64, 1000, 20_000, 100_000, 1 << 20)
 
 def encoded(content: bytes, chunk_bytes: int, **options) -> bytes:
     """The report, in the order in which connections began: when they finish is not the matter here."""
-    analysis = analyzer.analyze(io.BytesIO(content), http=True, chunk_bytes=chunk_bytes, **options)
+    analysis = analyzer.analyze(io.BytesIO(content), chunk_bytes=chunk_bytes, **options)
     return b"".join(sorted(b"".join(analysis.lines()).splitlines(keepends=True)))
 
 
@@ -40,7 +40,7 @@ def talk_all(*lines: str, data: dict[str, bytes] | None = None, **options) -> li
     reports = {size: encoded(content, size, **options) for size in CHUNKS}
     for size, seen in reports.items():
         assert seen == reports[1 << 20], f"chunks of {size} bytes"
-    return report(content, http=True, **options)
+    return report(content, **options)
 
 
 def talk(*lines: str, data: dict[str, bytes] | None = None, **options) -> model.Connection:
@@ -430,7 +430,7 @@ class TestWhatItIs:
     def test_a_request_in_the_syn_that_was_not_taken(self):
         lines = ("C SYN get", f"S SYN-ACK ack=-{len(GET)}", f"C DATA get seq=-{len(GET)} at=0.05")
         conversation = Conversation(data=DATA).say(*lines, "S DATA page", "C ACK", *CLOSE)
-        (connection,) = report(capture_of(conversation), http=True)
+        (connection,) = report(capture_of(conversation))
         assert only_exchange(connection).request.packet == 1
 
     def test_the_same_ports_again(self):

@@ -6,7 +6,7 @@ import pytest
 
 from analyzer.dissector.http1 import pairing
 from analyzer.dissector.http1.connection import CLIENT, SERVER, Dissector, probe
-from analyzer.dissector.http1.handover import EVERYTHING
+from analyzer.dissector.layer import EVERYTHING
 from analyzer.dissector.probing import Probe
 from tests.dissector.http_talk import GET, OK, brief, encoded, faults, only_fault, say, steps, talk
 

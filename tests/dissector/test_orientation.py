@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer import model
-from analyzer.dissector.applications import MOST_PROBED_BYTES
 from analyzer.dissector.orientation import CLIENT, MOST_BYTES, NEITHER, SERVER, speaker
+from analyzer.dissector.undecided import HELD_LIMIT
 from tests.conversations import HANDSHAKE, Conversation, capture_of, report, steps
 from tests.dissector.test_applications import encoded
 
@@ -55,7 +55,7 @@ def talk(*lines: str, data: dict[str, bytes] = DATA, **ends: int) -> model.Conne
     whole = encoded(content, 1 << 20)
     for size in SIZES:
         assert encoded(content, size) == whole, f"chunks of {size} bytes"
-    (connection,) = report(content, http=True)
+    (connection,) = report(content)
     return connection
 
 
@@ -113,7 +113,7 @@ class TestMidStream:
 
     @pytest.mark.parametrize("ends", [{}, UNUSUAL])
     def test_a_message_after_more_than_anybody_looked_at(self, ends):
-        lines = [f"S DATA {MOST_PROBED_BYTES // 8}" for _ in range(9)]
+        lines = [f"S DATA {HELD_LIMIT // 8}" for _ in range(9)]
         connection = talk(*lines, "C ACK", "S DATA ok", "C DATA get", "S DATA ok", **ends)
         assert [exchange.response.status for exchange in connection.http.exchanges] == [200, 200]
 
@@ -173,4 +173,4 @@ def test_any_order_gives_the_same_report_for_any_chunk_size(lines, client_port):
     whole = encoded(content, 1 << 20)
     for size in SIZES:
         assert encoded(content, size) == whole, f"chunks of {size} bytes"
-    assert len(report(content, http=True)) == whole.count(b"\n")
+    assert len(report(content)) == whole.count(b"\n")

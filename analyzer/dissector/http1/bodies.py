@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from analyzer.dissector.http1.handover import EVERYTHING, Handover
+from analyzer.dissector.handover import Handover
 from analyzer.dissector.http1.head import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY, UNKNOWN, Framing, parse_chunk_size
 from analyzer.dissector.http1.pairing import Pairing
 from analyzer.dissector.http1.resync import Resync
@@ -26,6 +26,7 @@ from analyzer.dissector.http1.side import (
     UNTIL_CLOSE,
     Side,
 )  # fmt: skip
+from analyzer.dissector.layer import EVERYTHING
 
 CHUNK_LINE_LIMIT: Final = 16_384  # bytes; §7.1.1 asks for a limit of extensions
 HOLD_LIMIT: Final = 262_144  # bytes

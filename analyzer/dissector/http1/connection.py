@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from analyzer.dissector.handover import Handover
 from analyzer.dissector.http1 import ATTRIBUTES, STEPS
 from analyzer.dissector.http1.bodies import PIECE
 from analyzer.dissector.http1.exchanges import Exchange, HttpEvent
-from analyzer.dissector.http1.handover import EVERYTHING, Handover
 from analyzer.dissector.http1.head import (
     HTTP_0_9,
     UNKNOWN_END,
@@ -45,6 +45,7 @@ from analyzer.dissector.http1.side import (
     UNTIL_CLOSE,
     Side,
 )  # fmt: skip
+from analyzer.dissector.layer import EVERYTHING
 
 __all__ = ["ATTRIBUTES", "CLIENT", "SERVER", "STEPS", "Dissector", "Exchange", "Handover", "HttpEvent", "probe"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from analyzer.dissector.handover import Handover
 from analyzer.dissector.http1.bodies import Bodies
 from analyzer.dissector.http1.exchanges import Exchange, Request, Response
-from analyzer.dissector.http1.handover import Handover
 from analyzer.dissector.http1.head import (
     BY_CLOSE,
     EMPTY,

@@ -10,6 +10,7 @@ from analyzer.dissector.http1.resync import Resync
 from analyzer.dissector.probing import Probe
 
 _LONGEST_LINE: Final = 16_384  # bytes looked at for the end of a start line
+_MOST_SEARCHED: Final = 65_536  # bytes in which a message may begin anywhere
 _STATUS_BEGIN = re.compile(rb"HTTP/1\.[01] [1-9][0-9][0-9](?:[ \r\n]|\Z)")
 _REQUEST_BEGIN = re.compile(rb"(" + TOKEN + rb"{1,32})(?:[ \t\v\f\r]+(.*))?\Z", re.DOTALL)
 
@@ -21,7 +22,7 @@ def probe(side: int, data: bytes | memoryview, *, anywhere: bool = False) -> Pro
     NEED_MORE: what there is could be its beginning. An HTTP/0.9 request is HTTP/1; the preface of HTTP/2 is not.
     """
     if anywhere:
-        begun = Resync(requests=side == 0).feed(bytes(data))
+        begun = Resync(requests=side == 0).feed(bytes(data[:_MOST_SEARCHED]))
         return Probe.MATCH if begun is not None else Probe.NEED_MORE
     first = bytes(data[:_LONGEST_LINE])
     first = first.lstrip(b"\r\n")  # RFC 9112 §2.2

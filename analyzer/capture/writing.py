@@ -1,0 +1,99 @@
+"""Writing pcapng, and adding TLS secrets to it. Source: draft-ietf-opsawg-pcapng; sections below are its sections."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import BinaryIO, Final
+
+from analyzer.capture.base import TLS_KEY_LOG, Capture
+from analyzer.capture.pcapng import INTERFACE, ORDERS, PACKETS, SECRETS, SECTION_HEADER, SECTION_HEADER_BYTES
+
+ENHANCED_PACKET: Final = 6
+NANOSECONDS: Final = 9  # if_tsresol: 10**-9 s
+_UNKNOWN_LENGTH: Final = (1 << 64) - 1
+_PIECE_BYTES: Final = 1 << 20
+
+
+class PcapngWriter:
+    """Writes one section, in little-endian order, times in nanoseconds."""
+
+    def __init__(self, write: Callable[[bytes], object]):
+        self._write = write
+        program = _option(4, b"analyzer") + _option(0, b"")
+        self._block(SECTION_HEADER, struct.pack("<IHHQ", 0x1A2B3C4D, 1, 0, _UNKNOWN_LENGTH) + program)
+
+    def interface(self, link_type: int, snaplen: int, name: str | None = None) -> None:
+        """§4.2. Packets name interfaces by the order in which they were written, from 0. `link_type`: LINKTYPE_."""
+        options = _option(2, name.encode()) if name else b""
+        options += _option(9, bytes([NANOSECONDS])) + _option(0, b"")
+        self._block(INTERFACE, struct.pack("<HHI", link_type & 0xFFFF, 0, snaplen) + options)
+
+    def secrets(self, key_log: bytes) -> None:
+        """§4.7. Before the packets that they decrypt."""
+        self._write(secrets_block(key_log, "<"))
+
+    def packet(self, interface: int, time_ns: int, data: bytes | memoryview, original: int) -> None:
+        """§4.3. `original`: bytes on the wire; `time_ns`: since 1970 UTC, 0 if before."""
+        ticks = max(0, time_ns)
+        head = struct.pack("<IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF, len(data), original)
+        self._block(ENHANCED_PACKET, head + bytes(data) + bytes(-len(data) % 4))
+
+    def _block(self, kind: int, body: bytes) -> None:
+        self._write(_block(kind, body, "<"))
+
+
+def _block(kind: int, body: bytes, order: str) -> bytes:
+    length = struct.pack(order + "I", len(body) + 12)
+    return struct.pack(order + "I", kind) + length + body + length
+
+
+def _option(code: int, value: bytes) -> bytes:
+    return struct.pack("<HH", code, len(value)) + value + bytes(-len(value) % 4)
+
+
+def secrets_block(key_log: bytes, order: str) -> bytes:
+    """A decryption secrets block (§4.7). `order`: "<" or ">", that of its section."""
+    body = struct.pack(order + "II", TLS_KEY_LOG, len(key_log)) + key_log + bytes(-len(key_log) % 4)
+    return _block(SECRETS, body, order)
+
+
+def copy_frames(capture: Capture, writer: PcapngWriter) -> int:
+    """Copies all packets of a capture; how many. Interfaces are written before their first packet."""
+    written = packets = 0
+    for frames in capture:
+        for interface in capture.interfaces[written:]:
+            writer.interface(interface.link_type, interface.snaplen, interface.name)
+        written = max(written, len(capture.interfaces))
+        columns = (frames.offset, frames.captured, frames.original, frames.time_ns, frames.interface)
+        for at, captured, original, time_ns, number in zip(*(one.tolist() for one in columns), strict=True):
+            writer.packet(number, time_ns, frames.data[at : at + captured], original)
+        packets += frames.count
+    return packets
+
+
+def copy_pcapng(source: BinaryIO, write: Callable[[bytes], object], key_log: bytes) -> None:
+    """Copies a pcapng file block by block, as it is, with a secrets block before its first packet. What is damaged is
+    copied as it is."""
+    order = "<"
+    while head := source.read(8):
+        if head[:4] == SECTION_HEADER_BYTES:
+            head += source.read(4)
+            order = ORDERS.get(head[8:12], order)
+        if len(head) < 8:
+            write(head)
+            return
+        kind, length = struct.unpack_from(order + "II", head)
+        if kind in PACKETS:
+            write(secrets_block(key_log, order) + head)
+            break
+        write(head)
+        _copy(source, write, max(0, length - len(head)))
+    while piece := source.read(_PIECE_BYTES):
+        write(piece)
+
+
+def _copy(source: BinaryIO, write: Callable[[bytes], object], count: int) -> None:
+    while count and (piece := source.read(min(count, _PIECE_BYTES))):
+        write(piece)
+        count -= len(piece)
