@@ -1,220 +1,319 @@
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
 """What runs inside the connections: finds out which protocol it is, by content, and hands the bytes to its dissector.
 
 A Python object per connection exists only while the connection's bytes are followed: from its first payload until no
-dissector claims it.
+dissector claims it. Pure-Python mode, types in `applications.pxd`.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import cython
 
-import numpy as np
-
-from analyzer.dissector import layout, proxy_protocol
-from analyzer.dissector.bytestream import ByteStream
-from analyzer.dissector.connections import ConnectionTable
-from analyzer.dissector.layer import Layer
-from analyzer.dissector.packets import PacketTable
+from analyzer.dissector import proxy_protocol
 from analyzer.dissector.probing import Probe
-from analyzer.dissector.recognition import Recognizer, proxy_header
-from analyzer.dissector.undecided import Undecided
+from analyzer.dissector.unknown import Dissector as _Unknown
 
-_NOBODY_WANTS: Final = (1 << 63) - 1
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.bytestream import ByteStream
+    from cython.cimports.analyzer.dissector.layer import Layer
+    from cython.cimports.analyzer.dissector.layout import *
+    from cython.cimports.analyzer.dissector.recognition import Recognizer, proxy_header
+    from cython.cimports.analyzer.dissector.undecided import Undecided
+else:
+    from analyzer.dissector.bytestream import ByteStream
+    from analyzer.dissector.layer import Layer
+    from analyzer.dissector.layout import *
+    from analyzer.dissector.recognition import Recognizer, proxy_header
+    from analyzer.dissector.undecided import Undecided
+
+COMPILED = cython.compiled
+
 # Telling the packet stage what to pass over costs more than copying this much.
-MOST_COPIED_BYTES: Final = 16_384
-_SIDES: Final = (0, 1)
-_BYTES: Final = (layout.HANDED_BYTES, layout.HANDED_KNOWN)
+MOST_COPIED_BYTES = 16_384
+_MOST_COPIED_BYTES = cython.declare(cython.longlong, MOST_COPIED_BYTES)
+_NOBODY_WANTS = cython.declare(cython.longlong, (1 << 63) - 1)
 
 
-class Application:
-    """One connection whose bytes are followed. The consumer of both its byte streams."""
+@cython.no_gc
+@cython.final
+@cython.cclass
+class Stream(ByteStream):
+    """A side's bytes, and what is known of its end."""
 
-    __slots__ = (
-        "_closed", "_recognizer", "content", "fin", "last_data", "midstream", "proxy", "reset", "row", "streams",
-        "swapped", "wanted",
-    )  # fmt: skip
+    def __init__(self, side):
+        ByteStream.__init__(self, side)
+        self.wanted = 0  # as the packet stage was told
+        # Offset of the FIN (-1: none yet), and time and packet of it or of a later segment that filled a hole before it.
+        self.fin_at = -1
+        self.fin_ns = 0
+        self.fin_packet = 0
+        self.data_ns = 0  # of the last new bytes, handed on or not
+        self.data_packet = 0
+        self.closed = False
 
-    def __init__(self, row: int, swapped: bool, midstream: bool, recognizer: Recognizer):
+
+@cython.no_gc
+@cython.final
+@cython.cclass
+class Application(Layer):
+    """One connection whose bytes are followed. The reader of both its byte streams."""
+
+    def __init__(self, row, swapped, midstream, recognizer: Recognizer):
         self.midstream = midstream  # it was open before the capture began
         self.row = row
         self.swapped = swapped  # the sender of its first packet is the server
-        self.streams = (ByteStream(0, self), ByteStream(1, self))
+        self.client = Stream(0)
+        self.server = Stream(1)
         self.content = Undecided()
-        self.wanted = [0, 0]  # as the packet stage was told
-        self.proxy: proxy_protocol.Header | None = None
-        self.reset: tuple[int, int] | None = None  # time and packet of the accepted RST
-        # Per side, offset of the FIN, and time and packet of it or of a later segment that filled a hole before it.
-        self.fin: list[tuple[int, int, int] | None] = [None, None]
-        self.last_data = [(0, 0), (0, 0)]  # time and packet of the last new bytes of each side, handed on or not
-        self._closed = [False, False]
+        self.proxy = None  # what a PROXY protocol header said
+        self.reset = False  # a RST was accepted
+        self.reset_ns = 0
+        self.reset_packet = 0
         self._recognizer = recognizer
 
     @property
-    def layer(self) -> Layer | None:
+    def layer(self):
         """The dissector of the outermost protocol; None if it is not known."""
         return self.content.inner
 
-    # As the consumer of the byte streams.
+    @cython.cfunc
+    def _stream(self, side: cython.int) -> Stream:
+        return self.server if side else self.client
 
-    def feed(self, side: int, data: bytes, at_ns: int, packet: int) -> None:
-        fin = self.fin[side]
-        if fin is not None and packet > fin[2]:
-            self.fin[side] = fin[0], max(fin[1], at_ns), packet
+    # As the reader of the byte streams.
+
+    @cython.ccall
+    def feed(self, side: cython.int, data, at_ns: cython.longlong, packet: cython.longlong) -> cython.void:
+        stream: Stream = self._stream(side)
+        if stream.fin_at >= 0 and packet > stream.fin_packet:
+            stream.fin_ns = max(stream.fin_ns, at_ns)
+            stream.fin_packet = packet
         self.content.feed(side, data, at_ns, packet)
 
-    def skip(self, side: int, length: int, at_ns: int, packet: int) -> None:
+    @cython.ccall
+    def skip(
+        self, side: cython.int, length: cython.longlong, at_ns: cython.longlong, packet: cython.longlong
+    ) -> cython.void:
         self.content.skip(side, length, at_ns, packet)
 
-    def gap(self, side: int, length: int, cause: str, packet: int) -> None:
+    @cython.ccall
+    def gap(self, side: cython.int, length: cython.longlong, cause: str, packet: cython.longlong) -> cython.void:
         self.content.gap(side, length, cause, packet)
 
-    def skippable(self, side: int) -> int:
+    @cython.ccall
+    def skippable(self, side: cython.int) -> cython.longlong:
         return self.content.skippable(side)
 
-    def close(self, side: int, how: str, at_ns: int, packet: int) -> None:
+    @cython.ccall
+    def close(self, side: cython.int, how: str, at_ns: cython.longlong, packet: cython.longlong) -> cython.void:
         """The side sends no more: "fin", "rst", or "end" of the capture. Only the first time counts."""
-        if not self._closed[side]:
-            self._closed[side] = True
+        stream: Stream = self._stream(side)
+        if not stream.closed:
+            stream.closed = True
             self.content.close(side, how, at_ns, packet)
 
-    def end(self, side: int, missing: int, acked: int) -> None:
+    @cython.cfunc
+    def _end(self, side: cython.int, missing: cython.longlong, acked: cython.longlong) -> cython.void:
         """The side's FIN has come: it is over, unless bytes before the FIN are missing that may still come."""
-        fin = self.fin[side]
-        if fin is not None and not self._closed[side] and (acked > fin[0] or missing <= self.streams[side].lost):
-            self.finish(side, fin[0], "fin", fin[1], fin[2], missing)
+        stream: Stream = self._stream(side)
+        if stream.fin_at >= 0 and not stream.closed and (acked > stream.fin_at or missing <= stream.lost):
+            self._finish(side, stream.fin_at, stream.fin_ns, stream.fin_packet, missing)
 
-    def finish(self, side: int, offset: int, how: str, at_ns: int, packet: int, missing: int) -> None:
-        """No bytes of the side will come after `offset`, and none before it that have not come yet."""
-        self.streams[side].end(offset, *self.last_data[side], missing)
-        fin = self.fin[side]
-        self.close(side, how, *(fin[1:] if fin is not None else (at_ns, packet)))
+    @cython.cfunc
+    def _finish(
+        self, side: cython.int, offset: cython.longlong, at_ns: cython.longlong, packet: cython.longlong,
+        missing: cython.longlong,
+    ) -> cython.void:  # fmt: skip
+        """No bytes of the side will come after its FIN at `offset`, and none before it that have not come yet."""
+        stream: Stream = self._stream(side)
+        stream.end(self, offset, stream.data_ns, stream.data_packet, missing)
+        if stream.fin_at >= 0:
+            at_ns = stream.fin_ns
+            packet = stream.fin_packet
+        self.close(side, "fin", at_ns, packet)
 
-    def turn(self) -> None:
+    @cython.cfunc
+    def turn(self) -> cython.void:
         """Client and server change places: the packet stage has found out which is which.
 
         A dissector that has read the one as the other is wrong, and what it has read is lost.
         """
+        client: Stream = self.client
+        self.client = self.server
+        self.server = client
+        self.client.side = 0
+        self.server.side = 1
         self.swapped = not self.swapped
-        self.streams = self.streams[1], self.streams[0]
-        for side, stream in enumerate(self.streams):
-            stream.side = side
-        for pair in (self.wanted, self.fin, self.last_data, self._closed):
-            pair.reverse()
         if self.content.open and self.proxy is None:
             self.content.turn()
         else:
-            self.content, self.proxy, self.midstream = Undecided(), None, True
+            self.content = Undecided()
+            self.proxy = None
+            self.midstream = True
 
     # Finding out what it is.
 
-    def decide(self) -> bool:
-        """Look at what came so far; False if it is certain that nobody knows this protocol."""
-        content = self.content
-        if content.open:
+    @cython.cfunc
+    def _decide(self) -> cython.bint:
+        """Look at what came so far; False if it is certain that there is nothing to tell of it."""
+        content: Undecided = self.content
+        if content.inner is None and not content.dropped:
             if self.proxy is None:
                 header = proxy_header(content)
                 if header is Probe.NEED_MORE:
                     return True
                 if isinstance(header, proxy_protocol.Header):
                     self.proxy = header
-            self._recognizer.decide(content, midstream=self.midstream)
+            self._recognizer.decide(content, self.midstream)
         if content.inner is not None:
-            self._recognizer.look_inside(content.inner)
-        return not content.dropped
+            if type(content.inner) is _Unknown and content.inner.over:
+                return self.proxy is not None
+            self._recognizer.look_inside(content.inner, 1)
+        return not content.dropped or self.proxy is not None
 
 
+@cython.final
+@cython.cclass
 class Applications:
     """The followed connections of a capture."""
 
-    def __init__(self, connections: ConnectionTable, recognizer: Recognizer):
+    def __init__(self, connections, recognizer: Recognizer):
         self._connections = connections
         self._recognizer = recognizer
-        self._followed: dict[int, Application | None] = {}  # by connection id; None: nobody wants it
+        self._followed = {}  # by connection id; None: nobody wants it, though the chunk may have more of it
 
-    def feed(self, table: PacketTable, data: memoryview) -> None:
-        """Take in the segments of a chunk that the packet stage hands on."""
-        which = np.flatnonzero(table.handed[: table.count])
-        if not len(which):
-            return
-        columns = (
-            table.handed, table.connection, table.row, table.side, table.sender, table.began, table.stream_offset,
-            table.ack_offset, table.missing, table.peer_missing, table.data_ns, table.data_packet, table.flags,
-            table.payload, table.payload_captured, table.payload_offset, table.time_ns, table.number,
-        )  # fmt: skip
-        followed = self._followed
-        for (
-            handed, connection, row, side, sender, began, offset, acked, missing, peer_missing, data_ns, data_packet,
-            flags, payload, captured, at, time_ns, packet,
-        ) in zip(*(column[which].tolist() for column in columns), strict=True):  # fmt: skip
-            application = followed.get(connection)
-            if application is None:
-                given_up = connection in followed
-                if handed not in _BYTES or (given_up and handed != layout.HANDED_KNOWN):
+    def feed(self, table, data) -> None:
+        """Take in the segments of a chunk that the packet stage hands on. `data`: the chunk's bytes."""
+        i: cython.Py_ssize_t
+        count: cython.Py_ssize_t = table.count
+        handed: cython.schar[::1] = memoryview(table.handed)
+        connections: cython.longlong[::1] = memoryview(table.connection)
+        rows: cython.longlong[::1] = memoryview(table.row)
+        sides: cython.schar[::1] = memoryview(table.side)
+        senders: cython.schar[::1] = memoryview(table.sender)
+        began: cython.schar[::1] = memoryview(table.began)
+        offsets: cython.longlong[::1] = memoryview(table.stream_offset)
+        acks: cython.longlong[::1] = memoryview(table.ack_offset)
+        missing: cython.longlong[::1] = memoryview(table.missing)
+        peer_missing: cython.longlong[::1] = memoryview(table.peer_missing)
+        data_ns: cython.longlong[::1] = memoryview(table.data_ns)
+        data_packet: cython.longlong[::1] = memoryview(table.data_packet)
+        flags: cython.int[::1] = memoryview(table.flags)
+        payload: cython.longlong[::1] = memoryview(table.payload)
+        captured: cython.longlong[::1] = memoryview(table.payload_captured)
+        begins: cython.longlong[::1] = memoryview(table.payload_offset)
+        time_ns: cython.longlong[::1] = memoryview(table.time_ns)
+        number: cython.longlong[::1] = memoryview(table.number)
+        side: cython.int
+        swapped: cython.bint
+        begin: cython.longlong
+        application: Application
+        given_up: list = []
+        for i in range(count):
+            if handed[i] == HANDED_NOT:
+                continue
+            connection = connections[i]
+            side = sides[i]
+            swapped = side != senders[i]
+            found = self._followed.get(connection, self)
+            if found is None and handed[i] != HANDED_KNOWN:
+                continue
+            if found is self or found is None:
+                if handed[i] != HANDED_BYTES and handed[i] != HANDED_KNOWN:
                     continue
-                if given_up:
-                    self._connections.remember(row)
-                application = followed[connection] = Application(row, side != sender, not began, self._recognizer)
-            elif application.swapped != (side != sender):
+                if found is None:
+                    self._connections.remember(rows[i])
+                found = Application(rows[i], swapped, not began[i], self._recognizer)
+                self._followed[connection] = found
+            application = found
+            if application.swapped != swapped:
                 application.turn()
-            if acked >= 0:
-                application.streams[1 - side].acknowledged(acked, packet, peer_missing)
-            stream = application.streams[side]
-            application.last_data[side] = data_ns, data_packet
-            if handed in _BYTES:
-                begin = offset + 1 if flags & layout.FLAG_SYN else offset
-                stream.segment(begin, payload, bytes(data[at : at + captured]), time_ns, packet, missing)
-            if flags & layout.FLAG_FIN and application.fin[side] is None:
-                application.fin[side] = offset + payload, time_ns, packet
-            elif flags & layout.FLAG_RST:
-                application.reset = time_ns, packet
-            application.end(side, missing, -1)
-            application.end(1 - side, peer_missing, acked)
+            if acks[i] >= 0:
+                application._stream(1 - side).acknowledged(application, acks[i], number[i], peer_missing[i])
+            stream: Stream = application._stream(side)
+            stream.data_ns = data_ns[i]
+            stream.data_packet = data_packet[i]
+            if handed[i] == HANDED_BYTES or handed[i] == HANDED_KNOWN:
+                begin = offsets[i] + 1 if flags[i] & FLAG_SYN else offsets[i]
+                piece = bytes(data[begins[i] : begins[i] + captured[i]])
+                stream.segment(application, begin, payload[i], piece, time_ns[i], number[i], missing[i])
+            if flags[i] & FLAG_FIN and stream.fin_at < 0:
+                stream.fin_at = offsets[i] + payload[i]
+                stream.fin_ns = time_ns[i]
+                stream.fin_packet = number[i]
+            elif flags[i] & FLAG_RST:
+                application.reset = True
+                application.reset_ns = time_ns[i]
+                application.reset_packet = number[i]
+            application._end(side, missing[i], -1)
+            application._end(1 - side, peer_missing[i], acks[i])
             if not self._steer(application):
-                followed[connection] = None
+                self._followed[connection] = None
+                given_up.append(connection)
+        for connection in given_up:
+            if self._followed.get(connection, self) is None:
+                del self._followed[connection]
 
-    def finish(self, row: list[int]) -> Application | None:
-        """The connection of this row is over, or the capture is: what was found in it, and forget it."""
-        application = self._followed.pop(row[layout.ID], None)
-        if application is None or application.layer is None:
+    @cython.ccall
+    def finish(self, rows: cython.longlong[:, ::1], i: cython.Py_ssize_t) -> Application | None:
+        """The connection of row i is over, or the capture is: what was found in it, and forget it."""
+        application: Application = self._followed.pop(rows[i, ID], None)
+        if application is None or (application.content.inner is None and application.proxy is None):
             return None
-        states = row[layout.SIDES + layout.STATE] | row[layout.SIDES + layout.SIDE_WORDS + layout.STATE]
-        application.midstream = not states & (layout.SYN_SEEN | layout.SYN_ACK_SEEN)
-        swapped = bool(row[layout.FLAGS] & layout.SWAPPED)
+        states: cython.longlong = rows[i, SIDES + STATE] | rows[i, SIDES + SIDE_WORDS + STATE]
+        swapped: cython.bint = rows[i, FLAGS] & SWAPPED != 0
         if application.swapped != swapped:
-            application.turn()
-            if application.layer is None:
-                return None
-        last = row[layout.LAST_NS], row[layout.LAST_PACKET]
-        offsets, missing = [0, 0], [0, 0]
-        for side in _SIDES:
-            words = layout.SIDES + (side ^ swapped) * layout.SIDE_WORDS
-            fin_at = row[words + layout.FIN_AT]
-            sent = row[words + layout.SENT]
-            if states & layout.RESETTER and not row[words + layout.STATE] & layout.RESETTER:
-                sent = row[layout.RESET_PEER_AT]
-            offsets[side] = fin_at if fin_at >= 0 else max(application.streams[side].next, sent)
-            missing[side] = row[words + layout.MISSING]
-            application.last_data[side] = row[words + layout.DATA_NS], row[words + layout.DATA_PACKET]
+            return None  # a SYN came later than all that was read, and it was read the wrong way round
+        application.midstream = not states & (SYN_SEEN | SYN_ACK_SEEN)
+        last_ns: cython.longlong = rows[i, LAST_NS]
+        last_packet: cython.longlong = rows[i, LAST_PACKET]
+        reset: cython.bint = application.reset and states & RESETTER != 0  # not one that turned out to be ignored
+        side: cython.int
+        words: cython.Py_ssize_t
+        fin_at: cython.longlong
+        sent: cython.longlong
+        for side in range(2):
+            words = SIDES + (side ^ swapped) * SIDE_WORDS
+            stream: Stream = application._stream(side)
+            stream.data_ns = rows[i, words + DATA_NS]
+            stream.data_packet = rows[i, words + DATA_PACKET]
+            # A FIN after a RST is none to the packet stage, and ends the bytes all the same.
+            fin_at = rows[i, words + FIN_AT] if rows[i, words + FIN_AT] >= 0 else stream.fin_at
             if fin_at >= 0:
-                application.finish(side, fin_at, "fin", *(application.fin[side] or (0, *last))[1:], missing[side])
-        for side, stream in enumerate(application.streams):
-            stream.end(offsets[side], *application.last_data[side], missing[side])
-        reset = application.reset if states & layout.RESETTER else None  # not one that turned out to be ignored
-        for side in _SIDES:  # only now: a reset ends both
-            application.close(side, "rst" if reset else "end", *(reset or last))
+                application._finish(side, fin_at, last_ns, last_packet, rows[i, words + MISSING])
+        for side in range(2):
+            words = SIDES + (side ^ swapped) * SIDE_WORDS
+            stream: Stream = application._stream(side)
+            fin_at = rows[i, words + FIN_AT] if rows[i, words + FIN_AT] >= 0 else stream.fin_at
+            sent = rows[i, words + SENT]
+            if fin_at < 0:
+                fin_at = max(stream.next, sent)
+            stream.end(application, fin_at, stream.data_ns, stream.data_packet, rows[i, words + MISSING])
+        for side in range(2):  # only now: a reset ends both
+            if reset:
+                application.close(side, "rst", application.reset_ns, application.reset_packet)
+            else:
+                application.close(side, "end", last_ns, last_packet)
         return application
 
-    def _steer(self, application: Application) -> bool:
+    @cython.cfunc
+    def _steer(self, application: Application) -> cython.bint:
         """Tell the packet stage what is wanted next. False if nothing is any more."""
-        if not application.decide():
+        side: cython.int
+        skippable: cython.longlong
+        wanted: cython.longlong
+        if not application._decide():
             self._connections.forget(application.row)
             return False
-        for side in _SIDES:
-            skippable = application.skippable(side)
+        for side in range(2):
+            skippable = application.content.skippable(side)
             if skippable > 0:
+                stream: Stream = application._stream(side)
                 # The segment with the last of these bytes is handed on, so that its packet and time are known.
-                wanted = min(application.streams[side].next + skippable - 1, _NOBODY_WANTS)
-                if wanted > application.wanted[side] + MOST_COPIED_BYTES:
+                wanted = _NOBODY_WANTS
+                if skippable <= _NOBODY_WANTS - stream.next:
+                    wanted = stream.next + skippable - 1
+                if wanted > stream.wanted + _MOST_COPIED_BYTES:
                     self._connections.want(application.row, side ^ application.swapped, wanted)
-                    application.wanted[side] = wanted
+                    stream.wanted = wanted
         return True

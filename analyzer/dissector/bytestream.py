@@ -1,13 +1,22 @@
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
 """One side's bytes in order, out of segments that come in any order, twice, or not at all.
 
-What is lost is a value: the consumer is told of gaps, and never sees made-up bytes. What the consumer does not want
-(the rest of a body) is counted and not looked at.
+What is lost is a value: the reader is told of gaps, and never sees made-up bytes. What the reader does not want (the
+rest of a body) is counted and not looked at. Pure-Python mode, types in `bytestream.pxd`.
 """
 
 from __future__ import annotations
 
 import bisect
-from typing import Protocol
+
+import cython
+
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.layer import Layer
+else:
+    from analyzer.dissector.layer import Layer
+
+COMPILED = cython.compiled
 
 # Bytes that wait for earlier ones, per side. More is not what a receiver's window holds back in practice.
 MOST_HELD_BYTES = 1 << 20
@@ -15,109 +24,116 @@ MOST_HELD_BYTES = 1 << 20
 MOST_HELD_SEGMENTS = 4096
 
 
-class Consumer(Protocol):
-    """Who reads the bytes of a connection: a dissector. `side`: 0 client, 1 server."""
-
-    def feed(self, side: int, data: bytes, at_ns: int, packet: int) -> None:
-        """The side's next bytes, as one segment brought them."""
-
-    def skip(self, side: int, length: int, at_ns: int, packet: int) -> None:
-        """So many bytes came, and were not looked at because `skippable` said so."""
-
-    def gap(self, side: int, length: int, cause: str, packet: int) -> None:
-        """So many bytes are not in the capture."""
-
-    def skippable(self, side: int) -> int:
-        """How many of the side's next bytes need not be looked at."""
-
-
+@cython.no_gc
+@cython.cclass
 class ByteStream:
     """The bytes of one side of one connection. Offsets are those of the packet table: the first byte has 1.
 
-    `missing`, wherever it is given: how many bytes of this side had not been captured when that packet came. What
-    exceeds the gaps already told (`lost`) may still come.
+    `reader`, wherever it is given: who gets the bytes. `missing`: how many bytes of this side had not been captured
+    when that packet came. What exceeds the gaps already told (`lost`) may still come.
     """
 
-    __slots__ = ("_held", "_held_bytes", "consumer", "lost", "next", "side")
-
-    def __init__(self, side: int, consumer: Consumer):
+    def __init__(self, side):
         self.side = side
-        self.consumer = consumer
         self.next = 1  # offset of the first byte not yet handed on
-        self.lost = 0  # bytes the consumer was told are not in the capture
-        self._held: list[tuple[int, int, bytes, int, int]] = []  # offset, length on the wire, bytes, packet, time
+        self.lost = 0  # bytes the reader was told are not in the capture
+        self._held = None  # of each segment that waits: offset, length on the wire, bytes, packet, time
         self._held_bytes = 0
 
-    def segment(self, offset: int, length: int, data: bytes, at_ns: int, packet: int, missing: int) -> None:
+    @cython.ccall
+    def segment(
+        self, reader: Layer, offset: cython.longlong, length: cython.longlong, data: bytes, at_ns: cython.longlong,
+        packet: cython.longlong, missing: cython.longlong,
+    ) -> cython.void:  # fmt: skip
         """A segment with payload. `length`: of the payload on the wire, `data`: what was captured of it."""
         if offset > self.next:
             if missing > self.lost:
-                self._hold(offset, length, data, at_ns, packet)
+                self._hold(reader, offset, length, data, at_ns, packet)
                 return
-            self._pass(offset, at_ns, packet)
-        self._take(offset, length, data, at_ns, packet)
+            self._pass(reader, offset, at_ns, packet)
+        self._take(reader, offset, length, data, at_ns, packet)
         while self._held and (self._held[0][0] <= self.next or missing <= self.lost):
-            self._release()
+            self._release(reader)
 
-    def acknowledged(self, offset: int, packet: int, missing: int) -> None:
+    @cython.ccall
+    def acknowledged(
+        self, reader: Layer, offset: cython.longlong, packet: cython.longlong, missing: cython.longlong
+    ) -> cython.void:
         """The peer has everything up to `offset`: what of it is still missing was lost in the capture."""
         while self._held and self._held[0][0] <= offset:
-            self._give_up(missing, packet)
+            self._give_up(reader, missing, packet)
 
-    def end(self, offset: int, at_ns: int, packet: int, missing: int) -> None:
+    @cython.ccall
+    def end(
+        self, reader: Layer, offset: cython.longlong, at_ns: cython.longlong, packet: cython.longlong,
+        missing: cython.longlong,
+    ) -> cython.void:  # fmt: skip
         """No more bytes will come after `offset`, the place of the FIN or where the capture ends."""
         while self._held:
-            self._give_up(missing, packet)
+            self._give_up(reader, missing, packet)
         if offset > self.next:
-            self._tell_gap(min(offset - self.next, missing - self.lost), packet)
-            self._pass(offset, at_ns, packet)
+            self._tell_gap(reader, min(offset - self.next, missing - self.lost), packet, "lost-in-capture")
+            self._pass(reader, offset, at_ns, packet)
 
-    def _take(self, offset: int, length: int, data: bytes, at_ns: int, packet: int) -> None:
+    @cython.cfunc
+    def _take(
+        self, reader: Layer, offset: cython.longlong, length: cython.longlong, data: bytes, at_ns: cython.longlong,
+        packet: cython.longlong,
+    ) -> cython.void:  # fmt: skip
         """A segment that begins at or before `next`."""
-        end = offset + length
+        end: cython.longlong = offset + length
+        done: cython.Py_ssize_t = self.next - offset
         if end <= self.next:
             return
-        done = self.next - offset
         if done < len(data):
-            self.consumer.feed(self.side, data[done:] if done else data, at_ns, packet)
+            reader.feed(self.side, data[done:] if done else data, at_ns, packet)
             self.next = offset + len(data)
         if self.next < end:
-            self.consumer.gap(self.side, end - self.next, "snaplen", packet)
+            reader.gap(self.side, end - self.next, "snaplen", packet)
             self.next = end
 
-    def _pass(self, offset: int, at_ns: int, packet: int) -> None:
+    @cython.cfunc
+    def _pass(
+        self, reader: Layer, offset: cython.longlong, at_ns: cython.longlong, packet: cython.longlong
+    ) -> cython.void:
         """Everything up to `offset` was captured, and not handed on because nobody wanted it."""
         if offset > self.next:
-            self.consumer.skip(self.side, offset - self.next, at_ns, packet)
+            reader.skip(self.side, offset - self.next, at_ns, packet)
             self.next = offset
 
-    def _tell_gap(self, length: int, packet: int, cause: str = "lost-in-capture") -> None:
+    @cython.cfunc
+    def _tell_gap(self, reader: Layer, length: cython.longlong, packet: cython.longlong, cause: str) -> cython.void:
         if length > 0:
-            self.consumer.gap(self.side, length, cause, packet)
+            reader.gap(self.side, length, cause, packet)
             self.next += length
             self.lost += length
 
-    def _hold(self, offset: int, length: int, data: bytes, at_ns: int, packet: int) -> None:
+    def _hold(self, reader: Layer, offset, length, data, at_ns, packet):
+        if self._held is None:
+            self._held = []
         bisect.insort(self._held, (offset, length, data, packet, at_ns))
         self._held_bytes += len(data)
         if self._held_bytes > MOST_HELD_BYTES or len(self._held) > MOST_HELD_SEGMENTS:
-            self._tell_gap(self._held[0][0] - self.next, packet, "buffer-full")
-            self._release()
+            self._tell_gap(reader, self._held[0][0] - self.next, packet, "buffer-full")
+            self._release(reader)
 
-    def _give_up(self, missing: int, packet: int) -> None:
+    @cython.cfunc
+    def _give_up(self, reader: Layer, missing: cython.longlong, packet: cython.longlong) -> cython.void:
         """What lies before the first held segment will not come any more."""
-        self._tell_gap(min(self._held[0][0] - self.next, missing - self.lost), packet)
-        self._release()
+        hole: cython.longlong = self._held[0][0] - self.next
+        self._tell_gap(reader, min(hole, missing - self.lost), packet, "lost-in-capture")
+        self._release(reader)
 
-    def _release(self) -> None:
+    @cython.cfunc
+    def _release(self, reader: Layer) -> cython.void:
         """Hand on the first held segment, and with it all that follow without a hole."""
-        count = 0
+        count: cython.Py_ssize_t = 0
         for offset, length, data, packet, at_ns in self._held:
             if count == 0:
-                self._pass(offset, at_ns, packet)
+                self._pass(reader, offset, at_ns, packet)
             elif offset > self.next:
                 break
-            self._take(offset, length, data, at_ns, packet)
+            self._take(reader, offset, length, data, at_ns, packet)
             self._held_bytes -= len(data)
             count += 1
         del self._held[:count]

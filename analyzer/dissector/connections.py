@@ -492,8 +492,10 @@ class ConnectionTable(ConnectionHistory):
         if window == 0:
             self.rows[base + ZERO_WINDOWS] += 1
 
-        if self.rows[base + FLAGS] & ENDED and not self.rows[me + STATE] & RESETTER:
-            self.handed[i] = HANDED_NOT  # nobody reads what comes after the end, unless who reset it goes on
+        if self.rows[base + FLAGS] & ENDED and not self._was_reset(base):
+            self.handed[i] = (
+                HANDED_NOT  # nothing comes after two FINs; what comes after a RST was on its way, or goes on
+            )
         elif payload > 0 and (
             end > self.rows[me + WANTED]
             or ((filled or self.rows[me + GAPS] != -1) and self.rows[base + FLAGS] & FOLLOWED)
@@ -586,5 +588,4 @@ class ConnectionTable(ConnectionHistory):
                    self.payload[i], self.window[i], False)  # fmt: skip
         self.rows[me + STATE] |= RESETTER
         self.rows[base + RESET_AT] = _NEVER if opening else max(offset, self.rows[me + SENT])
-        self.rows[base + RESET_PEER_AT] = self.rows[peer + SENT]
         self._end(row)

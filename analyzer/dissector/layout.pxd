@@ -55,8 +55,7 @@ cdef enum:
     STREAM = 25
     RETRY_PACKET = 26
     RESET_AT = 27
-    RESET_PEER_AT = 28
-    SIDES = 29
+    SIDES = 28
     SIDE_WORDS = 17
     ISN = 0
     SENT = 1
@@ -75,7 +74,7 @@ cdef enum:
     MISSING = 14
     DATA_PACKET = 15
     DATA_NS = 16
-    ROW_WORDS = 63
+    ROW_WORDS = 62
     KEY_WORDS = 8
     KEY_HIGH_A = 0
     KEY_LOW_A = 1

@@ -72,11 +72,10 @@ FAULT_PACKET = 24  # the first packet with BAD_SYN_ACK
 STREAM = 25  # Wireshark's tcp.stream: as ID, but it also numbers what only ICMP errors quote
 RETRY_PACKET = 26  # the first packet with RETRIED
 RESET_AT = 27  # what the side whose RST ended the connection had sent by then; 0: it answers the SYN after all
-RESET_PEER_AT = 28  # and its peer; what the peer sent later was on its way and went nowhere
 
 # Then SIDE_WORDS words for the sender of the first packet, and as many for its peer. Offsets count a side's sequence
 # space from its SYN (0) on and do not wrap; -1 is "not known".
-SIDES = 29
+SIDES = 28
 SIDE_WORDS = 17
 ISN = 0  # sequence number at offset 0: the SYN's, or guessed from the first segment
 SENT = 1  # offset after the last byte, SYN or FIN captured
@@ -95,7 +94,7 @@ WANTED = 13  # offset from which the dissector wants this side's bytes; the larg
 MISSING = 14  # bytes in the holes, together
 DATA_PACKET = 15  # the last that brought new bytes, and its time
 DATA_NS = 16
-ROW_WORDS = 63
+ROW_WORDS = 62
 
 # Words of a connection's key: endpoint A is the lower of the two by address and port.
 KEY_WORDS = 8

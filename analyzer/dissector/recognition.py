@@ -1,75 +1,89 @@
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
 """Which protocol a connection speaks: told by content, never by port.
 
 Each protocol's `probe` is asked about the beginnings of both sides. One that is certain gets the bytes; when all are
-certain that they are not theirs, nobody does.
+certain that they are not theirs, nobody does. Pure-Python mode, types in `recognition.pxd`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from types import ModuleType
-from typing import Final
+import cython
 
-from analyzer.dissector import proxy_protocol, socks
+from analyzer.dissector import proxy_protocol, socks, unknown
 from analyzer.dissector.handover import Handover
 from analyzer.dissector.http1 import connection as http1
-from analyzer.dissector.layer import Layer
 from analyzer.dissector.probing import Probe
 from analyzer.dissector.starttls import connection as starttls
 from analyzer.dissector.tls import connection as tls
 from analyzer.dissector.tls.decrypt import Opener
-from analyzer.dissector.tls.secrets import Secrets
-from analyzer.dissector.undecided import Undecided
+
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.layer import Layer
+    from cython.cimports.analyzer.dissector.undecided import Undecided
+else:
+    from analyzer.dissector.layer import Layer
+    from analyzer.dissector.undecided import Undecided
+
+COMPILED = cython.compiled
 
 # Tunnels in tunnels cost their sender forty bytes each, and us a call for each.
-MOST_LAYERS: Final = 8
+MOST_LAYERS = 8
 # Bytes of one side, if they are nobody's, that are kept until the other side says something.
-MOST_UNANSWERED: Final = 16_384
-_SIDES: Final = (0, 1)
-# Each with `probe` and `Dissector`; in doubt the first that is certain.
-_PROTOCOLS: Final = (tls, http1, socks, starttls)
+MOST_UNANSWERED = 16_384
 # What an Upgrade may lead to and its own dissector takes at once, or nobody knows: any other protocol is looked for.
-_UNKNOWN_INSIDE: Final = frozenset({"tunnel", "socks", "starttls"})
+_UNKNOWN_INSIDE = frozenset({"tunnel", "socks", "starttls", "unknown"})
+# Each with `probe` and `Dissector`; in doubt the first that is certain.
+_PROTOCOLS = (http1, tls, socks, starttls)
+_MATCH = Probe.MATCH
+_NO_MATCH = Probe.NO_MATCH
+_NEED_MORE = Probe.NEED_MORE
 
 
-@dataclass(frozen=True, slots=True)
+@cython.no_gc
+@cython.cclass
 class Recognizer:
     """`keep_fields`: keep the header fields of HTTP; `secrets`: what TLS may be decrypted with."""
 
-    keep_fields: bool = False
-    secrets: Secrets | None = None
+    def __init__(self, *, keep_fields=False, secrets=None):
+        self.keep_fields = keep_fields
+        self.secrets = secrets
 
-    def decide(self, undecided: Undecided, *, midstream: bool = False) -> None:
+    @cython.ccall
+    def decide(self, undecided: Undecided, midstream: cython.bint = False) -> cython.void:
         """Hand the bytes to a dissector if it is certain by now which; drop them if it is certain that there is none.
 
         `midstream`: the connection was open before the capture began, so messages may begin anywhere.
         """
-        begins = [(side, begin) for side in _SIDES if (begin := undecided.pending(side))]
-        if not begins:
+        client: bytes = undecided.pending(0)
+        server: bytes = undecided.pending(1)
+        more: cython.bint = False
+        if not client and not server:
             return
-        undetermined = False
         for protocol in _PROTOCOLS:
-            answers = [protocol.probe(side, begin, anywhere=midstream) for side, begin in begins]
-            if Probe.MATCH in answers:
+            asked = protocol.probe(0, client, anywhere=midstream) if client else _NO_MATCH
+            answered = protocol.probe(1, server, anywhere=midstream) if server else _NO_MATCH
+            if asked is _MATCH or answered is _MATCH:
                 undecided.take(self._dissector(protocol, midstream))
                 return
-            undetermined |= Probe.NEED_MORE in answers
+            more = more or asked is _NEED_MORE or answered is _NEED_MORE
         # What no protocol begins with may be garbage, and the answer tell what it was sent to.
-        unanswered = len(begins) < len(_SIDES) and len(begins[0][1]) < MOST_UNANSWERED
-        if not undetermined and not unanswered:
-            undecided.drop()
+        if not more and ((client and server) or len(client) + len(server) >= MOST_UNANSWERED):
+            if midstream:
+                undecided.drop()
+            else:
+                undecided.take(unknown.Dissector())
 
-    def _dissector(self, protocol: ModuleType, midstream: bool) -> Layer:
+    @cython.cfunc
+    def _dissector(self, protocol, midstream: cython.bint):
         if protocol is http1:
-            return http1.Dissector(keep_fields=self.keep_fields, midstream=midstream)
+            return http1.Dissector(self.keep_fields, midstream)
         if protocol is tls:
             opener = Opener(self.secrets) if self.secrets is not None and self.secrets.has_any else None
             return tls.Dissector(opener=opener, midstream=midstream)
-        layer: Layer = protocol.Dissector()
-        return layer
+        return protocol.Dissector()
 
-    def look_inside(self, layer: Layer, depth: int = 1) -> None:
+    @cython.ccall
+    def look_inside(self, layer: Layer, depth: cython.int = 1) -> cython.void:
         """What a dissector found inside its protocol is decided in turn, down to `MOST_LAYERS`."""
         for inner in inside(layer):
             if inner.open:
@@ -82,24 +96,26 @@ class Recognizer:
                 self.look_inside(inner.inner, depth + 1)
 
 
-def inside(layer: Layer) -> Iterator[Undecided]:
-    """The byte streams that run inside this layer's."""
-    for name in ("handover", "plain"):
-        found = getattr(layer, name, None)
-        if found is not None:
-            yield found
+def inside(layer) -> tuple:
+    """The byte streams that run inside this layer's, each an `Undecided`."""
+    found = (getattr(layer, "handover", None), getattr(layer, "plain", None))
+    return tuple([one for one in found if one is not None])
 
 
-def proxy_header(undecided: Undecided) -> proxy_protocol.Header | Probe:
-    """A proxy's header comes before everything else; it is taken out, for it is not part of what it announces."""
-    begin = undecided.pending(0)
-    if not begin:
-        return Probe.NO_MATCH
+@cython.ccall
+def proxy_header(undecided: Undecided):
+    """A proxy's header comes before everything else; it is taken out, for it is not part of what it announces.
+
+    Returns the header, or what `Probe` says of the bytes so far.
+    """
+    begin: bytes = undecided.pending(0)
+    if not begin or (begin[0] != 80 and begin[0] != 13):  # P of PROXY, CR
+        return _NO_MATCH
     answer = proxy_protocol.probe(begin)
-    if answer is not Probe.MATCH:
+    if answer is not _MATCH:
         return answer
     header = proxy_protocol.parse(begin)
     if header is None:
-        return Probe.NO_MATCH
+        return _NO_MATCH
     undecided.cut(0, header.length)
     return header

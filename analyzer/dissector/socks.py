@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from analyzer.dissector.handover import Handover
-from analyzer.dissector.layer import EVERYTHING
+from analyzer.dissector.layer import EVERYTHING, Layer
 from analyzer.dissector.probing import Probe
 from analyzer.model import Fault
 
@@ -107,7 +107,7 @@ class _Side:
         self.closed = False
 
 
-class Dissector:
+class Dissector(Layer):
     """One connection with a proxy. Passwords are never kept."""
 
     protocol: Final = "socks"

@@ -1,55 +1,66 @@
-"""Two byte streams whose protocol is not known yet, kept until somebody takes them over, or nobody wants them."""
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
+"""Two byte streams whose protocol is not known yet, kept until somebody takes them over, or nobody wants them.
+
+Pure-Python mode, types in `undecided.pxd`.
+"""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+import cython
 
-from analyzer.dissector.layer import EVERYTHING, Layer
+from analyzer.dissector.layer import EVERYTHING
 
-HELD_LIMIT: Final = 262_144  # bytes kept of both sides; beyond it nobody seems to want them
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.layer import Layer
+else:
+    from analyzer.dissector.layer import Layer
+
+COMPILED = cython.compiled
+
+HELD_LIMIT = 262_144  # bytes kept of both sides; beyond it nobody seems to want them
 # Many small pieces cost more than their bytes.
-_PIECE_BYTES: Final = 64
+_PIECE_BYTES = 64
 
 
-class _Piece(NamedTuple):
-    """What came: bytes; or, without any, so many missing ones and why, or how a side closed."""
-
-    side: int
-    data: bytes
-    lost: int
-    text: str
-    at_ns: int
-    packet: int
-
-
-class Undecided:
+@cython.no_gc
+@cython.cclass
+class Undecided(Layer):
     """Passes everything on to `inner`. Until there is one it keeps what comes, in order, up to `HELD_LIMIT` bytes; once
     `dropped`, bytes are only counted."""
 
-    __slots__ = ("_begin", "_broken", "_held", "_size", "bytes", "dropped", "inner")
-
-    def __init__(self) -> None:
-        self.inner: Layer | None = None
-        self.bytes = [0, 0]  # per side, lost ones included
+    def __init__(self):
+        self.inner = None
         self.dropped = False
+        self._client_bytes = 0
+        self._server_bytes = 0
         self._size = 0
-        self._held: list[_Piece] = []
-        self._begin = [b"", b""]
-        self._broken = [False, False]
+        # What came: side, bytes, how many are missing, why or how the side closed, time, packet.
+        self._held = []
+        self._client_begin = b""
+        self._server_begin = b""
+        self._client_broken = False
+        self._server_broken = False
+
+    @property
+    def bytes(self) -> list[int]:
+        """Per side, lost ones included."""
+        return [self._client_bytes, self._server_bytes]
 
     @property
     def open(self) -> bool:
         """Whether it is still to be decided whose bytes these are."""
         return self.inner is None and not self.dropped
 
-    def pending(self, side: int) -> bytes:
+    @cython.ccall
+    def pending(self, side: cython.int):
         """What is held of a side, up to its first gap: enough to tell what it is."""
-        return self._begin[side]
+        return self._server_begin if side else self._client_begin
 
-    def take(self, inner: Layer) -> None:
+    @cython.ccall
+    def take(self, inner: Layer) -> cython.void:
         """`inner` is what takes over; it is fed all that was held."""
+        held: list = self._held
         self.inner = inner
-        held = self._held
         self._forget()
         for side, data, lost, text, at_ns, packet in held:
             if data:
@@ -59,72 +70,103 @@ class Undecided:
             else:
                 inner.close(side, text, at_ns, packet)
 
-    def drop(self) -> None:
+    @cython.ccall
+    def drop(self) -> cython.void:
         """Nobody takes over: bytes are counted from now on."""
         self.dropped = True
         self._forget()
 
-    def cut(self, side: int, length: int) -> None:
+    def cut(self, side, length) -> None:
         """The first bytes held of a side are not part of what is to be decided. No more than `pending` has."""
-        self._begin[side] = self._begin[side][length:]
+        if side:
+            self._server_begin = self._server_begin[length:]
+        else:
+            self._client_begin = self._client_begin[length:]
         held, self._held = self._held, []
-        for piece in held:
-            if piece.side == side and length and piece.data:
-                rest = piece.data[length:]
-                length -= len(piece.data) - len(rest)
-                if not rest:
+        for of, data, *rest in held:
+            if of == side and length and data:
+                kept = data[length:]
+                length -= len(data) - len(kept)
+                if not kept:
                     continue
-                piece = piece._replace(data=rest)
-            self._held.append(piece)
+                data = kept
+            self._held.append((of, data, *rest))
 
-    def turn(self) -> None:
+    @cython.ccall
+    def turn(self) -> cython.void:
         """What was taken for the one side's is the other's. Only while nothing is decided."""
-        for pair in (self.bytes, self._begin, self._broken):
-            pair.reverse()
-        self._held = [piece._replace(side=1 - piece.side) for piece in self._held]
+        self._client_bytes, self._server_bytes = self._server_bytes, self._client_bytes
+        self._client_begin, self._server_begin = self._server_begin, self._client_begin
+        self._client_broken, self._server_broken = self._server_broken, self._client_broken
+        self._held = [(1 - side, *rest) for side, *rest in self._held]
 
-    def feed(self, side: int, data: bytes | memoryview, at_ns: int, packet: int) -> None:
-        self.bytes[side] += len(data)
+    @cython.ccall
+    def feed(self, side: cython.int, data, at_ns: cython.longlong, packet: cython.longlong) -> cython.void:
+        self._count(side, len(data))
         if self.inner is not None:
             self.inner.feed(side, data, at_ns, packet)
         elif not self.dropped and len(data):
-            self._hold(_Piece(side, bytes(data), 0, "", at_ns, packet))
+            self._hold(side, bytes(data), 0, "", at_ns, packet)
 
-    def skippable(self, side: int) -> int:
+    @cython.ccall
+    def skippable(self, side: cython.int) -> cython.longlong:
         if self.inner is not None:
             return self.inner.skippable(side)
         return EVERYTHING if self.dropped else 0
 
-    def skip(self, side: int, length: int, at_ns: int, packet: int) -> None:
-        self.bytes[side] += length
+    @cython.ccall
+    def skip(
+        self, side: cython.int, length: cython.longlong, at_ns: cython.longlong, packet: cython.longlong
+    ) -> cython.void:
+        self._count(side, length)
         if self.inner is not None:
             self.inner.skip(side, length, at_ns, packet)
 
-    def gap(self, side: int, length: int, cause: str, packet: int) -> None:
-        self.bytes[side] += length
+    @cython.ccall
+    def gap(self, side: cython.int, length: cython.longlong, cause: str, packet: cython.longlong) -> cython.void:
+        self._count(side, length)
         if self.inner is not None:
             self.inner.gap(side, length, cause, packet)
         elif not self.dropped and length > 0:
-            self._hold(_Piece(side, b"", length, cause, 0, packet))
+            self._hold(side, b"", length, cause, 0, packet)
 
-    def close(self, side: int, how: str, at_ns: int, packet: int) -> None:
+    @cython.ccall
+    def close(self, side: cython.int, how: str, at_ns: cython.longlong, packet: cython.longlong) -> cython.void:
         if self.inner is not None:
             self.inner.close(side, how, at_ns, packet)
         elif not self.dropped:
-            self._hold(_Piece(side, b"", 0, how, at_ns, packet))
+            self._hold(side, b"", 0, how, at_ns, packet)
 
-    def _hold(self, piece: _Piece) -> None:
-        self._size += len(piece.data) + _PIECE_BYTES
+    @cython.cfunc
+    def _count(self, side: cython.int, length: cython.longlong) -> cython.void:
+        if side:
+            self._server_bytes += length
+        else:
+            self._client_bytes += length
+
+    @cython.cfunc
+    def _hold(
+        self, side: cython.int, data, lost: cython.longlong, text: str, at_ns: cython.longlong,
+        packet: cython.longlong,
+    ) -> cython.void:  # fmt: skip
+        self._size += len(data) + _PIECE_BYTES
         if self._size > HELD_LIMIT:
             self.drop()
             return
-        self._held.append(piece)
-        if piece.lost:
-            self._broken[piece.side] = True
-        elif piece.data and not self._broken[piece.side]:
-            self._begin[piece.side] += piece.data
+        self._held.append((side, data, lost, text, at_ns, packet))
+        if lost:
+            if side:
+                self._server_broken = True
+            else:
+                self._client_broken = True
+        elif data and side and not self._server_broken:
+            self._server_begin += data
+        elif data and not side and not self._client_broken:
+            self._client_begin += data
 
-    def _forget(self) -> None:
+    @cython.cfunc
+    def _forget(self) -> cython.void:
         self._held = []
-        self._begin = [b"", b""]
+        self._client_begin = b""
+        self._server_begin = b""
         self._size = 0

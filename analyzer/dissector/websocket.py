@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final
 
+from analyzer.dissector.layer import EVERYTHING, Layer
 from analyzer.dissector.probing import Probe
 from analyzer.model import Fault
 
@@ -22,7 +23,6 @@ MOST_FAULTS: Final = 100
 
 CLIENT, SERVER = 0, 1
 _CONTINUATION, _CLOSE = 0, 8
-_EVERYTHING: Final = 1 << 62
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # §1.3
 
 
@@ -53,7 +53,7 @@ class _Side:
         self.lost = False  # where frames begin
 
 
-class Dissector:
+class Dissector(Layer):
     """Both directions. `extensions`: some were negotiated, so reserved bits may mean something (§5.2, RFC 7692)."""
 
     def __init__(self, *, extensions: bool = False):
@@ -91,7 +91,7 @@ class Dissector:
     def skippable(self, side: int) -> int:
         s = self._sides[side]
         if s.lost:
-            return _EVERYTHING
+            return EVERYTHING
         return 0 if s.opcode == _CLOSE else s.remaining
 
     def skip(self, side: int, length: int, at_ns: int, packet: int) -> None:

@@ -37,12 +37,14 @@ class HttpLabeler:
             version=dissector.version,
             connection=self._verdict(dissector, around),
             max_concurrent=dissector.max_outstanding,
-            exchanges=[self._exchange(one, around.start_ns) for one in dissector.exchanges[:MOST_EXCHANGES]],
+            exchanges=[self.exchange(one, around.start_ns) for one in dissector.exchanges[:MOST_EXCHANGES]],
             exchanges_not_listed=max(0, len(dissector.exchanges) - MOST_EXCHANGES) + dissector.exchanges_beyond,
             websocket=websocket,
         )
 
-    def _exchange(self, one: found.Exchange, start_ns: int) -> model.Exchange:
+    def exchange(self, one: found.Exchange, start_ns: int) -> model.Exchange:
+        """`start_ns`: of the connection."""
+
         def relative(at_ns: int | None) -> int | None:
             return None if at_ns is None else at_ns - start_ns
 

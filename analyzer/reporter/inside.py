@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from analyzer import model
-from analyzer.dissector import layout, socks
+from analyzer.dissector import layout, socks, unknown
 from analyzer.dissector.applications import Application, Applications
 from analyzer.dissector.handover import Handover
 from analyzer.dissector.http1 import connection as http1
+from analyzer.dissector.http1.exchanges import Exchange
 from analyzer.dissector.layer import Layer
 from analyzer.dissector.starttls import connection as starttls
 from analyzer.dissector.tls import connection as tls
@@ -58,13 +59,21 @@ class InsideLabeler:
         headers: bool = False,
         secrets: bool = False,
     ):
+        self.applications = applications
+        self.automaton = library.automaton("http1")
+        self.headers = headers
         self._http = HttpLabeler(library, headers=headers, secrets=secrets)
         self._tls = TlsLabeler(library, roots)
         self._lifecycle = LifecycleLabeler(library)
-        self._applications = applications
 
-    def label(self, row: list[int], opening: model.Verdict, close: model.Verdict) -> Found:
-        application = self._applications.finish(row)
+    def exchange(self, exchange: Exchange, start_ns: int) -> model.Exchange:
+        """One exchange alone."""
+        return self._http.exchange(exchange, start_ns)
+
+    def label(
+        self, row: list[int], application: Application | None, opening: model.Verdict, close: model.Verdict
+    ) -> Found:
+        """`application`: the row's connection, as `applications` gave it."""
         found, start_ns = Contents(), row[layout.START_NS]
         if application is not None and application.layer is not None:
             flags = row[layout.FLAGS]
@@ -97,7 +106,7 @@ class InsideLabeler:
                 return self._http1(layer, around)
             case tls.Dissector():
                 return self._inside_tls(layer, around)
-            case socks.Dissector() | starttls.Dissector():
+            case socks.Dissector() | starttls.Dissector() | unknown.Dissector():
                 return self._behind_prelude(layer, around)
             case _:
                 return Contents()
@@ -125,10 +134,13 @@ class InsideLabeler:
             unread=unread,
         )
 
-    def _behind_prelude(self, dissector: socks.Dissector | starttls.Dissector, around: Circumstances) -> Contents:
+    def _behind_prelude(
+        self, dissector: socks.Dissector | starttls.Dissector | unknown.Dissector, around: Circumstances
+    ) -> Contents:
         """What comes after a dialogue that leads to it is the connection's own."""
         found, tunnel = self._tunnel(dissector.handover, around)
-        return found._replace(tunnel=tunnel, faults=(*dissector.faults, *found.faults))
+        faults = () if isinstance(dissector, unknown.Dissector) else dissector.faults
+        return found._replace(tunnel=tunnel, faults=(*faults, *found.faults))
 
     def _tunnel(self, handover: Handover | None, around: Circumstances) -> tuple[Contents, model.Tunnel | None]:
         if handover is None:
@@ -151,6 +163,8 @@ def _after(handover: Handover) -> str:
             return f"STARTTLS {handover.target}"
         case "socks":
             return str(handover.target)
+        case "unknown":
+            return "a protocol that is not known here"
         case _:
             return f"Upgrade {handover.protocol}"
 
@@ -165,7 +179,7 @@ def _lost_below(application: Application) -> model.Cause | None:
     """Why bytes may be missing that no layer knows of."""
     if application.midstream:
         return "mid-stream"
-    return "lost-in-capture" if any(stream.lost for stream in application.streams) else None
+    return "lost-in-capture" if application.client.lost or application.server.lost else None
 
 
 def _lost_here(why: str | None) -> model.Cause | None:

@@ -6,13 +6,17 @@ import functools
 import socket
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from analyzer import model
 from analyzer.dissector.layout import *
 from analyzer.dissector.tracker import Finished
 from analyzer.flows.library import Library
 from analyzer.reporter.verdicts import Ran, Scope, label
+
+if TYPE_CHECKING:
+    from analyzer.dissector.applications import Application, Applications
+    from analyzer.dissector.http1.exchanges import Exchange
 
 # A page that ends by silence is complete after this much of it (flow-page rules, 8).
 SILENCE_NS = 1_000_000_000
@@ -52,7 +56,15 @@ NOTHING = Found()
 class Inside(Protocol):
     """Labels what runs inside a connection, once its row is finished."""
 
-    def label(self, row: list[int], opening: model.Verdict, close: model.Verdict) -> Found: ...
+    applications: Applications  # where what was found is taken from
+    automaton: Any  # of scope http1
+    headers: bool  # whether header fields are listed
+
+    def label(
+        self, row: list[int], content: Application | None, opening: model.Verdict, close: model.Verdict
+    ) -> Found: ...
+
+    def exchange(self, exchange: Exchange, start_ns: int) -> model.Exchange: ...
 
 
 class _Run(NamedTuple):
@@ -70,23 +82,30 @@ class Labeler:
 
     def __init__(self, capture: str, library: Library, inside: Inside | None = None):
         self.capture = capture
-        self._inside = inside
+        self.inside = inside
         self._scopes = (Scope(library.automaton("tcp-open")), Scope(library.automaton("tcp-close")))
         self._meanings: dict[int, _Meaning] = {}
 
-    def connection(self, finished: Finished, i: int, clock_ns: int) -> model.Connection:
-        """Connection i of those finished. `clock_ns`: the capture's latest time so far."""
+    def connection(
+        self, finished: Finished, i: int, clock_ns: int, content: Application | None = None
+    ) -> model.Connection:
+        """Connection i of those finished. `clock_ns`: the capture's latest time so far; `content`: what was found
+        inside it."""
         begin = int(finished.ends[i - 1]) if i else 0
         events = finished.events[begin : finished.ends[i]].tolist()
-        return self._connection(finished.rows[i].tolist(), finished.keys[i].tolist(), events, clock_ns)
+        return self._connection(finished.rows[i].tolist(), finished.keys[i].tolist(), events, clock_ns, content)
 
     def connections(self, finished: Finished, clock_ns: int) -> Iterator[model.Connection]:
         """All of them, in their order; faster than one by one."""
         begin = 0
         rows, keys, ends = finished.rows.tolist(), finished.keys.tolist(), finished.ends.tolist()
         events = finished.events.tolist()
-        for row, key, end in zip(rows, keys, ends, strict=True):
-            yield self._connection(row, key, events[begin:end], clock_ns)
+        view = memoryview(finished.rows)
+        for i, (row, key, end) in enumerate(zip(rows, keys, ends, strict=True)):
+            content = None
+            if row[FLAGS] & FOLLOWED and self.inside is not None:
+                content = self.inside.applications.finish(view, i)
+            yield self._connection(row, key, events[begin:end], clock_ns, content)
             begin = end
 
     def _meaning(self, code: int) -> _Meaning:
@@ -95,7 +114,9 @@ class Labeler:
         found = self._meanings[code] = _Meaning(_SIDES[side], step, bool(code & 1), closing)
         return found
 
-    def _connection(self, row: list[int], key: list[int], events: list[list[int]], clock_ns: int) -> model.Connection:
+    def _connection(
+        self, row: list[int], key: list[int], events: list[list[int]], clock_ns: int, content: Application | None
+    ) -> model.Connection:
         flags = row[FLAGS]
         start = row[START_NS]
         client, server = (SIDES, SIDES + SIDE_WORDS) if not flags & SWAPPED else (SIDES + SIDE_WORDS, SIDES)
@@ -108,8 +129,8 @@ class Labeler:
         handshake_ns = row[OPENED_NS] - start - opening.steps[0].at_ns if flags & OPENED and opening.steps else None
         faults = _faults(row) if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) else []
         inside = NOTHING
-        if self._inside is not None:
-            inside = self._inside.label(row, open_verdict, close_verdict)
+        if self.inside is not None:
+            inside = self.inside.label(row, content, open_verdict, close_verdict)
         return model.Connection(
             capture=self.capture,
             id=row[ID],

@@ -9,24 +9,21 @@ too special for a template is encoded one by one. Ordinary Python in Cython's pu
 
 from __future__ import annotations
 
-import re
-from typing import Protocol
+from typing import Any, Protocol
 
 import cython
 import numpy as np
 
-from analyzer.dissector.rows import doubled
-
 if cython.compiled:
+    from cython.cimports.analyzer.dissector.applications import Application, Applications
     from cython.cimports.analyzer.dissector.layout import *
+    from cython.cimports.analyzer.reporter.exchange_lines import ExchangeFiller
 else:
+    from analyzer.dissector.applications import Application, Applications
     from analyzer.dissector.layout import *
+    from analyzer.reporter.exchange_lines import ExchangeFiller
 
 COMPILED = cython.compiled
-
-# A placeholder is a number that no packet number, count or time reaches; its last four digits say what it stands for.
-PLACEHOLDER = 9_000_000_000_000_000_000
-_PLACEHOLDERS = re.compile(rb"900000000000000(\d{4})")
 
 # What placeholders stand for. From EVENT on: packet, last packet, time and times of each event.
 (VALUE_ID, VALUE_STREAM, VALUE_CLIENT_PORT, VALUE_SERVER_PORT, VALUE_FIRST, VALUE_LAST, VALUE_DURATION,
@@ -46,6 +43,7 @@ _TEXT_CLIENT = cython.declare(cython.longlong, 24)
 _TEXT_SERVER = cython.declare(cython.longlong, 25)
 _TEXT_START = cython.declare(cython.longlong, 26)
 _EVENT = cython.declare(cython.longlong, 32)
+_HTTP = cython.declare(cython.longlong, 1900)
 _SECOND_NS = cython.declare(cython.longlong, 1_000_000_000)
 _SILENCE_NS = cython.declare(cython.longlong, 1_000_000_000)
 
@@ -55,13 +53,16 @@ _MOST_TEXT = cython.declare(cython.longlong, 1 << 24)
 
 
 class Labels(Protocol):
-    """What only the labeler knows of connection i of the batch."""
+    """What only the labeler knows of connection i of the batch. `content`: what was found inside, or None."""
 
-    def template(self, i: int) -> bytes | None:
+    def template(self, i: int, content: Any) -> bytes | None:
         """Its line with placeholders; None if it cannot have one."""
 
-    def line(self, i: int) -> bytes:
+    def line(self, i: int, content: Any) -> bytes:
         """Its line."""
+
+    def exchange(self, exchange: Any, start_ns: int) -> bytes:
+        """An exchange with placeholders."""
 
     def address(self, version: int, high: int, low: int) -> bytes: ...
 
@@ -69,39 +70,29 @@ class Labels(Protocol):
         """RFC 3339 up to the second."""
 
 
+@cython.final
 @cython.cclass
-class LineWriter:
-    """Fills templates with the numbers of finished connections."""
+class LineWriter(ExchangeFiller):
+    """Fills templates with the numbers of finished connections.
 
-    labels: Labels
+    `applications`: what was found inside them, or None; `automaton`: that of scope http1, or None where the numbers of
+    an exchange are not all that is listed of it.
+    """
+
+    applications: Applications
     known: dict
-    scratch: bytearray
-    key: cython.longlong[::1]
     values: cython.longlong[::1]
-    out: cython.uchar[::1]
-    at: cython.Py_ssize_t
-    digits: cython.uchar[::1]
-    text: cython.uchar[::1]  # the templates' text, one after the other
-    text_length: cython.longlong
-    parts: cython.longlong[::1]  # end of a piece of text, and the placeholder behind it (-1: the end of the line)
-    part_count: cython.longlong
     second: cython.longlong
     second_text: bytes
     rows: cython.longlong[:, ::1]
     keys: cython.ulonglong[:, ::1]
     events: cython.longlong[:, ::1]
 
-    def __init__(self, labels):
-        self.labels = labels
+    def __init__(self, labels, applications=None, automaton=None):
+        ExchangeFiller.__init__(self, labels, automaton)
+        self.applications = applications
         self.known = {}
-        self.scratch = bytearray(8 * (16 + MOST_EVENTS))
-        self.key = memoryview(self.scratch).cast("q")
         self.values = memoryview(np.zeros(VALUES, np.int64))
-        self.out = memoryview(np.zeros(1 << 17, np.uint8))
-        self.digits = memoryview(np.zeros(24, np.uint8))
-        self.text = memoryview(np.zeros(1 << 14, np.uint8))
-        self.parts = memoryview(np.zeros(1 << 10, np.int64))
-        self.text_length = self.part_count = self.at = 0
         self.second = -1
         self.second_text = b""
 
@@ -112,6 +103,7 @@ class LineWriter:
         begin: cython.Py_ssize_t = 0
         end: cython.Py_ssize_t
         length: cython.Py_ssize_t
+        application: Application
         limits: cython.longlong[::1] = memoryview(ends)
         self.rows = memoryview(rows)
         self.keys = memoryview(keys)
@@ -120,17 +112,24 @@ class LineWriter:
         for i in range(count):
             end = limits[i]
             length = self._shape(i, begin, end, clock_ns)
+            application = None
+            if self.rows[i, FLAGS] & FOLLOWED and self.applications is not None:
+                application = self.applications.finish(self.rows, i)
+                if application is not None and length > 0:
+                    length = self._inside(application, length)
             found = None
             if length > 0:
                 shape = bytes(self.scratch[: 8 * length])
                 found = self.known.get(shape)
                 if found is None and len(self.known) < MOST_TEMPLATES and self.text_length < _MOST_TEXT:
-                    found = self.known[shape] = self._learn(i)
+                    text = self.labels.template(i, application)
+                    found = self.known[shape] = -1 if text is None else self._learn(text)
             if found is None or found < 0:
-                self._put(self.labels.line(i))
+                self._put(self.labels.line(i, application))
             else:
                 self._fill(i, begin, end, found)
             begin = end
+        self.found = None
         return bytes(self.out[: self.at])
 
     @cython.cfunc
@@ -148,7 +147,7 @@ class LineWriter:
         quiet: cython.longlong = 0
         length: cython.Py_ssize_t = 8
         # Faults and divergences name packets in words, and times before 1970 do not fit the arithmetic here.
-        if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL | FOLLOWED) or start < 0 or self.rows[i, LAST_NS] < 0:
+        if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) or start < 0 or self.rows[i, LAST_NS] < 0:
             return 0
         if (
             self.rows[i, OPEN_RUN] >> RUN_DIVERGED_SHIFT & RUN_STATE_MASK
@@ -166,7 +165,7 @@ class LineWriter:
                 quiet |= 2 if code & 2 else 1
             else:
                 quiet &= ~(2 if code & 2 else 1)
-        self.key[0] = flags & ~(RECENT | REPORTED | TAKEN | GONE)
+        self.key[0] = flags & ~(RECENT | REPORTED | TAKEN | GONE | FOLLOWED)
         self.key[1] = self.rows[i, OPEN_RUN]
         self.key[2] = self.rows[i, CLOSE_RUN]
         self.key[3] = self.rows[i, one + STATE] << 32 | self.rows[i, other + STATE]
@@ -175,29 +174,6 @@ class LineWriter:
         self.key[6] = self.rows[i, VLAN]
         self.key[7] = quiet << 2 | (self.rows[i, one + PACKETS] == 0) << 1 | (self.rows[i, other + PACKETS] == 0)
         return length
-
-    def _learn(self, i: cython.Py_ssize_t):
-        """The number of a new template, after connection i: its first part. -1 if there can be none."""
-        text = self.labels.template(i)
-        if text is None:
-            return -1
-        first = self.part_count
-        at: cython.longlong = self.text_length
-        pieces = _PLACEHOLDERS.split(text)
-        while self.text_length + len(text) > self.text.shape[0]:
-            self.text = memoryview(doubled(self.text))
-        while self.part_count + len(pieces) > self.parts.shape[0]:
-            self.parts = memoryview(doubled(self.parts))
-        for k in range(0, len(pieces), 2):
-            piece = pieces[k]
-            np.asarray(self.text)[at : at + len(piece)] = np.frombuffer(piece, np.uint8)
-            at += len(piece)
-            self.parts[self.part_count] = at
-            self.parts[self.part_count + 1] = int(pieces[k + 1]) if k + 1 < len(pieces) else -1
-            self.part_count += 2
-        start = self.text_length
-        self.text_length = at
-        return first << 32 | start
 
     @cython.cfunc
     def _fill(
@@ -215,17 +191,13 @@ class LineWriter:
             stop = self.parts[part]
             code = self.parts[part + 1]
             part += 2
-            if self.at + (stop - at) + 64 > self.out.shape[0]:
-                self.out = memoryview(doubled(self.out))
-                part -= 2
-                continue
-            while at < stop:
-                self.out[self.at] = self.text[at]
-                self.at += 1
-                at += 1
+            self._copy(at, stop)
+            at = stop
             if code < 0:
                 return
-            if code >= _EVENT:
+            if code >= _HTTP:
+                self._fill_inside(code, start)
+            elif code >= _EVENT:
                 event = begin + (code - _EVENT) // 4
                 word = (code - _EVENT) % 4
                 if word == 0:
@@ -285,25 +257,7 @@ class LineWriter:
         for k in range(_NOTES):
             self.values[_VALUE_NOTES + k] = self.rows[i, RETRANSMISSIONS + k]
 
-    # Writing. `_fill` has made room for what one placeholder can need.
-
-    @cython.cfunc
-    def _number(self, value: cython.longlong) -> cython.void:
-        count: cython.Py_ssize_t = 0
-        if value < 0:
-            self.out[self.at] = 45  # -
-            self.at += 1
-            value = -value
-        while True:
-            self.digits[count] = 48 + value % 10
-            count += 1
-            value //= 10
-            if value == 0:
-                break
-        while count > 0:
-            count -= 1
-            self.out[self.at] = self.digits[count]
-            self.at += 1
+    # Writing; `_copy` has made room.
 
     @cython.cfunc
     def _start(self, start: cython.longlong) -> cython.void:
@@ -345,14 +299,3 @@ class LineWriter:
         self.out[self.at] = 46
         self.at += 1
         self._number(low & 255)
-
-    @cython.cfunc
-    def _put(self, text: bytes) -> cython.void:
-        view: cython.const[cython.uchar][::1] = memoryview(text)
-        k: cython.Py_ssize_t
-        count: cython.Py_ssize_t = view.shape[0]
-        while self.at + count + 64 > self.out.shape[0]:
-            self.out = memoryview(doubled(self.out))
-        for k in range(count):
-            self.out[self.at + k] = view[k]
-        self.at += count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -10,8 +10,11 @@ import numpy as np
 from analyzer import model
 from analyzer.dissector import layout
 from analyzer.dissector.tracker import Finished
-from analyzer.reporter import lines
+from analyzer.reporter import exchange_lines, filling, lines
 from analyzer.reporter.labels import Labeler, address, second
+
+if TYPE_CHECKING:
+    from analyzer.dissector.http1.exchanges import Exchange
 
 _NOTHING = np.zeros((0, 0), np.int64)
 _EMPTY = Finished(_NOTHING, np.zeros((0, 0), np.uint64), _NOTHING, np.zeros(0, np.int64))
@@ -23,10 +26,15 @@ class Lines:
     def __init__(self, labeler: Labeler):
         self._labeler = labeler
         self._encoder = msgspec.json.Encoder()
-        self._writer = lines.LineWriter(self)
+        inside = labeler.inside
+        self._writer = lines.LineWriter(
+            self,
+            inside and inside.applications,
+            inside.automaton if inside and not inside.headers else None,
+        )
         self._batch, self._clock_ns = _EMPTY, 0
         # A capture whose name looks like a placeholder, or cannot be written as UTF-8, is written one by one.
-        self._plain = not labeler.capture.isascii() or str(lines.PLACEHOLDER)[:12] in labeler.capture
+        self._plain = not labeler.capture.isascii() or str(filling.PLACEHOLDER)[:12] in labeler.capture
 
     def write(self, finished: Finished, clock_ns: int) -> bytes:
         """One line per connection. `clock_ns`: the capture's latest time so far."""
@@ -35,15 +43,18 @@ class Lines:
 
     # Asked by the writer.
 
-    def line(self, i: int) -> bytes:
-        return encode_line(self._encoder, self._connection(i))
+    def line(self, i: int, content: Any) -> bytes:
+        return encode_line(self._encoder, self._connection(i, content))
 
-    def template(self, i: int) -> bytes | None:
+    def template(self, i: int, content: Any) -> bytes | None:
         if self._plain:
             return None
         begin = self._batch.ends[i - 1] if i else 0
         codes = self._batch.events[begin : self._batch.ends[i], layout.EVENT_CODE].tolist()
-        return encode_line(self._encoder, _with_placeholders(self._connection(i), codes))
+        return encode_line(self._encoder, _with_placeholders(self._connection(i, content), codes))
+
+    def exchange(self, exchange: Exchange, start_ns: int) -> bytes:
+        return self._encoder.encode(_exchange_with_placeholders(self._labeler.inside.exchange(exchange, start_ns)))
 
     def address(self, version: int, high: int, low: int) -> bytes:
         return address(version, high, low).encode()
@@ -51,8 +62,8 @@ class Lines:
     def second(self, seconds: int) -> bytes:
         return second(seconds).encode()
 
-    def _connection(self, i: int) -> model.Connection:
-        return self._labeler.connection(self._batch, i, self._clock_ns)
+    def _connection(self, i: int, content: Any) -> model.Connection:
+        return self._labeler.connection(self._batch, i, self._clock_ns, content)
 
 
 def encode_line(encoder: msgspec.json.Encoder, connection: model.Connection) -> bytes:
@@ -65,7 +76,7 @@ def encode_line(encoder: msgspec.json.Encoder, connection: model.Connection) -> 
 
 
 def _number(code: int) -> int:
-    return lines.PLACEHOLDER + code
+    return filling.PLACEHOLDER + code
 
 
 def _with_placeholders(connection: model.Connection, codes: list[int]) -> model.Connection:
@@ -85,6 +96,9 @@ def _with_placeholders(connection: model.Connection, codes: list[int]) -> model.
     closing = [event for event, code in enumerate(codes) if code & 2]
     opened = _verdict(connection.open, opening, lines.VALUE_OPEN_RETRANSMITTED)
     closed = _verdict(connection.close, closing, lines.VALUE_CLOSE_RETRANSMITTED)
+    http = connection.http and _http_with_placeholders(connection.http)
+    if timing.first_response_ns is not None:
+        timing = replace(timing, first_response_ns=_number(exchange_lines.HTTP_FIRST_RESPONSE))
     return replace(
         connection,
         id=_number(lines.VALUE_ID),
@@ -100,23 +114,11 @@ def _with_placeholders(connection: model.Connection, codes: list[int]) -> model.
         tcp=tcp,
         open=opened,
         close=closed,
+        http=http,
         timing=timing,
-        lifecycle=_life(connection.lifecycle, {"ref tcp-open": opened, "ref tcp-close": closed}),
+        lifecycle=connection.lifecycle and _life_with_placeholders(connection.lifecycle, opened, http, closed),
         notes=model.Notes(*(_number(lines.VALUE_NOTES + k) for k in range(lines.NOTES))),
     )
-
-
-def _life(life: model.Verdict | None, parts: dict[str, model.Verdict]) -> model.Verdict | None:
-    """The whole life refers to the last step of each part."""
-    if life is None:
-        return None
-    steps = []
-    for step in life.steps:
-        last = parts[step.step].steps[-1]
-        steps.append(
-            msgspec.structs.replace(step, packet=last.last_packet, last_packet=last.last_packet, at_ns=last.at_ns)
-        )
-    return msgspec.structs.replace(life, steps=steps)
 
 
 _AnyVerdict = TypeVar("_AnyVerdict", bound=model.Verdict)
@@ -136,3 +138,76 @@ def _verdict(verdict: _AnyVerdict, events: list[int], retransmitted: int) -> _An
             )
         )  # fmt: skip
     return msgspec.structs.replace(verdict, steps=steps, retransmitted=_number(retransmitted))
+
+
+def _http_with_placeholders(http: model.Http) -> model.Http:
+    replace = msgspec.structs.replace
+    steps = []
+    for place, step in enumerate(http.connection.steps):
+        code = exchange_lines.HTTP_STEP + exchange_lines.STEP_WIDTH * place
+        steps.append(
+            replace(
+                step, packet=_number(code), last_packet=_number(code + 1), at_ns=_number(code + 2),
+                times=_number(code + 3),
+            )
+        )  # fmt: skip
+    exchanges: Any = [_number(exchange_lines.HTTP_EXCHANGES)]
+    return replace(
+        http,
+        connection=replace(http.connection, steps=steps),
+        max_concurrent=_number(exchange_lines.HTTP_CONCURRENT),
+        exchanges=exchanges,
+    )
+
+
+def _life_with_placeholders(
+    life: model.Verdict, opened: model.Verdict, http: model.Http | None, closed: model.Verdict
+) -> model.Verdict:
+    """Its steps are where its parts ended."""
+    parts = {"ref tcp-open": opened, "ref http1": http.connection if http else opened, "ref tcp-close": closed}
+    steps = []
+    for step in life.steps:
+        last = parts[step.step].steps[-1]
+        steps.append(
+            msgspec.structs.replace(step, packet=last.last_packet, last_packet=last.last_packet, at_ns=last.at_ns)
+        )
+    return msgspec.structs.replace(life, steps=steps)
+
+
+def _exchange_with_placeholders(exchange: model.Exchange) -> model.Exchange:
+    """The exchange with placeholders where another one of its shape has other values."""
+    replace = msgspec.structs.replace
+    codes = exchange_lines
+    request, response = exchange.request, exchange.response
+    if request is not None:
+        request = replace(
+            request,
+            method=str(_number(codes.EXCHANGE_METHOD)),
+            target=str(_number(codes.EXCHANGE_TARGET)),
+            authority=None if request.authority is None else str(_number(codes.EXCHANGE_AUTHORITY)),
+            packet=_number(codes.EXCHANGE_REQUEST),
+            header_bytes=_number(codes.EXCHANGE_REQUEST_HEADER),
+            header_bytes_on_wire=_number(codes.EXCHANGE_REQUEST_HEADER),
+            body_bytes=_number(codes.EXCHANGE_REQUEST_BODY),
+            body_bytes_lost=_number(codes.EXCHANGE_REQUEST_LOST),
+        )
+    if response is not None:
+        response = replace(
+            response,
+            status=None if response.status is None else _number(codes.EXCHANGE_STATUS),
+            packet=_number(codes.EXCHANGE_RESPONSE),
+            header_bytes=_number(codes.EXCHANGE_RESPONSE_HEADER),
+            header_bytes_on_wire=_number(codes.EXCHANGE_RESPONSE_HEADER),
+            body_bytes=_number(codes.EXCHANGE_RESPONSE_BODY),
+            body_bytes_lost=_number(codes.EXCHANGE_RESPONSE_LOST),
+            last_packet=_number(codes.EXCHANGE_RESPONSE_LAST),
+        )
+    return replace(
+        exchange,
+        request=request,
+        response=response,
+        started_ns=None if exchange.started_ns is None else _number(codes.EXCHANGE_STARTED),
+        first_byte_ns=None if exchange.first_byte_ns is None else _number(codes.EXCHANGE_FIRST_BYTE),
+        finished_ns=None if exchange.finished_ns is None else _number(codes.EXCHANGE_FINISHED),
+        interim=[_number(codes.EXCHANGE_INTERIM)] if exchange.interim else [],
+    )

@@ -9,7 +9,8 @@ Turns without bytes: "S fin", "C rst", "S gap 10" (bytes lost), "S skip 10" (byt
 
 from __future__ import annotations
 
-from analyzer.dissector.http1.connection import CLIENT, SERVER, Dissector
+from analyzer.dissector.http1.connection import Dissector
+from analyzer.dissector.http1.states import CLIENT, SERVER
 
 GET = "C GET / HTTP/1.1|Host: a||"
 OK = "S HTTP/1.1 200 OK|Content-Length: 0||"

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from analyzer.dissector import bytestream
 from analyzer.dissector.bytestream import ByteStream
+from analyzer.dissector.layer import Layer
 
 CONTENT = bytes(range(1, 101))
 
 
-class Recorder:
+class Recorder(Layer):
     """What a consumer is told: the bytes, and ("gap", length, cause) or ("skip", length) in their place."""
 
     def __init__(self) -> None:
@@ -49,7 +50,7 @@ class Side:
     def __init__(self, content: bytes = CONTENT, wanted: int = 0):
         self.content = content
         self.recorder = Recorder()
-        self.stream = ByteStream(1, self.recorder)
+        self.stream = ByteStream(1)
         self.captured: set[int] = set()
         self.highest = 0
         self.wanted = wanted  # segments before it are not handed on, unless they fill a hole
@@ -66,17 +67,19 @@ class Side:
         self.highest = max(self.highest, end)
         if end > self.wanted or fills:
             data = self.content[begin:end][:captured]
-            self.stream.segment(begin + 1, end - begin, data, self.packet * 10, self.packet, self.missing())
+            self.stream.segment(
+                self.recorder, begin + 1, end - begin, data, self.packet * 10, self.packet, self.missing()
+            )
 
     def acknowledge(self, end: int) -> None:
         self.packet += 1
-        self.stream.acknowledged(end + 1, self.packet, self.missing())
+        self.stream.acknowledged(self.recorder, end + 1, self.packet, self.missing())
 
     def end(self, at: int | None = None) -> None:
         self.packet += 1
         at = len(self.content) if at is None else at
         self.highest = max(self.highest, at)
-        self.stream.end(at + 1, self.packet * 10, self.packet, self.missing())
+        self.stream.end(self.recorder, at + 1, self.packet * 10, self.packet, self.missing())
 
     @property
     def told(self) -> list[Any]:

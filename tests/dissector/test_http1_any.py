@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.dissector.http1.connection import CLIENT, SERVER, Dissector, probe
+from analyzer.dissector.http1.connection import Dissector, probe
+from analyzer.dissector.http1.states import CLIENT, SERVER
 from analyzer.dissector.probing import Probe
 from tests.capture.strategies import patiently
 

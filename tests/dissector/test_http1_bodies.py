@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.dissector.http1.connection import CLIENT, SERVER
+from analyzer.dissector.http1.states import CLIENT, SERVER
 from tests.dissector.http_talk import GET, OK, brief, faults, only_fault, say, steps, talk
 
 NEXT = OK.replace("200 OK", "204 No Content").replace("Content-Length: 0", "Server: next")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from analyzer.dissector.http1 import pairing
-from analyzer.dissector.http1.connection import CLIENT, SERVER, Dissector, probe
-from analyzer.dissector.layer import EVERYTHING
+from analyzer.dissector.http1.connection import Dissector, probe
+from analyzer.dissector.http1.states import CLIENT, SERVER
+from analyzer.dissector.layer import EVERYTHING, Layer
 from analyzer.dissector.probing import Probe
 from tests.dissector.http_talk import GET, OK, brief, encoded, faults, only_fault, say, steps, talk
 
@@ -17,7 +18,7 @@ KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==|"  # RFC 6455 §1.3
 ACCEPT = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=|"
 
 
-class Recorder:
+class Recorder(Layer):
     """Takes a connection over and writes down what it gets."""
 
     def __init__(self):
@@ -245,7 +246,7 @@ def test_connect_without_answer():
     assert brief(found) == ["CONNECT b:443 -> ?", "GET / -> ?"]
     found = talk(TUNNEL[0], *["C " + "x" * 60000] * 6)
     assert "there is no response" in faults(found)[0]
-    assert len(found._sides[CLIENT].held) == 0
+    assert len(found.client.held) == 0
 
 
 def test_what_nobody_takes_over_is_only_counted():

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.dissector.layer import EVERYTHING
+from analyzer.dissector.layer import EVERYTHING, Layer
 from analyzer.dissector.undecided import HELD_LIMIT, Undecided
 
 CLIENT, SERVER = 0, 1
 
 
-class Recorder:
+class Recorder(Layer):
     """A layer that writes down what it is told."""
 
     def __init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -36,16 +37,26 @@ LETTERS = {
 }
 
 
-def events(text: str) -> list[HttpEvent]:
+@dataclasses.dataclass
+class Event:
+    """What the pages see of a step."""
+
+    side: str
+    step: str
+    packet: int
+    outstanding: int
+    protocol: str | None
+
+
+def events(text: str) -> list[Event]:
     found = []
     for packet, letter in enumerate(text.split(), 1):
         side, step, outstanding, protocol = LETTERS[letter]
-        name = SIDE_NAMES[side]
-        found.append(HttpEvent(name, step, packet, packet, outstanding, "GET", "/", "a", None, "HTTP/1.1", protocol))
+        found.append(Event(SIDE_NAMES[side], step, packet, outstanding, protocol))
     return found
 
 
-def judge(steps: list[HttpEvent], *, silence: bool = False) -> tuple[str, str, tuple[str, ...]]:
+def judge(steps: list[Event], *, silence: bool = False) -> tuple[str, str, tuple[str, ...]]:
     """Flow, outcome, differs."""
     automaton = library().automaton("http1")
     run = Run(automaton)
@@ -137,7 +148,7 @@ def test_names():
     assert [name for name in http1.STEPS if f"`{name}`" not in http1.__doc__] == []
     used = {step.name for page in library().of_scope("http1") for step in steps_of(page.expression)}
     assert used == set(http1.STEPS)
-    assert set(http1.ATTRIBUTES) <= set(HttpEvent.__struct_fields__)
+    assert [name for name in http1.ATTRIBUTES if not hasattr(HttpEvent, name)] == []
 
 
 def test_pages_in_their_order():

@@ -1,73 +1,86 @@
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
 """Bodies and what comes between messages: how a message ends, and what happens where its end cannot be found.
 
-RFC 9112 if no other document is named.
+RFC 9112 if no other document is named. Pure-Python mode, types in `bodies.pxd`.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import cython
 
-from analyzer.dissector.handover import Handover
-from analyzer.dissector.http1.head import BY_CHUNKS, BY_CLOSE, BY_LENGTH, NO_BODY, UNKNOWN, Framing, parse_chunk_size
-from analyzer.dissector.http1.pairing import Pairing
+from analyzer.dissector.http1.odd import parse_chunk_size
 from analyzer.dissector.http1.resync import Resync
-from analyzer.dissector.http1.side import (
-    CHUNK_DATA,
-    CHUNK_END,
-    CHUNK_SIZE,
-    CLIENT,
-    HANDED,
-    HEAD,
-    HOLD,
-    LENGTH,
-    LOST,
-    SERVER,
-    TRAILERS,
-    UNTIL_CLOSE,
-    Side,
-)  # fmt: skip
-from analyzer.dissector.layer import EVERYTHING
 
-CHUNK_LINE_LIMIT: Final = 16_384  # bytes; §7.1.1 asks for a limit of extensions
-HOLD_LIMIT: Final = 262_144  # bytes
-PIECE: Final = 16_384  # bytes looked at at once where bytes must be copied
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.http1.exchanges import Exchange, Message
+    from cython.cimports.analyzer.dissector.http1.pairing import Pairing
+    from cython.cimports.analyzer.dissector.http1.side import Side
+    from cython.cimports.analyzer.dissector.http1.states import *
+else:
+    from analyzer.dissector.http1.exchanges import Exchange, Message
+    from analyzer.dissector.http1.pairing import Pairing
+    from analyzer.dissector.http1.side import Side
+    from analyzer.dissector.http1.states import *
 
-_STATE_OF: Final = {BY_LENGTH: LENGTH, BY_CHUNKS: CHUNK_SIZE, BY_CLOSE: UNTIL_CLOSE}
+COMPILED = cython.compiled
+
+CHUNK_LINE_LIMIT = 16_384  # bytes; §7.1.1 asks for a limit of extensions
+HOLD_LIMIT = 262_144  # bytes
+PIECE = 16_384  # bytes looked at at once where bytes must be copied
+
+_EVERYTHING = cython.declare(cython.longlong, 1 << 62)  # `layer.EVERYTHING`
+_NEVER = cython.declare(cython.longlong, -(1 << 63))  # `exchanges.NEVER`
 
 
+@cython.no_gc
+@cython.cclass
 class Bodies(Pairing):
-    """The two sides with their bodies. Handlers take bytes of `data` from `at` on and return how far they came."""
+    """The two sides with their bodies. Handlers take bytes of `data` (bytes or a memoryview) from `at` on and return how
+    far they came."""
 
-    def __init__(self, head_limit: int, keep_fields: bool):
-        super().__init__()
-        self.handover: Handover | None = None
-        self.lost: str | None = None  # why steps may be missing: the cause of a gap, "mid-stream", "framing"
+    def __init__(self, head_limit, keep_fields):
+        Pairing.__init__(self)
+        self.handover = None
+        self.lost = None  # why steps may be missing: the cause of a gap, "mid-stream", "framing"
         self._head_limit = max(16, head_limit)
         self._keep_fields = keep_fields
         self._midstream = False  # the connection was open before the capture began
-        self._sides = (Side(CLIENT), Side(SERVER))
+        self.client = Side(CLIENT)
+        self.server = Side(SERVER)
 
-    def _release(self) -> None:
+    @cython.cfunc
+    def _side(self, number: cython.int) -> Side:
+        return self.server if number else self.client
+
+    @cython.cfunc
+    def _release(self) -> cython.void:
         """The response was not the one that changes the protocol: the bytes held back are HTTP."""
         raise NotImplementedError
 
-    def _begin_body(self, s: Side, length: Framing) -> None:
-        kind = length.kind
+    @cython.cfunc
+    def _begin_body(self, s: Side, kind: cython.int, length: cython.longlong) -> cython.void:
+        message: Message = s.message
         if kind == NO_BODY:
-            message = s.message
             if s.number == CLIENT and s.hold is None and self.handover is None and message is not None:
                 message.complete = True  # as most requests are
                 s.message = s.exchange = None
             else:
-                self._end_message(s)
+                self._end_message(s, None, True)
         elif kind == UNKNOWN:
-            self._lose(s, None)
+            self._lose(s, None, "framing")
+        elif kind == BY_LENGTH:
+            s.state = LENGTH
+            s.remaining = length
+        elif kind == BY_CHUNKS:
+            s.state = CHUNK_SIZE
+            s.remaining = 0
         else:
-            s.state = _STATE_OF[kind]
-            s.remaining = EVERYTHING if kind == BY_CLOSE else length.length
+            s.state = UNTIL_CLOSE
+            s.remaining = _EVERYTHING
 
-    def _take_body(self, s: Side, count: int) -> None:
-        message = s.message
+    @cython.cfunc
+    def _take_body(self, s: Side, count: cython.longlong) -> cython.void:
+        message: Message = s.message
         if message is not None:
             message.body_bytes += count
             message.last_packet = s.packet
@@ -76,16 +89,11 @@ class Bodies(Pairing):
         s.remaining -= count
         if not s.remaining:
             if s.state == LENGTH:
-                self._end_message(s)
+                self._end_message(s, None, True)
             else:
                 s.state = CHUNK_END
 
-    def _body(self, s: Side, data: bytes | memoryview, at: int) -> int:
-        count = min(s.remaining, len(data) - at)
-        self._take_body(s, count)
-        return at + count
-
-    def _line(self, s: Side, data: bytes | memoryview, at: int, most: int) -> tuple[int, bytes | None]:
+    def _line(self, s: Side, data, at: cython.Py_ssize_t, most: cython.longlong):
         """The next line, once it is complete, without its LF."""
         buffer = s.buffer
         piece = bytes(data[at : at + min(PIECE, most - len(buffer))])
@@ -93,7 +101,7 @@ class Bodies(Pairing):
         if found < 0:
             buffer += piece
             if len(buffer) >= most:
-                self._lose(s, f"a line of {most} bytes or more in a chunked body (RFC 9112 §7.1)")
+                self._lose(s, f"a line of {most} bytes or more in a chunked body (RFC 9112 §7.1)", "framing")
             return at + len(piece), None
         line = piece[:found]
         if buffer:
@@ -101,13 +109,14 @@ class Bodies(Pairing):
             buffer.clear()
         return at + found + 1, line
 
-    def _chunk_size(self, s: Side, data: bytes | memoryview, at: int) -> int:
+    @cython.cfunc
+    def _chunk_size(self, s: Side, data, at: cython.Py_ssize_t) -> cython.Py_ssize_t:
         at, line = self._line(s, data, at, CHUNK_LINE_LIMIT)
         if line is None:
             return at
         size, fault = parse_chunk_size(line)
         if size is None:
-            self._lose(s, fault)
+            self._lose(s, fault, "framing")
             return at
         if fault:
             self.fault(s.packet, fault)
@@ -115,7 +124,8 @@ class Bodies(Pairing):
         s.state = CHUNK_DATA if size else TRAILERS
         return at
 
-    def _chunk_end(self, s: Side, data: bytes | memoryview, at: int) -> int:
+    @cython.cfunc
+    def _chunk_end(self, s: Side, data, at: cython.Py_ssize_t) -> cython.Py_ssize_t:
         byte = data[at]
         if byte == 13 and not s.buffer:
             s.buffer.append(13)
@@ -126,30 +136,35 @@ class Bodies(Pairing):
             s.state = CHUNK_SIZE
         else:
             s.buffer.clear()
-            self._lose(s, "a chunk is longer than its size says (RFC 9112 §7.1)")
+            self._lose(s, "a chunk is longer than its size says (RFC 9112 §7.1)", "framing")
             return at
         return at + 1
 
-    def _trailers(self, s: Side, data: bytes | memoryview, at: int) -> int:
+    @cython.cfunc
+    def _trailers(self, s: Side, data, at: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """§7.1.2"""
         at, line = self._line(s, data, at, self._head_limit)
-        message = s.message
+        message: Message = s.message
         if line is None or message is None:
             return at
         message.trailer_bytes += len(line) + 1
         if message.trailer_bytes > self._head_limit:
-            self._lose(s, f"a trailer section of more than {self._head_limit} bytes (RFC 9112 §7.1.2)")
+            self._lose(s, f"a trailer section of more than {self._head_limit} bytes (RFC 9112 §7.1.2)", "framing")
         elif line in (b"", b"\r"):
-            self._end_message(s)
+            self._end_message(s, None, True)
         elif self._keep_fields:
+            if message.trailers is None:
+                message.trailers = []
             message.trailers.append(line.removesuffix(b"\r"))
         return at
 
     # Ends of messages
 
-    def _end_message(self, s: Side, cut: str | None = None, *, event: bool = True) -> None:
-        """The message is over. `cut`: but not complete, for this reason."""
-        message, exchange = s.message, s.exchange
+    @cython.cfunc
+    def _end_message(self, s: Side, cut: str | None, event: cython.bint) -> cython.void:
+        """The message is over. `cut`: but not complete, for this reason; None: it is."""
+        message: Message = s.message
+        exchange: Exchange = s.exchange
         s.message = s.exchange = None
         s.state = HEAD
         if message is None or exchange is None:
@@ -164,18 +179,19 @@ class Bodies(Pairing):
             elif s.hold is not None:
                 s.state = HOLD
             return
-        exchange.finished_ns = s.at_ns if cut is None else None
+        exchange.finished = s.at_ns if cut is None else _NEVER
         if event:
-            self._response_event("HTTP Response" if cut is None else "Cut Response", exchange, s.packet, s.at_ns)
+            self._response_event(HTTP_RESPONSE if cut is None else CUT_RESPONSE, exchange, s.packet, s.at_ns, None)
             self._answered(exchange)
-        client = self._sides[CLIENT]
-        if client.hold is exchange:
+        if self.client.hold is exchange:
             self._release()
 
     # Loss
 
-    def _lose(self, s: Side, why: str | None, *, cut: str = "framing") -> None:
-        """Where the next message begins is unknown from here on. `why` is a fault, except at a side's beginning."""
+    @cython.cfunc
+    def _lose(self, s: Side, why: str | None, cut: str) -> cython.void:
+        """Where the next message begins is unknown from here on. `why` is a fault, except at a side's beginning;
+        `cut`: why the message that is being read is not complete, "framing" unless bytes are missing."""
         if s.message is not None:
             s.message.cut = cut
         if why is not None and s.messages:
@@ -191,7 +207,8 @@ class Bodies(Pairing):
         s.lost_packet = s.packet
         s.resync = Resync(requests=s.number == CLIENT)
 
-    def _lost(self, s: Side, data: bytes | memoryview, at: int) -> int:
+    @cython.cfunc
+    def _lost(self, s: Side, data, at: cython.Py_ssize_t) -> cython.Py_ssize_t:
         assert s.resync is not None
         piece = bytes(data[at : at + PIECE])
         found = s.resync.feed(piece)
@@ -201,14 +218,16 @@ class Bodies(Pairing):
             s.pushback = found
             if s.number == SERVER and s.message is not None:
                 # A response that is followed by another one has ended, wherever.
-                message, cut = s.message, s.message.cut
-                self._end_message(s)
+                message: Message = s.message
+                cut: str = message.cut
+                self._end_message(s, None, True)
                 message.cut = cut
             s.message = s.exchange = None
             s.state = HEAD
         return at + len(piece)
 
-    def _say_skipped(self, s: Side, count: int, where: str) -> None:
+    @cython.cfunc
+    def _say_skipped(self, s: Side, count: cython.longlong, where: str) -> cython.void:
         if count:
             begin = "" if s.messages else "this is not HTTP: "
             if begin and self._midstream:
@@ -217,7 +236,8 @@ class Bodies(Pairing):
 
     # Bytes that are not, or perhaps not, HTTP/1
 
-    def _hold(self, s: Side, data: bytes | memoryview, at: int) -> int:
+    @cython.cfunc
+    def _hold(self, s: Side, data, at: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """After CONNECT or a request with Upgrade it is the response that says what the next bytes are."""
         s.held_bytes += len(data) - at + 64
         s.held.append((bytes(data[at:]), 0, "", s.at_ns, s.packet))
@@ -226,7 +246,8 @@ class Bodies(Pairing):
             self._release()
         return len(data)
 
-    def _handed(self, s: Side, data: bytes | memoryview, at: int) -> int:
+    @cython.cfunc
+    def _handed(self, s: Side, data, at: cython.Py_ssize_t) -> cython.Py_ssize_t:
         assert self.handover is not None
         self.handover.feed(s.number, data[at:] if at else data, s.at_ns, s.packet)
         return len(data)

@@ -1,3 +1,4 @@
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
 """The HTTP/1 dissector: two byte streams in, exchanges out. RFC 9112 if no other document is named.
 
     dissector = Dissector()
@@ -5,53 +6,53 @@
 
 It does no IO, knows no clock, and raises for no input. Bytes of the two sides come in the order of the capture; how
 they were cut into segments changes nothing but packet numbers and times. Bodies are counted and never copied:
-`skippable` says how many bytes of a side need not even be fed.
+`skippable` says how many bytes of a side need not even be fed. Pure-Python mode, types in `connection.pxd`. Pure-Python mode, types in `connection.pxd`.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import cython
 
-from analyzer.dissector.handover import Handover
-from analyzer.dissector.http1 import ATTRIBUTES, STEPS
 from analyzer.dissector.http1.bodies import PIECE
-from analyzer.dissector.http1.exchanges import Exchange, HttpEvent
-from analyzer.dissector.http1.head import (
-    HTTP_0_9,
-    UNKNOWN_END,
-    Fields,
-    framing,
-    parse_request_line,
-    parse_status_line,
-    shown,
-)
-from analyzer.dissector.http1.messages import Messages
+from analyzer.dissector.http1.odd import HTTP_0_9, shown
 from analyzer.dissector.http1.probe import probe
-from analyzer.dissector.http1.side import (
-    BODY,
-    CHUNK_DATA,
-    CHUNK_END,
-    CHUNK_SIZE,
-    CLIENT,
-    DONE,
-    HANDED,
-    HEAD,
-    HOLD,
-    LENGTH,
-    LOST,
-    RESUMABLE,
-    SERVER,
-    TRAILERS,
-    UNTIL_CLOSE,
-    Side,
-)  # fmt: skip
 from analyzer.dissector.layer import EVERYTHING
 
-__all__ = ["ATTRIBUTES", "CLIENT", "SERVER", "STEPS", "Dissector", "Exchange", "Handover", "HttpEvent", "probe"]
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.http1.head import (
+        Fields,
+        RequestLine,
+        StatusLine,
+        fields_of,
+        parse_request_line,
+        parse_status_line,
+    )
+    from cython.cimports.analyzer.dissector.http1.messages import Messages
+    from cython.cimports.analyzer.dissector.http1.side import Side
+    from cython.cimports.analyzer.dissector.http1.states import *
+else:
+    from analyzer.dissector.http1.head import (
+        Fields,
+        RequestLine,
+        StatusLine,
+        fields_of,
+        parse_request_line,
+        parse_status_line,
+    )
+    from analyzer.dissector.http1.messages import Messages
+    from analyzer.dissector.http1.side import Side
+    from analyzer.dissector.http1.states import *
 
-HEAD_LIMIT: Final = 262_144  # bytes
+COMPILED = cython.compiled
+
+__all__ = ["Dissector", "probe"]
+
+HEAD_LIMIT = 262_144  # bytes
 
 
+@cython.no_gc
+@cython.final
+@cython.cclass
 class Dissector(Messages):
     """One connection. See `Pairing` for what is found.
 
@@ -59,54 +60,67 @@ class Dissector(Messages):
     filled. `midstream`: the connection was open before the capture began, so responses may answer requests not seen.
     """
 
-    def __init__(self, *, head_limit: int = HEAD_LIMIT, keep_fields: bool = False, midstream: bool = False):
-        super().__init__(head_limit, keep_fields)
+    def __init__(self, keep_fields=False, midstream=False, *, head_limit=HEAD_LIMIT):
+        Messages.__init__(self, head_limit, keep_fields)
         self._midstream = self._requests_lost = midstream
 
     # Input
 
-    def feed(self, side: int, data: bytes | memoryview, at_ns: int, packet: int) -> None:
-        """The next bytes of a side."""
-        s = self._sides[side]
+    @cython.ccall
+    def feed(self, side: cython.int, data, at_ns: cython.longlong, packet: cython.longlong) -> cython.void:
+        """The next bytes of a side: bytes or a memoryview."""
+        s: Side = self._side(side)
         if not len(data) or (s.closed is not None and not self._reopened(s)):
             return
-        s.at_ns, s.packet, s.seen = at_ns, packet, True
-        if self._unasked and side == CLIENT:
+        s.at_ns = at_ns
+        s.packet = packet
+        s.seen = True
+        if side == CLIENT and self._unasked:
             self._blame()
         self._run(s, data)
 
-    def skippable(self, side: int) -> int:
+    @cython.ccall
+    def skippable(self, side: cython.int) -> cython.longlong:
         """How many of the next bytes of a side need not be fed but may be passed by `skip`. 0: every byte matters."""
-        s = self._sides[side]
-        if s.state in BODY:
+        s: Side = self._side(side)
+        if s.state == LENGTH or s.state == CHUNK_DATA or s.state == UNTIL_CLOSE:
             return s.remaining
         if s.state == HANDED and self.handover is not None:
             return self.handover.skippable(side)
         return EVERYTHING if s.closed is not None and s.state != RESUMABLE else 0
 
-    def skip(self, side: int, length: int, at_ns: int, packet: int) -> None:
+    @cython.ccall
+    def skip(
+        self, side: cython.int, length: cython.longlong, at_ns: cython.longlong, packet: cython.longlong
+    ) -> cython.void:
         """So many bytes came, and were not looked at. Before the other side is fed, so that the order is kept."""
-        s = self._sides[side]
+        s: Side = self._side(side)
+        taken: cython.longlong
         if s.closed is not None or length <= 0:
             return
-        s.at_ns, s.packet, s.seen = at_ns, packet, True
+        s.at_ns = at_ns
+        s.packet = packet
+        s.seen = True
         if s.state == HANDED and self.handover is not None:
             self.handover.skip(side, length, at_ns, packet)
             return
-        if s.state in BODY:
+        if s.state == LENGTH or s.state == CHUNK_DATA or s.state == UNTIL_CLOSE:
             taken = min(length, s.remaining)
             self._take_body(s, taken)
             length -= taken
         if length:
             self._missing(s, length, "not looked at", packet)
 
-    def gap(self, side: int, length: int, cause: str, packet: int) -> None:
+    @cython.ccall
+    def gap(self, side: cython.int, length: cython.longlong, cause: str, packet: cython.longlong) -> cython.void:
         """So many bytes are not in the capture; `packet` is the one that shows it."""
-        s = self._sides[side]
+        s: Side = self._side(side)
+        taken: cython.longlong
         if s.closed is not None or length <= 0:
             return
-        s.packet, s.seen = packet, True
-        if s.state in BODY:
+        s.packet = packet
+        s.seen = True
+        if s.state == LENGTH or s.state == CHUNK_DATA or s.state == UNTIL_CLOSE:
             taken = min(length, s.remaining)
             if s.message is not None:
                 s.message.body_lost += taken
@@ -115,64 +129,124 @@ class Dissector(Messages):
         if length:
             self._missing(s, length, cause, packet)
 
-    def close(self, side: int, how: str, at_ns: int, packet: int) -> None:
+    @cython.ccall
+    def close(self, side: cython.int, how: str, at_ns: cython.longlong, packet: cython.longlong) -> cython.void:
         """No more bytes of a side: "fin", "rst" (which ends both), or "end" of what was captured."""
-        for s in self._sides if how == "rst" else (self._sides[side],):
-            if s.closed is None:
-                s.at_ns, s.packet = at_ns, packet
-                s.closed = how, at_ns, packet
-                self._closed(s, how)
-        client, server = self._sides
+        client: Side = self.client
+        server: Side = self.server
+        if side == CLIENT or how == "rst":
+            self._close(client, how, at_ns, packet)
+        if side == SERVER or how == "rst":
+            self._close(server, how, at_ns, packet)
         if server.closed is not None and client.state == HOLD:
             self._release()
         if client.closed is not None:
             if client.seen and client.closed[0] != "end":
                 self._blame()
             elif server.closed is not None:
-                self._blame() if client.seen else self._forgive()
+                if client.seen:
+                    self._blame()
+                else:
+                    self._forgive()
 
-    def _reopened(self, s: Side) -> bool:
+    @cython.cfunc
+    def _close(self, s: Side, how: str, at_ns: cython.longlong, packet: cython.longlong) -> cython.void:
+        if s.closed is None:
+            s.at_ns = at_ns
+            s.packet = packet
+            s.closed = (how, at_ns, packet)
+            self._closed(s, how)
+
+    @cython.cfunc
+    def _reopened(self, s: Side) -> cython.bint:
         """Bytes after a RST that cut nothing: whatever it was, it did not end the connection."""
         if s.closed is None or s.closed[0] != "rst" or s.state != RESUMABLE:
             return False
-        s.closed, s.state = None, HEAD
+        s.closed = None
+        s.state = HEAD
         return True
 
-    def _run(self, s: Side, data: bytes | memoryview) -> None:
-        at, size = 0, len(data)
-        later: list[tuple[bytes | memoryview, int]] | None = None
+    @cython.cfunc
+    def _run(self, s: Side, data) -> cython.void:
+        at: cython.Py_ssize_t = 0
+        size: cython.Py_ssize_t = len(data)
+        later: list = None
         while True:
             while at < size:
-                at = _HANDLERS[s.state](self, s, data, at)
+                at = self._handle(s, data, at)
                 if s.pushback is not None:
                     if at < size:
-                        later = [*(later or ()), (data, at)]
+                        later = later or []
+                        later.append((data, at))
                     data, s.pushback = s.pushback, None
-                    at, size = 0, len(data)
+                    at = 0
+                    size = len(data)
             if not later:
                 return
             data, at = later.pop()
             size = len(data)
 
+    @cython.cfunc
+    def _handle(self, s: Side, data, at: cython.Py_ssize_t) -> cython.Py_ssize_t:
+        """Takes bytes of `data` from `at` on, which are not its end; how far it came. So do all that it calls."""
+        state: cython.int = s.state
+        count: cython.longlong
+        if state == HEAD:
+            return self._head(s, data, at)
+        if state == LENGTH or state == CHUNK_DATA or state == UNTIL_CLOSE:
+            count = min(s.remaining, len(data) - at)
+            self._take_body(s, count)
+            return at + count
+        if state == CHUNK_SIZE:
+            return self._chunk_size(s, data, at)
+        if state == CHUNK_END:
+            return self._chunk_end(s, data, at)
+        if state == TRAILERS:
+            return self._trailers(s, data, at)
+        if state == LOST:
+            return self._lost(s, data, at)
+        if state == HOLD:
+            return self._hold(s, data, at)
+        if state == HANDED:
+            return self._handed(s, data, at)
+        return len(data)
+
     # Heads
 
-    def _head(self, s: Side, data: bytes | memoryview, at: int) -> int:
-        """Each handler takes bytes of `data` from `at` on and returns how far it came."""
+    @cython.cfunc
+    def _head(self, s: Side, data, at: cython.Py_ssize_t) -> cython.Py_ssize_t:
         if type(data) is not bytes:
             return at + self._head(s, bytes(data[at : at + PIECE]), 0)
-        buffer = s.buffer
+        block: bytes = data
+        buffer: bytearray = s.buffer
+        size: cython.Py_ssize_t = len(block)
+        line_end: cython.Py_ssize_t
+        end: cython.Py_ssize_t
         if self._simple and s.number == SERVER and self._is_simple_response():
-            return self._simple_response(s, data, at)
+            return self._simple_response(s, block, at)
         if not buffer:
             # §2.2: empty lines before a message do not matter.
-            while data[at] in b"\r\n":
+            while block[at] == 13 or block[at] == 10:
                 at += 1
-                if at == len(data):
+                if at == size:
                     return at
-            s.began_ns, s.began_packet = s.at_ns, s.packet
-            end = _head_end(data, at)
+            s.began_ns = s.at_ns
+            s.began_packet = s.packet
+            line_end = at
+            while line_end < size and block[line_end] != 10:
+                line_end += 1
+            if line_end < size and line_end > at and block[line_end - 1] == 13:
+                fields: Fields = Fields()
+                end = fields.read(block, line_end)
+                if 0 <= end <= at + self._head_limit:
+                    return at + self._message(s, block, at, line_end, end, fields)
+            end = _head_end(block, at)
             if 0 <= end <= at + self._head_limit:
-                return at + self._message(s, data[at:end])
+                return at + self._message(s, block, at, line_end, end, None)
+        return self._incomplete_head(s, block, at)
+
+    def _incomplete_head(self, s: Side, data: bytes, at):
+        buffer = s.buffer
         before = len(buffer)
         piece = data[at : at + min(PIECE, self._head_limit - before)]
         buffer += piece
@@ -191,43 +265,53 @@ class Dissector(Messages):
                     return at
                 s.line_seen = True
         if len(buffer) >= self._head_limit:
-            self._head_without_end(s, f"a head of more than {self._head_limit} bytes (RFC 9112 §2.2)")
+            self._head_without_end(s, f"a head of more than {self._head_limit} bytes (RFC 9112 §2.2)", True)
         return at
 
-    def _buffered(self, s: Side, end: int) -> None:
+    def _buffered(self, s: Side, end):
         """Reads the head in the buffer."""
         head = bytes(s.buffer[:end])
         s.buffer.clear()
         s.line_seen = False
-        used = self._message(s, head)
+        used = self._message(s, head, 0, head.index(b"\n"), end, None)
         if used < end:
             s.pushback = head[used:]
 
-    def _message(self, s: Side, head: bytes) -> int:
-        """Reads a head; returns how many bytes of it were one."""
-        line_end = head.index(b"\n")
-        line = head[: line_end - 1] if head[line_end - 1] == 13 else head[:line_end]
+    @cython.cfunc
+    def _message(
+        self, s: Side, head: bytes, begin: cython.Py_ssize_t, line_end: cython.Py_ssize_t, end: cython.Py_ssize_t,
+        fields: Fields | None,
+    ) -> cython.Py_ssize_t:  # fmt: skip
+        """A head from `begin` to `end`, whose first line ends with the LF at `line_end`; how many bytes of it were one.
+        `fields`: what was read of it, or None."""
+        stop: cython.Py_ssize_t = line_end
+        if line_end > begin and head[line_end - 1] == 13:
+            stop -= 1
+        line: bytes = head[begin:stop]
         if s.number == CLIENT:
-            parsed = parse_request_line(line)
-            if parsed is None or (parsed.version == HTTP_0_9 and s.messages):
-                self._lose(s, f"`{shown(line)}` is no request")
+            asked: RequestLine = parse_request_line(line)
+            if asked is None or (asked.version == HTTP_0_9 and s.messages):
+                self._lose(s, f"`{shown(line)}` is no request", "framing")
                 return 0
-            if parsed.version == HTTP_0_9:
-                return self._simple_request(s, parsed, line_end + 1)
-            fields = Fields(head, line_end)
-            length = framing(fields, parsed.version, response=False, bodiless=False)
-            self._request(s, parsed, fields, length, len(head))
+            if asked.version == HTTP_0_9:
+                return self._simple_request(s, asked, line_end + 1 - begin)
+            if fields is None:
+                fields = fields_of(head[begin:end], line_end - begin)
+            fields.frame(asked.version, False, False)
+            self._request(s, asked, fields, fields.kind, fields.length, end - begin, True)
         else:
-            status = parse_status_line(line)
+            status: StatusLine = parse_status_line(line)
             if status is None:
-                self._lose(s, f"`{shown(line)}` is no response")
+                self._lose(s, f"`{shown(line)}` is no response", "framing")
                 return 0
-            if status.fault:
+            if status.fault is not None:
                 self.fault(s.began_packet, status.fault)
-            self._response(s, status.version, status.status, Fields(head, line_end), len(head))
-        return len(head)
+            if fields is None:
+                fields = fields_of(head[begin:end], line_end - begin)
+            self._response(s, status.version, status.status, fields, end - begin, True)
+        return end - begin
 
-    def _head_without_end(self, s: Side, why: str, *, after: bool = True) -> None:
+    def _head_without_end(self, s: Side, why: str, after):
         """The rest of this head cannot be read. Its start line may be known: a request or response there was. `after`:
         it ended at all."""
         head, lost = bytes(s.buffer), self.lost
@@ -237,18 +321,17 @@ class Dissector(Messages):
         if known:
             line_end = head.index(b"\n")
             line = head[:line_end].removesuffix(b"\r")
-            fields = Fields(head[: head.rindex(b"\n") + 1] + b"\r\n", line_end)
-            unknown = UNKNOWN_END
+            fields: Fields = fields_of(head[: head.rindex(b"\n") + 1] + b"\r\n", line_end)
             if s.number == CLIENT:
-                request = parse_request_line(line)
-                if request is not None:
-                    self._request(s, request, fields, unknown, len(head), event=after)
+                asked: RequestLine = parse_request_line(line)
+                if asked is not None:
+                    self._request(s, asked, fields, UNKNOWN, 0, len(head), after)
             else:
-                status = parse_status_line(line)
+                status: StatusLine = parse_status_line(line)
                 if status is not None:
-                    self._response(s, status.version, status.status, fields, len(head), unknown)
+                    self._response(s, status.version, status.status, fields, len(head), False)
         if s.state == HEAD:
-            self._lose(s, None)
+            self._lose(s, None, "framing")
         if not after:  # the connection ended here, and nothing was lost
             self.lost = lost
             if s.message is not None:
@@ -256,7 +339,8 @@ class Dissector(Messages):
 
     # Loss
 
-    def _missing(self, s: Side, length: int, cause: str, packet: int) -> None:
+    @cython.cfunc
+    def _missing(self, s: Side, length: cython.longlong, cause: str, packet: cython.longlong) -> cython.void:
         """A gap outside of a body's bytes."""
         if s.state == HANDED and self.handover is not None:
             self.handover.gap(s.number, length, cause, packet)
@@ -269,17 +353,21 @@ class Dissector(Messages):
                 self._forgive()
             if s.buffer and s.state == HEAD:
                 self.lost = self.lost or cause
-                self._head_without_end(s, f"{length} bytes of a head are missing: {cause}")
+                self._head_without_end(s, f"{length} bytes of a head are missing: {cause}", True)
                 if s.message is not None:
                     s.message.cut = cause
             else:
                 where = "between two messages" if s.state == HEAD else "where the size of a chunk stood"
-                self._lose(s, f"{length} bytes are missing {where}: {cause}", cut=cause)
+                self._lose(s, f"{length} bytes are missing {where}: {cause}", cause)
 
-    def _release(self) -> None:
+    @cython.cfunc
+    def _release(self) -> cython.void:
         """The response was not the one that changes the protocol: the bytes held back are HTTP."""
-        s = self._sides[CLIENT]
-        held, s.held, s.held_bytes, s.hold = s.held, [], 0, None
+        s: Side = self.client
+        held: list = s.held
+        s.held = []
+        s.held_bytes = 0
+        s.hold = None
         if s.state != HOLD:
             return
         s.state = HEAD
@@ -296,9 +384,10 @@ class Dissector(Messages):
 
     # Ends of the connection
 
-    def _closed(self, s: Side, how: str) -> None:
+    @cython.cfunc
+    def _closed(self, s: Side, how: str) -> cython.void:
         """RFC 9112 §8, §9.6."""
-        state = s.state
+        state: cython.int = s.state
         if state == HANDED and self.handover is not None and s.closed is not None:
             self.handover.close(s.number, *s.closed)
             return
@@ -314,12 +403,12 @@ class Dissector(Messages):
         elif state == HEAD and s.buffer:
             if over or s.line_seen:
                 why = "the connection ended inside a head (RFC 9112 §8)" if over else "the capture ends inside a head"
-                self._head_without_end(s, why, after=False)
+                self._head_without_end(s, why, False)
         elif state == LOST and s.resync is not None:
             self._say_skipped(s, s.resync.dropped + s.resync.held, "up to the end")
         if s.message is not None:
             if state == UNTIL_CLOSE and how == "fin":
-                self._end_message(s)  # §6.3 rule 8
+                self._end_message(s, None, True)  # §6.3 rule 8
             else:
                 # A client need not go on with what has already been answered (RFC 9112 §9.5).
                 answered = s.number == CLIENT and s.exchange is not None and s.exchange.response is not None
@@ -327,34 +416,15 @@ class Dissector(Messages):
                     rest = f", {s.remaining} bytes before its end" if state == LENGTH else ""
                     self.fault(s.packet, f"the connection ended inside a body{rest} (RFC 9112 §8)")
                 # Where its end is not in the capture, nobody knows whether it was cut.
-                seen = s.message.cut in (None, "framing")
-                self._end_message(s, s.message.cut or how, event=over and seen)
+                seen = s.message.cut is None or s.message.cut == "framing"
+                self._end_message(s, s.message.cut or how, over and seen)
         s.state = DONE
 
-    def _done(self, s: Side, data: bytes | memoryview, at: int) -> int:
-        return len(data)
 
-
-def _head_end(data: bytes | bytearray, at: int) -> int:
+def _head_end(data, at):
     """Index after the empty line that ends a head; -1: there is none. §2.2: LF alone may end a line."""
     end = data.find(b"\n\r\n", at)
     short = data.find(b"\n\n", at) if end < 0 else data.find(b"\n\n", at, end + 1)
     if short >= 0:
         return short + 2
     return end + 3 if end >= 0 else -1
-
-
-_HANDLERS: Final = {
-    HEAD: Dissector._head,
-    LENGTH: Dissector._body,
-    CHUNK_SIZE: Dissector._chunk_size,
-    CHUNK_DATA: Dissector._body,
-    CHUNK_END: Dissector._chunk_end,
-    TRAILERS: Dissector._trailers,
-    UNTIL_CLOSE: Dissector._body,
-    LOST: Dissector._lost,
-    HOLD: Dissector._hold,
-    HANDED: Dissector._handed,
-    RESUMABLE: Dissector._done,
-    DONE: Dissector._done,
-}

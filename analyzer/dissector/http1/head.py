@@ -1,194 +1,331 @@
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
 """Start lines, field lines, and what they say about the length of a body. RFC 9112 if no other document is named.
 
-A head that follows the grammar is checked by one regular expression and then only searched for the few fields that
-matter; all others are never looked at. A head that does not is read line by line and repaired as the RFC tells
-recipients to, and each repair is a fault. Input is `bytes`; nothing here raises for any input.
+A head that follows the grammar is read in one pass that looks for the few fields that matter; all others are never
+looked at. What does not is a matter of `odd.py`. Input is `bytes`; nothing here raises for any input. Pure-Python mode,
+types in `head.pxd`.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final
 
-import msgspec
+import cython
 
-HTTP_0_9: Final = "HTTP/0.9"
+from analyzer.dissector.http1 import odd
+from analyzer.dissector.http1.odd import KNOWN_METHODS, TOKEN
 
-TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-# §5; no bare CR, LF or NUL in a value (RFC 9110 §5.5). Possessive: nothing is tried twice.
-_WELL_FORMED = re.compile(rb"(?:" + TOKEN + rb"++:[^\r\n\0]*+\r\n)*+")
-_IS_TOKEN = re.compile(TOKEN + rb"+")
-_STATUS = re.compile(rb"[0-9]{3}")
-# §3: what a lenient recipient may take for the spaces of a start line.
-_BLANKS = b" \t\v\f\r"
-_BLANK_RUN = re.compile(rb"[ \t\v\f\r]+")
-_NOT_IN_TARGET = re.compile(rb"[\0- \x7f]")
-_ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://([^/?#]*)")
-_VERSIONS: Final = {b"HTTP/1.1": "HTTP/1.1", b"HTTP/1.0": "HTTP/1.0"}
-KNOWN_METHODS: Final = frozenset(
-    b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY "  # RFC 9110 §9.3, RFC 5789, the QUERY draft
-    b"PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT SEARCH".split()  # RFC 4918, RFC 3253, RFC 5323
-)
-_WITH_PATHS: Final = KNOWN_METHODS - {b"CONNECT"}
-_HEX: Final = b"0123456789abcdefABCDEF"
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.http1.states import *
+else:
+    from analyzer.dissector.http1.states import *
 
-# Values of list fields that most messages have; nobody changes these lists.
-_USUAL_LISTS: Final = {
-    b"keep-alive": [b"keep-alive"],
-    b"Keep-Alive": [b"keep-alive"],
-    b"close": [b"close"],
-    b"Close": [b"close"],
-    b"chunked": [b"chunked"],
-}
-NOTHING_IN_FAULT: Final[tuple[str, ...]] = ()
+COMPILED = cython.compiled
+
+_VERSION_1_0 = cython.declare(str, "HTTP/1.0")
+_VERSION_1_1 = cython.declare(str, "HTTP/1.1")
+_WITH_PATHS = cython.declare(dict, {method: method.decode() for method in KNOWN_METHODS - {b"CONNECT"}})
+# 1 where a byte may be part of a token, RFC 9110 §5.6.2.
+_TOKEN_BYTES = cython.declare(bytes, bytes(re.match(TOKEN, bytes([byte])) is not None for byte in range(256)))
+_NOTHING = cython.declare(tuple, ())
 
 
-def text_of(data: bytes) -> str:
-    """What was sent, as text; bytes that are none stay visible."""
-    return data.decode() if data.isascii() else data.decode("utf-8", "backslashreplace")
-
-
-def shown(data: bytes, most: int = 40) -> str:
-    """Bytes for a message to people: printable, and not long."""
-    text = data[:most].decode("latin-1").encode("unicode_escape").decode("ascii")
-    return text + ("…" if len(data) > most else "")
-
-
-class RequestLine(msgspec.Struct, frozen=True, gc=False):
+@cython.no_gc
+@cython.final
+@cython.cclass
+class RequestLine:
     """§3. A version of HTTP/0.9: there was none."""
 
-    method: str
-    target: str
-    version: str
-    fault: str | None
-    authority: str | None  # of an absolute or an authority target
+    def __init__(self):
+        self.method = ""
+        self.target = ""
+        self.version = ""
+        self.fault = None
+        self.authority = None  # of an absolute or an authority target
 
 
-class StatusLine(msgspec.Struct, frozen=True, gc=False):
+@cython.no_gc
+@cython.final
+@cython.cclass
+class StatusLine:
     """§4. The reason means nothing and is not kept."""
 
-    version: str
-    status: int
-    fault: str | None
+    def __init__(self):
+        self.version = ""
+        self.status = 0
+        self.fault = None
 
 
+@cython.cfunc
+def _version_at(line: bytes, at: cython.Py_ssize_t) -> str | None:
+    """The version that the eight bytes from `at` on are; None if they are none that most messages have."""
+    if (
+        line[at] == 72 and line[at + 1] == 84 and line[at + 2] == 84 and line[at + 3] == 80 and line[at + 4] == 47
+        and line[at + 5] == 49 and line[at + 6] == 46
+    ):  # fmt: skip
+        if line[at + 7] == 49:
+            return _VERSION_1_1
+        if line[at + 7] == 48:
+            return _VERSION_1_0
+    return None
+
+
+@cython.ccall
 def parse_request_line(line: bytes) -> RequestLine | None:
     """A request line without its line end; None if it is none."""
-    parts = line.split(b" ")
-    if len(parts) == 3:
-        method, target, said = parts
-        version = _VERSIONS.get(said)
-        if version is not None and method in _WITH_PATHS and target[:1] == b"/":
-            text = text_of(target)
-            if text.isprintable():
-                return RequestLine(method.decode(), text, version, None, None)
-    return _parse_odd_request_line(line)
+    size: cython.Py_ssize_t = len(line)
+    blank: cython.Py_ssize_t = 0
+    at: cython.Py_ssize_t
+    byte: cython.uchar
+    while blank < size and line[blank] != 32:
+        blank += 1
+    if blank + 11 <= size and line[blank + 1] == 47 and line[size - 9] == 32:
+        version = _version_at(line, size - 8)
+        method = _WITH_PATHS.get(line[:blank])
+        if version is not None and method is not None:
+            for at in range(blank + 1, size - 9):
+                byte = line[at]
+                if byte <= 32 or byte >= 127:
+                    return _odd_request_line(line)
+            found: RequestLine = RequestLine()
+            found.method = method
+            found.target = line[blank + 1 : size - 9].decode("ascii")
+            found.version = version
+            return found
+    return _odd_request_line(line)
 
 
-def _parse_odd_request_line(line: bytes) -> RequestLine | None:
-    words = _BLANK_RUN.split(line.strip(_BLANKS))
-    method, last = words[0], words[-1]
-    if not _IS_TOKEN.fullmatch(method):
+@cython.cfunc
+def _odd_request_line(line: bytes) -> RequestLine | None:
+    read = odd.request_line(line)
+    if read is None:
         return None
-    fault = None
-    if len(words) > 1 and last[:5].upper() == b"HTTP/":
-        start = line.index(method) + len(method)
-        target = line[start : line.rindex(last)].strip(_BLANKS)
-        if method == b"CONNECT" and len(words) > 2:
-            target = words[1]  # §3: host:port has no blanks, so the words are told apart by them
-        version, fault = _odd_version(last)
-        if b"%b %b %b" % (method, target, last) != line:
-            fault = "blanks in the request line that do not belong there (RFC 9112 §3)"
-    elif len(words) == 2 and method == b"GET" and (last[:1] == b"/" or _ABSOLUTE.match(last)):
-        target, version = last, HTTP_0_9  # RFC 1945 §4.1: Simple-Request
-    else:
-        return None
-    authority = None
-    if absolute := _ABSOLUTE.match(target):
-        authority = absolute[1].rpartition(b"@")[2]
-    elif method == b"CONNECT":
-        authority = target
-    if not fault:
-        fault = _fault_of_target(method, target, bool(absolute))
-    return RequestLine(
-        method.decode(),
-        text_of(target),
-        version,
-        fault,
-        None if authority is None else text_of(authority),
-    )
+    found: RequestLine = RequestLine()
+    found.method, found.target, found.version, found.fault, found.authority = read
+    return found
 
 
-def _odd_version(word: bytes) -> tuple[str, str | None]:
-    """§2.3. What is no version of HTTP/1 is read as HTTP/1.1, except that 1.0 and below stay what they are."""
-    if (known := _VERSIONS.get(word)) is not None:
-        return known, None
-    fault = f"`{shown(word)}` is no version of HTTP/1 (RFC 9112 §2.3)"
-    return _VERSIONS.get(word.upper(), "HTTP/1.1"), fault
-
-
-def _fault_of_target(method: bytes, target: bytes, absolute: bool) -> str | None:
-    """§3.2: four forms, two of them for one method each."""
-    if _NOT_IN_TARGET.search(target):
-        return "blanks or control characters in the request target (RFC 9112 §3.2)"
-    if method == b"CONNECT":
-        return None if b":" in target and b"/" not in target else "CONNECT needs host:port (RFC 9112 §3.2.3)"
-    if target[:1] == b"/" or absolute:
-        return None
-    if target == b"*":
-        # M-SEARCH and NOTIFY of SSDP use it as well, by their own standard.
-        return "only OPTIONS may ask for * (RFC 9112 §3.2.4)" if method in KNOWN_METHODS - {b"OPTIONS"} else None
-    return f"`{shown(target)}` is no request target (RFC 9112 §3.2)"
-
-
+@cython.ccall
 def parse_status_line(line: bytes) -> StatusLine | None:
     """A status line without its line end; None if it is none."""
-    version = _VERSIONS.get(line[:8])
-    code = line[9:12]
-    if version is None or line[8:9] != b" " or line[12:13] not in (b" ", b"") or len(code) != 3 or not code.isdigit():
-        return _parse_odd_status_line(line)
-    status = int(code)
-    fault = None if 100 <= status < 600 else f"no response has the status {status} (RFC 9110 §15)"
-    return StatusLine(version, status, fault)
+    size: cython.Py_ssize_t = len(line)
+    if size < 12 or line[8] != 32 or (size > 12 and line[12] != 32):
+        return _odd_status_line(line)
+    version = _version_at(line, 0)
+    one: cython.int = line[9] - 48
+    two: cython.int = line[10] - 48
+    three: cython.int = line[11] - 48
+    if version is None or not (0 <= one <= 9 and 0 <= two <= 9 and 0 <= three <= 9):
+        return _odd_status_line(line)
+    found: StatusLine = StatusLine()
+    found.version = version
+    found.status = one * 100 + two * 10 + three
+    if not 1 <= one <= 5:
+        found.fault = f"no response has the status {found.status} (RFC 9110 §15)"
+    return found
 
 
-def _parse_odd_status_line(line: bytes) -> StatusLine | None:
-    words = _BLANK_RUN.split(line, 2)
-    if len(words) < 2 or not line.startswith(b"HTTP/") or not (begin := _STATUS.match(words[1])):
+@cython.cfunc
+def _odd_status_line(line: bytes) -> StatusLine | None:
+    read = odd.status_line(line)
+    if read is None:
         return None
-    version, fault = _odd_version(words[0])
-    if len(words[1]) > 3:
-        fault = f"`{shown(words[1])}` is no status (RFC 9112 §4)"
-    elif not line.startswith(words[0] + b" " + words[1]):
-        fault = "blanks in the status line that do not belong there (RFC 9112 §4)"
-    return StatusLine(version, int(begin[0]), fault)
+    found: StatusLine = StatusLine()
+    found.version, found.status, found.fault = read
+    return found
 
 
+@cython.no_gc
+@cython.final
+@cython.cclass
 class Fields:
-    """The field lines of a head, to be searched. `block` begins with the LF of the start line and ends with an empty
-    line; every line in it ends with CRLF and is well-formed."""
+    """The field lines of a head. One pass over them finds out whether they follow the grammar, and what the fields say
+    that matter to the connection; all others are never looked at."""
 
-    __slots__ = ("block", "faults", "lower")
+    def __init__(self):
+        self.head = b""
+        self.begin = 0  # of the block, in `head`
+        self.end = 0
+        self._block = None
+        self._lower = None
+        self.faults = _NOTHING
+        self.hosts = 0  # Host fields
+        self.host_begin = 0  # the first one's value
+        self.host_end = 0
+        self.connections = 0  # Connection fields
+        self.usual = True  # they are `close` or `keep-alive`
+        self.close = False  # connection options
+        self.keep_alive = False
+        self.upgrade = False
+        self.upgrades = False  # there is an Upgrade field
+        self.lengths = 0  # Content-Length fields
+        self.number = -1  # what they say, if it is one number
+        self.codings = 0  # Transfer-Encoding fields
+        self.chunked = False  # they are `chunked`
+        self.kind = NO_BODY  # how the end of the body is found, once `frame` was called
+        self.length = 0
+        self.length_faults = _NOTHING
 
-    def __init__(self, head: bytes, start_line_end: int):
-        """`start_line_end`: index of the LF that ends the start line."""
-        self.faults = NOTHING_IN_FAULT
-        if (
-            head[start_line_end - 1] == 13  # CR
-            and head[-2] == 13
-            and _WELL_FORMED.fullmatch(head, start_line_end + 1, len(head) - 2)
-        ):
-            self.block = head[start_line_end:]
-        else:
-            self.block, self.faults = _repaired(head, start_line_end)
-        self.lower = self.block.lower()
+    @property
+    def block(self) -> bytes:
+        """The lines: it begins with the LF of the start line and ends with an empty line; every line in it ends with
+        CRLF and is well-formed."""
+        if self._block is None:
+            self._block = self.head[self.begin : self.end]
+        return self._block
 
-    def values(self, key: bytes) -> list[bytes]:
+    @property
+    def lower(self) -> bytes:
+        if self._lower is None:
+            self._lower = self.block.lower()
+        return self._lower
+
+    @cython.cfunc
+    def read(self, head: bytes, begin: cython.Py_ssize_t) -> cython.Py_ssize_t:
+        """Reads the lines behind the LF at `begin` up to and with the empty one. Index after it; -1: there is none, or
+        a line is not well-formed: then this object is of no further use."""
+        at: cython.Py_ssize_t = begin + 1
+        size: cython.Py_ssize_t = len(head)
+        name: cython.Py_ssize_t
+        colon: cython.Py_ssize_t
+        length: cython.Py_ssize_t
+        byte: cython.uchar
+        self.head = head
+        self.begin = begin
+        while at < size:
+            if head[at] == 13:
+                if at + 1 >= size or head[at + 1] != 10:
+                    return -1
+                self.end = at + 2
+                self._done()
+                return self.end
+            name = at
+            while at < size and _TOKEN_BYTES[head[at]]:
+                at += 1
+            if at == name or at == size or head[at] != 58:  # colon
+                return -1
+            colon = at
+            at += 1
+            while at < size:
+                # §5; no bare CR, LF or NUL in a value (RFC 9110 §5.5).
+                byte = head[at]
+                if byte <= 13 and (byte == 13 or byte == 10 or byte == 0):
+                    break
+                at += 1
+            if at + 1 >= size or head[at] != 13 or head[at + 1] != 10:
+                return -1
+            length = colon - name
+            if length == 4 or length == 7 or length == 10 or length == 14 or length == 17:
+                self._found(name, colon, colon + 1, at)
+            at += 2
+        return -1
+
+    @cython.cfunc
+    def _found(
+        self, name: cython.Py_ssize_t, colon: cython.Py_ssize_t, begin: cython.Py_ssize_t, end: cython.Py_ssize_t
+    ) -> cython.void:
+        """A field whose name is as long as one of those that matter; its value from `begin` to `end`."""
+        head: bytes = self.head
+        at: cython.Py_ssize_t
+        number: cython.longlong = 0
+        while begin < end and (head[begin] == 32 or head[begin] == 9):
+            begin += 1
+        while begin < end and (head[end - 1] == 32 or head[end - 1] == 9):
+            end -= 1
+        if colon - name == 4:
+            if self._is(name, b"host"):
+                if self.hosts == 0:
+                    self.host_begin = begin
+                    self.host_end = end
+                self.hosts += 1
+        elif colon - name == 7:
+            if self._is(name, b"upgrade"):
+                self.upgrades = True
+        elif colon - name == 10:
+            if self._is(name, b"connection"):
+                self.connections += 1
+                if end - begin == 5 and self._is(begin, b"close"):
+                    self.close = True
+                elif end - begin == 10 and self._is(begin, b"keep-alive"):
+                    self.keep_alive = True
+                else:
+                    self.usual = False
+        elif colon - name == 14:
+            if self._is(name, b"content-length"):
+                self.lengths += 1
+                self.number = -1
+                if self.lengths > 1 or begin == end or end - begin > 18:
+                    return
+                for at in range(begin, end):
+                    if not 48 <= head[at] <= 57:
+                        return
+                    number = number * 10 + head[at] - 48
+                self.number = number
+        elif self._is(name, b"transfer-encoding"):
+            self.codings += 1
+            self.chunked = self.codings == 1 and end - begin == 7 and self._is(begin, b"chunked")
+
+    @cython.cfunc
+    def _is(self, at: cython.Py_ssize_t, name: bytes) -> cython.bint:
+        """Whether these letters and hyphens stand there, in either case."""
+        head: bytes = self.head
+        k: cython.Py_ssize_t
+        for k in range(len(name)):
+            if head[at + k] | 32 != name[k]:
+                return False
+        return True
+
+    @cython.cfunc
+    def _done(self) -> cython.void:
+        if self.connections and not self.usual:
+            options = self.tokens(b"\nconnection:")
+            self.close = b"close" in options
+            self.keep_alive = b"keep-alive" in options
+            self.upgrade = b"upgrade" in options
+
+    @cython.cfunc
+    def host(self) -> str:
+        """The first Host field's value."""
+        value: bytes = self.head[self.host_begin : self.host_end]
+        return value.decode("ascii") if value.isascii() else odd.text_of(value)
+
+    @cython.cfunc
+    def frame(self, version: str, response: cython.bint, bodiless: cython.bint) -> cython.void:
+        """Finds out how long the body is (§6.3): `kind`, `length` and `length_faults`. `bodiless`: a response to HEAD,
+        or 1xx, 204, 304, whatever its fields say."""
+        if not self.codings:
+            if not self.lengths:
+                self.kind = BY_CLOSE if response and not bodiless else NO_BODY  # rules 7 and 8
+                return
+            if self.number >= 0:
+                if self.number and not bodiless:
+                    self.kind = BY_LENGTH
+                    self.length = self.number
+                return
+            length, fault = odd.content_length(self)
+            if bodiless:  # rule 1
+                if length is None and fault:
+                    self.length_faults = (fault,)
+                return
+            if fault:
+                self.length_faults = (fault,)
+            if length is None:
+                self.kind = UNKNOWN  # rule 5
+            elif length:
+                self.kind = BY_LENGTH
+                self.length = length
+            return
+        if bodiless:
+            return
+        if self.chunked and not self.lengths and version >= "HTTP/1.1":
+            self.kind = BY_CHUNKS  # rule 4
+            return
+        self.kind, self.length, self.length_faults = odd.transfer_coded(self, version, response)
+
+    def values(self, key: bytes) -> list:
         """All values of a field, without the blanks around them. `key`: as b"\\nhost:"."""
         lower = self.lower
         at = lower.find(key)
-        if at < 0:
-            return []
         found = []
         while at >= 0:
             start = at + len(key)
@@ -197,154 +334,24 @@ class Fields:
             at = lower.find(key, end)
         return found
 
-    def tokens(self, key: bytes) -> list[bytes]:
+    def tokens(self, key: bytes) -> list:
         """A field that is a list (RFC 9110 §5.6.1), in lower case; empty elements do not count."""
-        values = self.values(key)
-        if not values:
-            return values
-        if len(values) == 1 and (known := _USUAL_LISTS.get(values[0])) is not None:
-            return known
-        elements = (element.strip(b" \t") for value in values for element in value.lower().split(b","))
+        elements = [element.strip(b" \t") for value in self.values(key) for element in value.lower().split(b",")]
         return [element for element in elements if element]
 
-    def first(self, key: bytes) -> bytes | None:
+    def first(self, key: bytes):
+        """A field's first value; None if there is none."""
         values = self.values(key)
         return values[0] if values else None
 
 
-def _repaired(head: bytes, start_line_end: int) -> tuple[bytes, tuple[str, ...]]:
-    """The well-formed block for one that is not, and what was wrong with it."""
-    faults: dict[str, None] = {}
-    if head[start_line_end - 1 : start_line_end] != b"\r":
-        faults["a line ends with LF alone (RFC 9112 §2.2)"] = None
-    lines: list[list[bytes]] = []  # each in parts: an obsolete folding adds to the line before
-    begun = False
-    for raw in head[start_line_end + 1 :].split(b"\n")[:-1]:
-        line = raw
-        if line[-1:] == b"\r":
-            line = line[:-1]
-        else:
-            faults["a line ends with LF alone (RFC 9112 §2.2)"] = None
-        if b"\r" in line or b"\0" in line:
-            faults["a bare CR or a NUL in a field line (RFC 9112 §2.2, RFC 9110 §5.5)"] = None
-            line = line.replace(b"\r", b" ").replace(b"\0", b" ")
-        if not line:
-            break
-        if line[:1] in (b" ", b"\t"):
-            if begun and lines:
-                faults["obsolete line folding (RFC 9112 §5.2)"] = None
-                lines[-1].append(line.strip(b" \t"))
-            else:
-                faults["blanks between the start line and the first field (RFC 9112 §2.2)"] = None
-            continue
-        begun = True
-        name, colon, value = line.partition(b":")
-        if not colon:
-            faults[f"a line without a colon among the fields: `{shown(line)}` (RFC 9112 §5)"] = None
-            continue
-        if name[-1:] in (b" ", b"\t"):
-            faults[f"blanks before the colon of `{shown(name.rstrip())}` (RFC 9112 §5.1)"] = None
-            name = name.rstrip(b" \t")
-        if not _IS_TOKEN.fullmatch(name):
-            faults[f"`{shown(name)}` is no field name (RFC 9110 §5.1)"] = None
-            continue
-        lines.append([name + b":" + value])
-        if len(faults) > 20:  # one message may be all faults
-            faults = dict(list(faults.items())[:20])
-    return b"\n" + b"".join(b" ".join(parts) + b"\r\n" for parts in lines) + b"\r\n", tuple(faults)
-
-
-# How the end of a body is found, §6.3. UNKNOWN: it cannot be; the next message is looked for by its content.
-NO_BODY, BY_LENGTH, BY_CHUNKS, BY_CLOSE, UNKNOWN = range(5)
-
-
-class Framing(msgspec.Struct, frozen=True, gc=False):
-    kind: int
-    length: int = 0
-    faults: tuple[str, ...] = ()
-
-
-EMPTY: Final = Framing(NO_BODY)
-UNTIL_CLOSE: Final = Framing(BY_CLOSE)
-UNKNOWN_END: Final = Framing(UNKNOWN)
-
-
-def framing(fields: Fields, version: str, *, response: bool, bodiless: bool) -> Framing:
-    """How long the body is (§6.3). `bodiless`: a response to HEAD, or 1xx, 204, 304, whatever its fields say."""
-    lower = fields.lower
-    if b"\ntransfer-encoding:" not in lower:
-        if b"\ncontent-length:" not in lower:
-            return UNTIL_CLOSE if response and not bodiless else EMPTY  # rules 7 and 8
-        length, fault = _content_length(fields)
-        if bodiless:
-            return Framing(NO_BODY, 0, (fault,)) if length is None and fault else EMPTY  # rule 1
-        if length is None:
-            return Framing(UNKNOWN, 0, (fault,) if fault else ())  # rule 5
-        return Framing(BY_LENGTH if length else NO_BODY, length, (fault,) if fault else ())
-    if bodiless:
-        return EMPTY
-    return _transfer_coded(fields, version, response)
-
-
-def _transfer_coded(fields: Fields, version: str, response: bool) -> Framing:
-    codings = [token.partition(b";")[0].rstrip(b" \t") for token in fields.tokens(b"\ntransfer-encoding:")]
-    faults = []
-    has_length = b"\ncontent-length:" in fields.lower
-    if has_length:
-        faults.append("both Transfer-Encoding and Content-Length (RFC 9112 §6.3, §11.2)")  # rule 3
-    if version < "HTTP/1.1":
-        faults.append(f"Transfer-Encoding in a message of {version} (RFC 9112 §6.1)")
-    if codings == [b"identity"] or not codings:
-        # Gone since RFC 7230; it always meant: as if the field were not there.
-        faults.append("Transfer-Encoding without a coding (RFC 9112 §6.1)")
-        if has_length:
-            length, fault = _content_length(fields)
-            if length is None:
-                return Framing(UNKNOWN, 0, (*faults, fault or ""))
-            return Framing(BY_LENGTH if length else NO_BODY, length, tuple(faults))
-        return Framing(BY_CLOSE if response else NO_BODY, 0, tuple(faults))
-    if codings.count(b"chunked") > 1:
-        faults.append("chunked more than once (RFC 9112 §6.1)")
-    if codings[-1] == b"chunked":  # rule 4
-        return Framing(BY_CHUNKS, 0, tuple(faults))
-    if b"chunked" in codings:
-        faults.append("chunked is not the last transfer coding (RFC 9112 §6.1)")
-    elif not response:
-        faults.append("a request whose last transfer coding is not chunked (RFC 9112 §6.3)")
-    return Framing(BY_CLOSE if response else UNKNOWN, 0, tuple(faults))
-
-
-def _content_length(fields: Fields) -> tuple[int | None, str | None]:
-    """The length, or None; and what is wrong. §6.2, §6.3 rule 5: a list of equal numbers is one number."""
-    values = fields.values(b"\ncontent-length:")
-    if len(values) == 1 and len(values[0]) < 19 and values[0].isdigit():
-        return int(values[0]), None
-    numbers = [element.strip(b" \t") for value in values for element in value.split(b",")]
-    if not all(number.isdigit() for number in numbers):
-        return None, f"Content-Length is `{shown(b', '.join(values))}`: no number (RFC 9112 §6.3)"
-    stripped = {number.lstrip(b"0") or b"0" for number in numbers}
-    if len(stripped) > 1:
-        return None, f"different values of Content-Length: {shown(b', '.join(values))} (RFC 9112 §6.3)"
-    digits = stripped.pop()
-    if len(digits) > 18:
-        return None, f"Content-Length {shown(digits)} is larger than anything (RFC 9110 §8.6)"
-    fault = "Content-Length is given more than once (RFC 9112 §6.3)" if len(numbers) > 1 else None
-    return int(digits), fault
-
-
-def parse_chunk_size(line: bytes) -> tuple[int | None, str | None]:
-    """The size from the line before a chunk (§7.1), without its LF; None if it is none. And what is wrong."""
-    fault = None
-    if line[-1:] == b"\r":
-        line = line[:-1]
-    else:
-        fault = "the line of a chunk size ends with LF alone (RFC 9112 §7.1)"
-    size = line.partition(b";")[0].rstrip(b" \t")
-    digits = size.lstrip(b"0")
-    if not size or size.translate(None, _HEX):
-        return None, f"`{shown(line)}` is no chunk size (RFC 9112 §7.1)"
-    if len(digits) > 15:
-        return None, f"chunk size {shown(size)} is larger than anything (RFC 9112 §7.1)"
-    if b"\r" in line or b"\0" in line:
-        fault = "a bare CR or a NUL in a chunk extension (RFC 9112 §7.1.1)"
-    return int(size, 16), fault
+@cython.cfunc
+def fields_of(head: bytes, begin: cython.Py_ssize_t) -> Fields:
+    """The fields of a head whose start line ends with the LF at `begin`, repaired where they are not well-formed."""
+    fields: Fields = Fields()
+    if begin > 0 and head[begin - 1] == 13 and fields.read(head, begin) == len(head):
+        return fields
+    fields = Fields()
+    block, fields.faults = odd.repaired(head, begin)
+    fields.read(block, 0)
+    return fields

@@ -1,63 +1,76 @@
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
 """Requests and responses of one connection: which answers which, what the flow pages see of it, and what was wrong.
 
 RFC 9112 §9.2: responses come in the order of the requests. Everything is bounded; what lies beyond is counted.
+Pure-Python mode, types in `pairing.pxd`.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Final
+import cython
 
-from analyzer.dissector.http1.exchanges import Exchange, HttpEvent, Response
-from analyzer.model import Fault, Side
+from analyzer.model import Fault
 
-MOST_OUTSTANDING: Final = 10_000
-MOST_EXCHANGES: Final = 100_000
-MOST_EVENTS: Final = 250_000
-MOST_INTERIM: Final = 100  # of one exchange
-MOST_FAULTS: Final = 100
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.http1.exchanges import Exchange, HttpEvent, Response
+    from cython.cimports.analyzer.dissector.layer import Layer
+else:
+    from analyzer.dissector.http1.exchanges import Exchange, HttpEvent, Response
+    from analyzer.dissector.layer import Layer
 
-SIDE_NAMES: Final[tuple[Side, Side]] = ("client", "server")
-LAYER: Final = "http"
+COMPILED = cython.compiled
+
+MOST_OUTSTANDING = 10_000
+MOST_EXCHANGES = 100_000
+MOST_EVENTS = 250_000
+MOST_INTERIM = 100  # of one exchange
+MOST_FAULTS = 100
+
+LAYER = "http"
 
 
-class Pairing:
+@cython.no_gc
+@cython.cclass
+class Pairing(Layer):
     """`exchanges` in the order of their requests, `events` in the order they happened, `faults` in the order they were
     noticed. Whoever follows a connection live may take events out of the list."""
 
-    def __init__(self) -> None:
-        self.exchanges: list[Exchange] = []
-        self.events: list[HttpEvent] = []
-        self.faults: list[Fault] = []
+    def __init__(self):
+        self.exchanges = []
+        self.events = []
+        self.faults = []
         self.exchanges_beyond = 0
         self.events_beyond = 0
         self.faults_beyond = 0
-        self.version: str | None = None  # the lowest that a message had
+        self.version = None  # the lowest that a message had
         self.max_outstanding = 0  # 2 and more: pipelining
-        self._outstanding: deque[Exchange] = deque()
-        self._unasked: list[int] = []  # packets of responses to nothing, unless it turns out that requests were lost
+        self._outstanding = []
+        self._unasked = []  # packets of responses to nothing, unless it turns out that requests were lost
         self._requests_lost = False
 
-    def fault(self, packet: int, message: str) -> None:
+    def fault(self, packet, message) -> None:
         if len(self.faults) < MOST_FAULTS:
             self.faults.append(Fault(packet, LAYER, message))
         else:
             self.faults_beyond += 1
 
-    def _saw_version(self, version: str) -> None:
-        if self.version is None or version < self.version:
+    @cython.cfunc
+    def _saw_version(self, version: str) -> cython.void:
+        if self.version is None or (version is not self.version and version < self.version):
             self.version = version
 
-    def _keep(self, exchange: Exchange) -> None:
+    @cython.cfunc
+    def _keep(self, exchange: Exchange) -> cython.void:
         if len(self.exchanges) < MOST_EXCHANGES:
             self.exchanges.append(exchange)
         else:
             self.exchanges_beyond += 1
 
-    def _ask(self, exchange: Exchange, *, packet: int) -> None:
+    @cython.cfunc
+    def _ask(self, exchange: Exchange, packet: cython.longlong) -> cython.void:
         """A request waits for its response from now on."""
         self._keep(exchange)
-        waiting = self._outstanding
+        waiting: list = self._outstanding
         if len(waiting) >= MOST_OUTSTANDING:
             if len(waiting) == MOST_OUTSTANDING and self.max_outstanding == MOST_OUTSTANDING:
                 self.max_outstanding += 1
@@ -68,7 +81,8 @@ class Pairing:
         if len(waiting) > self.max_outstanding:
             self.max_outstanding = len(waiting)
 
-    def _answers(self, exchange: Exchange | None, packet: int) -> Exchange:
+    @cython.cfunc
+    def _answers(self, exchange: Exchange | None, packet: cython.longlong) -> Exchange:
         """The exchange a final response belongs to; a new one if nobody asked."""
         if exchange is not None:
             return exchange
@@ -80,61 +94,69 @@ class Pairing:
         self._keep(exchange)
         return exchange
 
-    def _blame(self) -> None:
+    @cython.cfunc
+    def _blame(self) -> cython.void:
         """It is clear by now that no requests were lost: responses to nothing are faults."""
         for packet in self._unasked:
             # A server may send 408 to a client that says nothing (RFC 9110 §15.5.9), and then close.
             self.fault(packet, "a response that answers no request (RFC 9112 §9.2)")
         self._unasked.clear()
 
-    def _forgive(self) -> None:
+    @cython.cfunc
+    def _forgive(self) -> cython.void:
         """Requests may have been lost: a response without one is no fault."""
         self._unasked.clear()
         self._requests_lost = True
 
-    def _answered(self, exchange: Exchange) -> None:
+    @cython.cfunc
+    def _answered(self, exchange: Exchange) -> cython.void:
         if self._outstanding and self._outstanding[0] is exchange:
-            self._outstanding.popleft()
+            del self._outstanding[0]
 
+    @cython.cfunc
     def _event(
-        self,
-        side: int,
-        step: str,
-        packet: int,
-        at_ns: int,
-        outstanding: int,
-        exchange: Exchange | None,
-        version: str | None,
-        status: int | None = None,
-        protocol: str | None = None,
-    ) -> None:
+        self, side: cython.int, step: cython.int, packet: cython.longlong, at_ns: cython.longlong,
+        outstanding: cython.int, exchange: Exchange | None, version: str | None, status: cython.int,
+        protocol: str | None,
+    ) -> cython.void:  # fmt: skip
+        """`step`: as in exchanges.py; `status`: -1 if there is none."""
         if len(self.events) >= MOST_EVENTS:
             self.events_beyond += 1
             return
-        request = exchange.request if exchange is not None else None
-        method = target = authority = None
-        if request is not None:
-            method, target, authority = request.method, request.target, request.authority
-        name = SIDE_NAMES[side]
-        self.events.append(
-            HttpEvent(name, step, packet, at_ns, outstanding, method, target, authority, status, version, protocol)
-        )
+        event: HttpEvent = HttpEvent()
+        event.by = side
+        event.code = step
+        event.packet = packet
+        event.at_ns = at_ns
+        event.outstanding = outstanding
+        if exchange is not None:
+            event.request = exchange.request
+        event.said = status
+        event.version = version
+        event.protocol = protocol
+        self.events.append(event)
 
+    @cython.cfunc
     def _response_event(
-        self, step: str, exchange: Exchange, packet: int, at_ns: int, protocol: str | None = None
-    ) -> None:
-        response = exchange.response
-        assert response is not None
-        others = self._others(exchange)
-        self._event(1, step, packet, at_ns, others, exchange, response.version, response.status, protocol)
+        self,
+        step: cython.int,
+        exchange: Exchange,
+        packet: cython.longlong,
+        at_ns: cython.longlong,
+        protocol: str | None,
+    ) -> cython.void:
+        response: Response = exchange.response
+        others: cython.int = self._others(exchange)
+        self._event(1, step, packet, at_ns, others, exchange, response.version, response.code, protocol)
 
-    def _others(self, exchange: Exchange | None) -> int:
+    @cython.cfunc
+    def _others(self, exchange: Exchange | None) -> cython.int:
         """How many other requests wait for a response."""
-        waiting = self._outstanding
-        return len(waiting) - 1 if waiting and waiting[0] is exchange else len(waiting)
+        count: cython.int = len(self._outstanding)
+        return count - 1 if count and self._outstanding[0] is exchange else count
 
-    def _respond(self, exchange: Exchange, response: Response, began_ns: int) -> None:
+    @cython.cfunc
+    def _respond(self, exchange: Exchange, response: Response, began_ns: cython.longlong) -> cython.void:
         exchange.response = response
-        exchange.first_byte_ns = began_ns
-        request = exchange.request
-        exchange.persistent = response.persistent and (request is None or request.persistent)
+        exchange.first_byte = began_ns
+        exchange.persistent = response.persistent and (exchange.request is None or exchange.request.persistent)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from analyzer.dissector.http1.head import KNOWN_METHODS, TOKEN
+from analyzer.dissector.http1.odd import KNOWN_METHODS, TOKEN
 
 _LONGEST_TARGET: Final = 8192
 _LONGEST_METHOD: Final = 32

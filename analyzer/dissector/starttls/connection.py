@@ -13,7 +13,7 @@ import re
 from typing import Final
 
 from analyzer.dissector.handover import Handover
-from analyzer.dissector.layer import EVERYTHING
+from analyzer.dissector.layer import EVERYTHING, Layer
 from analyzer.dissector.starttls import ATTRIBUTES, STANDARDS, STEPS
 from analyzer.dissector.starttls.binary import Ldap, MySql, Postgres, Rdp, ber_length
 from analyzer.dissector.starttls.dialogue import CLIENT, SERVER, Dialogue, Word
@@ -53,7 +53,7 @@ class _Side:
         self.closed: tuple[str, int, int] | None = None
 
 
-class Dissector:
+class Dissector(Layer):
     """One connection. `handover` is there once TLS begins, its target is `protocol`."""
 
     def __init__(self) -> None:

@@ -72,7 +72,7 @@ class Side:
         self.closed: tuple[str, int, int] | None = None  # how, when, packet
 
 
-class Negotiation:
+class Negotiation(Layer):
     """What a connection says of itself. `events` in the order they happened, `faults` in the order they were noticed;
     whoever follows a connection live may take events out of the list."""
 

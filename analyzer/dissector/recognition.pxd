@@ -1,0 +1,14 @@
+# The types of recognition.py, for the compiled modules.
+
+from analyzer.dissector.layer cimport Layer
+from analyzer.dissector.undecided cimport Undecided
+
+cdef class Recognizer:
+    cdef readonly bint keep_fields
+    cdef readonly object secrets
+
+    cpdef void decide(self, Undecided undecided, bint midstream=*)
+    cdef _dissector(self, protocol, bint midstream)
+    cpdef void look_inside(self, Layer layer, int depth=*)
+
+cpdef object proxy_header(Undecided undecided)
