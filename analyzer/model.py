@@ -216,6 +216,21 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     headers: list[tuple[str, str]] | None = None
 
 
+class Reset(msgspec.Struct, frozen=True, gc=False):
+    """An HTTP/2 stream ended by RST_STREAM (RFC 9113 §6.4)."""
+
+    side: Side
+    error: str  # as IANA names it: "CANCEL"
+    packet: int
+
+
+class Grpc(msgspec.Struct, frozen=True, gc=False):
+    """gRPC over one HTTP/2 stream."""
+
+    status: int | None  # of the trailers
+    messages: PerSide
+
+
 class Exchange(msgspec.Struct, frozen=True, gc=False):
     """One request and its response; one of them may be missing. Times in ns since the connection's first packet."""
 
@@ -229,7 +244,12 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
     interleaved: bool = False
     pushed: bool = False
     interim: list[int] = []
-    verdict: Verdict | None = None
+    verdict: Verdict | None = None  # of scope http2-stream
+    multiplexed_with_not_listed: int = 0  # further streams
+    protocol: str | None = None  # of an extended CONNECT, RFC 8441
+    trailers: list[tuple[str, str]] | None = None  # with `--headers`
+    grpc: Grpc | None = None
+    reset: Reset | None = None
 
 
 class Frames(msgspec.Struct, frozen=True, gc=False):
@@ -246,15 +266,48 @@ class WebSocket(msgspec.Struct, frozen=True, gc=False):
     close_code: int | None
 
 
+class Settings(msgspec.Struct, frozen=True, gc=False):
+    """The HTTP/2 settings of each side, the last value of each, by IANA's names (RFC 9113 §6.5.2)."""
+
+    client: dict[str, int] = {}
+    server: dict[str, int] = {}
+
+
+class Goaway(msgspec.Struct, frozen=True, gc=False):
+    """A GOAWAY frame (RFC 9113 §6.8)."""
+
+    side: Side
+    error: str  # as IANA names it: "NO_ERROR"
+    last_stream: int
+    packet: int
+
+
+class Stall(msgspec.Struct, frozen=True, gc=False):
+    """A sender that had to wait for WINDOW_UPDATE (RFC 9113 §5.2)."""
+
+    stream: int  # 0: the whole connection
+    waiting: Side
+    from_ns: int  # since the connection's first packet
+    length_ns: int
+    packet: int  # that ended it
+
+
 class Http(msgspec.Struct, frozen=True, gc=False):
     """The HTTP of a connection."""
 
     version: str | None  # the lowest that was spoken
-    connection: Verdict  # of scope http1
+    connection: Verdict  # of scope http1 or http2
     max_concurrent: int  # most exchanges in flight at once
     exchanges: list[Exchange]
     exchanges_not_listed: int = 0
     websocket: WebSocket | None = None
+    # HTTP/2 only:
+    settings: Settings | None = None
+    goaway: list[Goaway] = []
+    frames: dict[str, int] = {}  # how many of each type, both sides
+    frame_switches: int = 0  # how often a frame belongs to another stream than the one before it
+    stalls: list[Stall] = []
+    head_of_line_waits: int = 0  # lost segments that held up streams whose bytes were already captured
 
 
 class Tunnel(msgspec.Struct, frozen=True, gc=False):

@@ -138,7 +138,8 @@ class Dissector(Conversation):
         stream.exchange.started_ns = upgraded.at_ns
         stream.exchange.request = request = Request(
             packet=upgraded.packet, head_packet=head_packet, last_packet=head_packet,
-            header_bytes=upgraded.header_bytes, header_bytes_on_wire=upgraded.header_bytes, body_bytes=upgraded.body_bytes, complete=True,
+            header_bytes=upgraded.header_bytes, header_bytes_on_wire=upgraded.header_bytes,
+            body_bytes=upgraded.body_bytes, complete=True,
             method=upgraded.method, target=upgraded.target, authority=upgraded.authority, scheme="http",
         )  # fmt: skip
         for step in ("HEADERS", "END_STREAM"):
@@ -236,7 +237,8 @@ class Dissector(Conversation):
         if not self._begun[side]:
             self._begun[side] = True
             if kind != frames.SETTINGS or flags & frames.ACK:
-                self._wrong(reader, 0, "PROTOCOL_ERROR", f"{called} before SETTINGS (RFC 9113 §3.4)")
+                first = "SETTINGS ACK" if kind == frames.SETTINGS else called
+                self._wrong(reader, 0, "PROTOCOL_ERROR", f"{first} before SETTINGS (RFC 9113 §3.4)")
         if reader.length > values.SMALLEST_FRAME and not self.lost:
             most = max(self._settings[1 - side].highest(values.MAX_FRAME_SIZE), values.SMALLEST_FRAME)
             if reader.length > most:

@@ -155,6 +155,10 @@ class Conversation(Findings):
         self._closed[number] = stream.state
         if len(self._closed) > MOST_REMEMBERED:
             self._closed.popitem(last=False)
+        for side in (CLIENT, SERVER):
+            message = self._message(stream, side)
+            if message is not None and not message.complete:
+                message.cut = message.cut or self.lost  # its end was missed
         self.flow.closed(number)
         self.multiplexing.closed(stream)
         self._finish_grpc(stream)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from analyzer.dissector.http2.exchanges import Exchange, Goaway, Http2Event, Stall
+from analyzer.dissector.http2.exchanges import Exchange, Goaway, HeadOfLine, Http2Event, Stall
 from analyzer.dissector.http2.flow_control import FlowControl
-from analyzer.dissector.http2.multiplexing import HeadOfLine, Multiplexing
+from analyzer.dissector.http2.multiplexing import Multiplexing
 from analyzer.dissector.http2.settings import Settings
 from analyzer.dissector.http2.streams import Stream
+from analyzer.dissector.layer import Layer
 from analyzer.dissector.registries import name
 from analyzer.model import Fault, Side
 
@@ -24,7 +25,7 @@ VERSION: Final = "HTTP/2"
 SIDE_NAMES: Final[tuple[Side, Side]] = ("client", "server")
 
 
-class Findings:
+class Findings(Layer):
     """`exchanges` in the order of their first frames, `events` (of the connection) in the order they happened, `faults`
     in the order they were noticed. Whoever follows a connection live may take events out of the lists."""
 

@@ -37,8 +37,9 @@ class FlowControl:
     def forget(self) -> None:
         """Frames were missed."""
         self.known = False
-        for each in (*self._used_up, *self._over):
-            each.clear()
+        for side in (0, 1):
+            self._used_up[side].clear()
+            self._over[side].clear()
 
     def window(self, side: int, stream: Stream | None) -> int:
         return self._connection[side] if stream is None else self._initial[side] + stream.credit[side]
@@ -97,8 +98,9 @@ class FlowControl:
                     self._enlarged(side, number, stream, at_ns, packet)
 
     def closed(self, number: int) -> None:
-        for each in (*self._used_up, *self._over):
-            each.pop(number, None)
+        for side in (0, 1):
+            self._used_up[side].pop(number, None)
+            self._over[side].pop(number, None)
 
     def _use_up(self, side: int, number: int, at_ns: int, stream: Stream | None) -> None:
         waiting = self._used_up[side]

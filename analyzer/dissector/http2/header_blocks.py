@@ -7,7 +7,7 @@ from then on are known: they are counted from the newest (RFC 7541 §2.3.3). Wha
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import hpack
 from hpack.hpack import decode_integer
@@ -102,7 +102,7 @@ class HeaderDecoder:
     def _decode(self, block: bytes) -> tuple[list[tuple[Name, Value]], int, int]:
         decoder = self._decoder
         if len(block) <= _PIECE:
-            found = list(decoder.decode(block, raw=True))
+            found: list[Any] = list(decoder.decode(block, raw=True))
         else:
             found = []
             total = 0
@@ -129,7 +129,7 @@ class HeaderDecoder:
         return text
 
 
-def _known(found: list[hpack.HeaderTuple]) -> tuple[list[tuple[Name, Value]], int, int]:
+def _known(found: list[tuple[bytes, bytes]]) -> tuple[list[tuple[Name, Value]], int, int]:
     fields: list[tuple[Name, Value]] = []
     unknown = size = 0
     for name, value in found:

@@ -12,6 +12,7 @@ from typing import Final
 
 from analyzer.dissector.http2.exchanges import HeadOfLine
 from analyzer.dissector.http2.streams import Stream
+from analyzer.model import Side
 
 MOST_LISTED: Final = 1000  # streams in `multiplexed_with` of one exchange
 MOST_LISTED_IN_ALL: Final = 2_000_000
@@ -103,7 +104,7 @@ class Multiplexing:
     def held_up(self, side: int, packet: int, from_ns: int, until_ns: int, missing: list[int], number: int) -> None:
         """Bytes of a stream were captured at `from_ns`, and readable when the packet came that had been missing."""
         found = self.head_of_line
-        name = "server" if side else "client"
+        name: Side = "server" if side else "client"
         if not found or found[-1].packet != packet or found[-1].side != name:
             if len(found) >= MOST_WAITS:
                 self.head_of_line_beyond += 1
