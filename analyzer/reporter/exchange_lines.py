@@ -151,7 +151,9 @@ class ExchangeFiller(Filler):
         return symbol
 
     @cython.cfunc
-    def _fold(self, event: HttpEvent, symbol: cython.longlong, at: cython.Py_ssize_t, turn: cython.int) -> cython.int:
+    def _fold(
+        self, event: HttpEvent, symbol: cython.longlong, at: cython.Py_ssize_t, turn: cython.int
+    ) -> cython.int:
         """As `http.fold` does: where the step is that the event became, from the end; 0 if there are too many."""
         what: cython.longlong = event.code << 1 | event.by
         count: cython.Py_ssize_t = self.step_count

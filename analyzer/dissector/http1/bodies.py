@@ -35,8 +35,8 @@ _NEVER = cython.declare(cython.longlong, -(1 << 63))  # `exchanges.NEVER`
 @cython.no_gc
 @cython.cclass
 class Bodies(Pairing):
-    """The two sides with their bodies. Handlers take bytes of `data` (bytes or a memoryview) from `at` on and return how
-    far they came."""
+    """The two sides with their bodies. Handlers take bytes of `data` (bytes or a memoryview) from `at` on and return
+    how far they came."""
 
     def __init__(self, head_limit, keep_fields):
         Pairing.__init__(self)
