@@ -118,7 +118,7 @@ class Notes(msgspec.Struct, frozen=True, gc=False):
     zero_windows: int = 0
     keep_alives: int = 0
     resets: int = 0
-    resets_ignored: int = 0  # outside the window: not a close, RFC 5961 §3.2
+    resets_ignored: int = 0  # not a close: not the number expected (RFC 5961 §3.2), or the receiver went on
 
 
 class Fault(msgspec.Struct, frozen=True, gc=False):
@@ -331,7 +331,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field=
     transport: Literal["tcp"] = "tcp"
     client: Endpoint
     server: Endpoint
-    oriented_by: Literal["syn", "port", "first-packet"]
+    oriented_by: Literal["syn", "content", "port", "first-packet"]
     vlan: list[int] = []  # VLAN ids of the first packet, outermost first
     first_packet: int
     last_packet: int
@@ -342,7 +342,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field=
     tcp: Tcp
     open: Verdict
     close: CloseVerdict
-    proxied_for: str | None = None  # what a PROXY protocol header said of the client, in words
+    proxy_protocol: Literal[1, 2] | None = None  # its version, if a PROXY protocol header came first
+    proxied_for: Endpoint | None = None  # the client it names
     tls: Tls | None = None  # the outermost, wherever it begins
     http: Http | None = None  # likewise
     tunnel: Tunnel | None = None

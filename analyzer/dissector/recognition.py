@@ -28,6 +28,8 @@ COMPILED = cython.compiled
 
 # Tunnels in tunnels cost their sender forty bytes each, and us a call for each.
 MOST_LAYERS = 8
+# Bytes of one side, if they are nobody's, that are kept until the other side says something.
+MOST_UNANSWERED = 16_384
 # What an Upgrade may lead to and its own dissector takes at once, or nobody knows: any other protocol is looked for.
 _UNKNOWN_INSIDE = frozenset({"tunnel", "socks", "starttls", "unknown"})
 # Each with `probe` and `Dissector`; in doubt the first that is certain.
@@ -64,7 +66,8 @@ class Recognizer:
                 undecided.take(self._dissector(protocol, midstream))
                 return
             more = more or asked is _NEED_MORE or answered is _NEED_MORE
-        if not more:
+        # What no protocol begins with may be garbage, and the answer tell what it was sent to.
+        if not more and ((client and server) or len(client) + len(server) >= MOST_UNANSWERED):
             if midstream:
                 undecided.drop()
             else:

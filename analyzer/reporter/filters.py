@@ -55,7 +55,7 @@ _EXAMPLES = {"number": "443", "bytes": "1500 or 10kB", "duration": "20ms, 1.5s o
 _SIDES = (*get_args(model.Side), "none")
 _OUTCOMES = get_args(model.Outcome)
 _CAUSES = (*get_args(model.Cause), "none")
-_ORIENTED = ("syn", "port", "first-packet")
+_ORIENTED = ("syn", "content", "port", "first-packet")
 _YES_OR_NO = ("yes", "no", "none")
 _STRENGTHS = ("strong", "acceptable", "weak", "broken", "none")
 

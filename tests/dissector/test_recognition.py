@@ -9,7 +9,7 @@ from analyzer.dissector.handover import Handover
 from analyzer.dissector.http1 import connection as http1
 from analyzer.dissector.layer import EVERYTHING
 from analyzer.dissector.probing import Probe
-from analyzer.dissector.recognition import MOST_LAYERS, Recognizer, inside, proxy_header
+from analyzer.dissector.recognition import MOST_LAYERS, MOST_UNANSWERED, Recognizer, inside, proxy_header
 from analyzer.dissector.tls import connection as tls
 from analyzer.dissector.undecided import Undecided
 
@@ -17,8 +17,8 @@ CLIENT, SERVER = 0, 1
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 CONNECT = b"CONNECT b:80 HTTP/1.1\r\nHost: b:80\r\n\r\n"
-CLIENT_HELLO = bytes.fromhex("1603010006" "010000020303")  # the beginning of one
-SERVER_HELLO = bytes.fromhex("1603030006" "020000020303")
+CLIENT_HELLO = bytes.fromhex("1603010006010000020303")  # the beginning of one
+SERVER_HELLO = bytes.fromhex("1603030006020000020303")
 PROXY = b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n"
 
 
@@ -46,7 +46,7 @@ def test_too_little_to_tell(talk):
     assert decided(*talk).open
 
 
-@pytest.mark.parametrize("talk", [(b"\x00\x01\x02\x03", b""), (b"", b"\xff\xfe"), (b"\n\n{}", b"\x80\x81\x82")])
+@pytest.mark.parametrize("talk", [(b"\x00\x01\x02\x03", b"\x80\x81\x82"), (b"\n\n{}", b"\x80\x81\x82")])
 def test_nobodys(talk):
     assert isinstance(decided(*talk).inner, unknown.Dissector)
 
@@ -75,6 +75,15 @@ def test_the_unknown_is_watched_for_so_long_and_no_longer():
         assert layer.over == (packet * 4000 > unknown.WATCHED_BYTES)
         layer.feed(CLIENT, bytes(4000), packet, packet)
     assert layer.skippable(CLIENT) == EVERYTHING
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_what_is_nobodys_waits_for_the_answer_but_not_for_ever(side):
+    talk = [b"", b""]
+    talk[side] = b"\x00\x01\x02\x03"
+    assert decided(*talk).open
+    talk[side] *= MOST_UNANSWERED // 4
+    assert isinstance(decided(*talk).inner, unknown.Dissector)
 
 
 def test_the_middle_of_a_connection():

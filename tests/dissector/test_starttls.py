@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.dissector.layer import EVERYTHING
+from analyzer.dissector.layer import EVERYTHING, Layer
 from analyzer.dissector.probing import Probe
 from analyzer.dissector.starttls.connection import CLIENT, DIALOGUE_LIMIT, SERVER, Dissector, probe
 from tests.capture.strategies import patiently
@@ -80,7 +80,7 @@ def inside(dissector: Dissector) -> tuple[bytes, bytes]:
     return dissector.handover.pending(C), dissector.handover.pending(S)
 
 
-class Recorder:
+class Recorder(Layer):
     """What takes TLS over: it remembers all it was told, and wants everything."""
 
     def __init__(self) -> None:

@@ -299,7 +299,7 @@ def web_showcase() -> list[model.Connection]:
         connection(http=http(exchange(headers=secret), connection=single), lifecycle=life),
         connection(
             id=1, http=http(*[exchange(f"GET /{n}", at=n, packet=10 * n) for n in range(1, 18)], max_concurrent=3),
-            lifecycle=different, proxied_for="PROXY protocol v1, 192.0.2.10 port 36730",
+            lifecycle=different, proxy_protocol=1, proxied_for=model.Endpoint("192.0.2.10", 36730),
         ),
         connection(id=2, http=http(*odd, exchanges_not_listed=3)),
         connection(id=3, http=http(exchange("GET /chat", 101, 0), websocket=frames)),

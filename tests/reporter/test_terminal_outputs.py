@@ -182,7 +182,8 @@ def test_what_a_capture_says_cannot_reach_the_terminal():
         capture=evil,
         tls=worn,
         faults=[model.Fault(1, evil, evil)],
-        proxied_for=evil,
+        proxy_protocol=1,
+        proxied_for=model.Endpoint(evil, 1),
         lifecycle=opened(flow=evil, differs=[evil], standard=evil),
         http=http(
             exchange(f"{evil} {evil}", headers=[(evil, evil)]),

@@ -35,8 +35,8 @@ _NEVER = cython.declare(cython.longlong, -(1 << 63))  # `exchanges.NEVER`
 @cython.no_gc
 @cython.cclass
 class Bodies(Pairing):
-    """The two sides with their bodies. Handlers take bytes of `data` (bytes or a memoryview) from `at` on and return how
-    far they came."""
+    """The two sides with their bodies. Handlers take bytes of `data` (bytes or a memoryview) from `at` on and return
+    how far they came."""
 
     def __init__(self, head_limit, keep_fields):
         Pairing.__init__(self)
@@ -44,6 +44,7 @@ class Bodies(Pairing):
         self.lost = None  # why steps may be missing: the cause of a gap, "mid-stream", "framing"
         self._head_limit = max(16, head_limit)
         self._keep_fields = keep_fields
+        self._midstream = False  # the connection was open before the capture began
         self.client = Side(CLIENT)
         self.server = Side(SERVER)
 
@@ -196,11 +197,9 @@ class Bodies(Pairing):
         if why is not None and s.messages:
             self.fault(s.packet, why)
         elif not s.messages:
-            # Most likely the capture began in the middle of a message, and requests before it are not known either.
+            # Perhaps the capture began in the middle of a message, and requests before it are not known either.
             self._forgive()
-            self.lost = self.lost or "mid-stream"
-        if s.messages:
-            self.lost = self.lost or cut
+        self.lost = self.lost or ("mid-stream" if self._midstream and not s.messages else cut)
         s.buffer.clear()
         s.line_seen = False
         s.early = None
@@ -230,7 +229,9 @@ class Bodies(Pairing):
     @cython.cfunc
     def _say_skipped(self, s: Side, count: cython.longlong, where: str) -> cython.void:
         if count:
-            begin = "" if s.messages else "the capture begins inside a message, or this is not HTTP: "
+            begin = "" if s.messages else "this is not HTTP: "
+            if begin and self._midstream:
+                begin = f"the capture begins inside a message, or {begin}"
             self.fault(s.packet, f"{begin}{count} bytes skipped {where}")
 
     # Bytes that are not, or perhaps not, HTTP/1

@@ -6,7 +6,7 @@
 
 It does no IO, knows no clock, and raises for no input. Bytes of the two sides come in the order of the capture; how
 they were cut into segments changes nothing but packet numbers and times. Bodies are counted and never copied:
-`skippable` says how many bytes of a side need not even be fed. Pure-Python mode, types in `connection.pxd`. Pure-Python mode, types in `connection.pxd`.
+`skippable` says how many bytes of a side need not even be fed. Pure-Python mode, types in `connection.pxd`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Dissector(Messages):
 
     def __init__(self, keep_fields=False, midstream=False, *, head_limit=HEAD_LIMIT):
         Messages.__init__(self, head_limit, keep_fields)
-        self._requests_lost = midstream
+        self._midstream = self._requests_lost = midstream
 
     # Input
 
@@ -193,7 +193,7 @@ class Dissector(Messages):
         count: cython.longlong
         if state == HEAD:
             return self._head(s, data, at)
-        if state == LENGTH or state == CHUNK_DATA or state == UNTIL_CLOSE:
+        if state in (LENGTH, CHUNK_DATA, UNTIL_CLOSE):
             count = min(s.remaining, len(data) - at)
             self._take_body(s, count)
             return at + count
@@ -354,6 +354,8 @@ class Dissector(Messages):
             if s.buffer and s.state == HEAD:
                 self.lost = self.lost or cause
                 self._head_without_end(s, f"{length} bytes of a head are missing: {cause}", True)
+                if s.message is not None:
+                    s.message.cut = cause
             else:
                 where = "between two messages" if s.state == HEAD else "where the size of a chunk stood"
                 self._lose(s, f"{length} bytes are missing {where}: {cause}", cause)
@@ -413,8 +415,9 @@ class Dissector(Messages):
                 if over and s.state != LOST and not answered:
                     rest = f", {s.remaining} bytes before its end" if state == LENGTH else ""
                     self.fault(s.packet, f"the connection ended inside a body{rest} (RFC 9112 §8)")
-                cut = s.message.cut or how
-                self._end_message(s, cut, over)
+                # Where its end is not in the capture, nobody knows whether it was cut.
+                seen = s.message.cut is None or s.message.cut == "framing"
+                self._end_message(s, s.message.cut or how, over and seen)
         s.state = DONE
 
 

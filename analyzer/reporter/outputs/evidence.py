@@ -24,6 +24,7 @@ _ARROW = 17  # columns of an arrow, room for the longest common step name
 
 _ORIENTED = {
     "syn": "the client sent the SYN",
+    "content": "no SYN captured: client and server by what they say",
     "port": "no SYN captured: the server has the lower or registered port",
     "first-packet": "no SYN captured: the client sent the first packet",
 }
@@ -58,7 +59,10 @@ class Evidence:
         yield from self._heading(c)
         yield from self._verdict("open", c.open, c)
         yield from self._verdict("close", c.close, c)
-        yield from self._labelled("proxied", [escape(c.proxied_for)] if c.proxied_for else [])
+        if c.proxy_protocol is not None:
+            client = c.proxied_for
+            named = "no address" if client is None else f"{escape(client.address)} port {client.port}"
+            yield from self._labelled("proxied", [f"PROXY protocol v{c.proxy_protocol}, {named}"])
         # The outermost TLS or HTTP may be the tunnel's: it stands there.
         if c.tls and not (c.tunnel and c.tunnel.tls == c.tls):
             yield from self._tls("tls", c.tls, c)
