@@ -3,6 +3,7 @@
 from analyzer.dissector.bytestream cimport ByteStream
 from analyzer.dissector.layer cimport Layer
 from analyzer.dissector.recognition cimport Recognizer
+from analyzer.dissector.rows cimport ConnectionRows
 from analyzer.dissector.undecided cimport Undecided
 
 cdef class Stream(ByteStream):
@@ -32,7 +33,7 @@ cdef class Application(Layer):
     cdef bint _decide(self)
 
 cdef class Applications:
-    cdef object _connections
+    cdef ConnectionRows _connections
     cdef Recognizer _recognizer
     cdef dict _followed
 

@@ -179,7 +179,10 @@ class Applications:
         begins: cython.longlong[::1] = memoryview(table.payload_offset)
         time_ns: cython.longlong[::1] = memoryview(table.time_ns)
         number: cython.longlong[::1] = memoryview(table.number)
+        octets: cython.const[cython.uchar][::1] = data
+        piece: bytes
         side: cython.int
+        at: cython.longlong
         begin: cython.longlong
         application: Application
         for i in range(count):
@@ -203,7 +206,15 @@ class Applications:
             stream.data_packet = data_packet[i]
             if handed[i] == HANDED_BYTES:
                 begin = offsets[i] + 1 if flags[i] & FLAG_SYN else offsets[i]
-                piece = bytes(data[begins[i] : begins[i] + captured[i]])
+                at = begins[i]
+                if cython.compiled:
+                    if at < 0 or captured[i] < 0 or at + captured[i] > octets.shape[0]:
+                        raise IndexError(at)
+                    piece = b""
+                    if captured[i] > 0:
+                        piece = cython.cast(cython.p_char, cython.address(octets[at]))[: captured[i]]
+                else:
+                    piece = bytes(data[at : at + captured[i]])
                 stream.segment(application, begin, payload[i], piece, time_ns[i], number[i], missing[i])
             if flags[i] & FLAG_FIN and stream.fin_at < 0:
                 stream.fin_at = offsets[i] + payload[i]

@@ -70,6 +70,9 @@ cdef class ConnectionRows:
     cdef unsigned long long hash
 
     cpdef void advance(self, long long now_ns)
+    cpdef void want(self, long long row, int side, long long offset)
+    cpdef void forget(self, long long row)
+    cpdef bint began(self, long long row)
     cdef long long _side_of(self, long long row, int side)
     cdef void _find(self, Py_ssize_t i)
     cdef long long _create(self, Py_ssize_t i, long long stream)

@@ -148,17 +148,20 @@ class ConnectionRows:
         self.finished_count = 0
         return rows, keys, events, ends
 
-    def want(self, row: cython.longlong, side: cython.int, offset: cython.longlong) -> None:
+    @cython.ccall
+    def want(self, row: cython.longlong, side: cython.int, offset: cython.longlong) -> cython.void:
         """The dissector wants the bytes of this side (0 client, 1 server) only from `offset` on."""
         self.rows[self._side_of(row, side) + WANTED] = offset
 
-    def forget(self, row: cython.longlong) -> None:
+    @cython.ccall
+    def forget(self, row: cython.longlong) -> cython.void:
         """Nobody wants any more of this connection's bytes, nor its end."""
         self.want(row, 0, _NEVER)
         self.want(row, 1, _NEVER)
         self.rows[row * ROW_WORDS + FLAGS] &= ~FOLLOWED
 
-    def began(self, row: cython.longlong) -> bool:
+    @cython.ccall
+    def began(self, row: cython.longlong) -> cython.bint:
         """Whether the connection's beginning was captured: a SYN or SYN-ACK."""
         one: cython.longlong = self.rows[row * ROW_WORDS + SIDES + STATE]
         other: cython.longlong = self.rows[row * ROW_WORDS + SIDES + SIDE_WORDS + STATE]

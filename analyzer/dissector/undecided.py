@@ -35,7 +35,7 @@ class Undecided(Layer):
         self._server_bytes = 0
         self._size = 0
         # What came: side, bytes, how many are missing, why or how the side closed, time, packet.
-        self._held = []
+        self._held = None
         self._client_begin = b""
         self._server_begin = b""
         self._client_broken = False
@@ -59,7 +59,7 @@ class Undecided(Layer):
     @cython.ccall
     def take(self, inner: Layer) -> cython.void:
         """`inner` is what takes over; it is fed all that was held."""
-        held: list = self._held
+        held: list = self._held or []
         self.inner = inner
         self._forget()
         for side, data, lost, text, at_ns, packet in held:
@@ -82,7 +82,7 @@ class Undecided(Layer):
             self._server_begin = self._server_begin[length:]
         else:
             self._client_begin = self._client_begin[length:]
-        held, self._held = self._held, []
+        held, self._held = self._held or [], []
         for of, data, *rest in held:
             if of == side and length and data:
                 kept = data[length:]
@@ -145,6 +145,8 @@ class Undecided(Layer):
         if self._size > HELD_LIMIT:
             self.drop()
             return
+        if self._held is None:
+            self._held = []
         self._held.append((side, data, lost, text, at_ns, packet))
         if lost:
             if side:
@@ -158,7 +160,7 @@ class Undecided(Layer):
 
     @cython.cfunc
     def _forget(self) -> cython.void:
-        self._held = []
+        self._held = None
         self._client_begin = b""
         self._server_begin = b""
         self._size = 0

@@ -12,6 +12,7 @@ cdef class ExchangeFiller(Filler):
     cdef signed char[::1] complete
     cdef dict symbols
     cdef tuple tested
+    cdef bint only_protocol
     cdef dict words
     cdef bytearray scratch
     cdef long long[::1] key

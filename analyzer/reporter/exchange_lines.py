@@ -72,9 +72,11 @@ class ExchangeFiller(Filler):
         self.found = None
         # What the pages test besides; most test nothing that differs much.
         self.tested = ()
+        self.only_protocol = False
         if automaton is not None:
             names = {test.name for test in automaton.tests} - {"outstanding", "retransmission"}
             self.tested = tuple(sorted(names))
+            self.only_protocol = self.tested == ("protocol",)
             self._load_automaton()
 
     def _load_automaton(self):
@@ -98,7 +100,7 @@ class ExchangeFiller(Filler):
             return 0
         http: Dissector = layer
         # Faults and divergences name packets in words.
-        if http.handover is not None or http.faults or len(http.exchanges) > MOST_EXCHANGES:
+        if http.handover is not None or http._faults is not None or len(http.exchanges) > MOST_EXCHANGES:
             return 0
         self.found = http
         self.step_count = 0
@@ -147,7 +149,7 @@ class ExchangeFiller(Filler):
     def _symbol(self, event: HttpEvent) -> cython.longlong:
         """`automaton.symbol_of`, remembered."""
         common: cython.longlong = event.outstanding << 8 | event.code << 1 | event.by
-        if not self.tested or (event.protocol is None and self.tested == ("protocol",)):
+        if not self.tested or (event.protocol is None and self.only_protocol):
             known = common
         else:
             known = (common, *[getattr(event, name, None) for name in self.tested])

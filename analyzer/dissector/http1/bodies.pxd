@@ -11,6 +11,7 @@ cdef class Bodies(Pairing):
     cdef readonly Side client
     cdef readonly Side server
 
+    cdef void _begin(self, long long head_limit, bint keep_fields)
     cdef Side _side(self, int number)
     cdef void _release(self)
     cdef void _begin_body(self, Side s, int kind, long long length)
