@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 import analyzer
+from analyzer.commands.decrypt import decrypt
 from analyzer.commands.flows import flows
 from analyzer.commands.read import read
 from analyzer.commands.terminal import open_output, say
@@ -98,6 +99,7 @@ def program() -> None:
 
 program.add_command(read)
 program.add_command(flows)
+program.add_command(decrypt)
 
 
 @program.command(

@@ -129,6 +129,65 @@ class Fault(msgspec.Struct, frozen=True, gc=False):
     message: str
 
 
+class Certificate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An X.509 certificate as a TLS side sent it (RFC 5280). What could not be read is None.
+
+    Of a chain only the first has `name_matches` (None also where the client asked for no name) and `trusted`: whether
+    its issuers lead to a trusted root, each of them in date and allowed to sign. Its own dates are not part of that.
+    """
+
+    subject: str | None  # RFC 4514
+    issuer: str | None
+    not_before: str | None  # RFC 3339, UTC
+    not_after: str | None
+    names: list[str] = []  # subjectAltName: DNS names and IP addresses
+    sha256: str  # of its DER form, hexadecimal
+    valid_at_capture: bool | None = None  # at the time of the capture, not of the analysis
+    name_matches: bool | None = None  # the server's leaf and the server name asked for (RFC 9525)
+    trusted: bool | None = None  # the leaf: whether the chain leads to a trusted root
+    problems: list[str] = []
+    serial: str | None = None  # hexadecimal
+    key: str | None = None  # type and bits: "RSA 2048", "EC 256", "Ed25519 256"
+    signature: str | None = None  # "RSA with SHA256", "ECDSA with SHA384", or an OID
+
+
+class Alert(msgspec.Struct, frozen=True, gc=False):
+    """A TLS alert (RFC 8446 §6). Without keys an encrypted one shows its side and packet only."""
+
+    side: Side
+    level: str | None  # "warning" or "fatal"
+    description: str | None  # as IANA names it: "handshake_failure"
+    packet: int
+    encrypted: bool = False
+
+
+class Tls(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The TLS of a connection. What belongs to a handshake is that of the first one."""
+
+    version: str | None  # as negotiated: "TLS 1.3"; None: no ServerHello was captured
+    cipher_suite: str | None  # as IANA names it
+    key_exchange: str | None  # the group's name, else "rsa", "dhe", "psk" …
+    server_name: str | None  # as the client asked for it, RFC 6066 §3
+    alpn: str | None  # as the server chose, RFC 7301; of TLS 1.3 only with keys
+    alpn_offered: list[str] = []
+    resumed: bool | None = None
+    client_authenticated: bool | None = None  # None: encryption hides it
+    strength: str | None = None  # of version and cipher suite: "strong", "acceptable", "weak", "broken"
+    strength_reason: str | None = None
+    ja3: str | None = None
+    ja3s: str | None = None
+    ja4: str | None = None
+    decrypted: bool = False
+    decryption: str | None = None  # where the keys came from, or why it was not decrypted
+    certificates: list[Certificate] = []  # the server's, its own first
+    client_certificates: list[Certificate] = []
+    alerts: list[Alert] = []
+    close_notify: PerSide | None = None  # packet of each side's closure alert, 0: none was seen; None: cannot tell
+    records: PerSide = PerSide()
+    application_bytes: PerSide = PerSide()  # of application data records: as encrypted, or as decrypted
+    handshakes: list[Verdict] = []
+
+
 class Request(msgspec.Struct, frozen=True, gc=False):
     """An HTTP request (RFC 9112 §3). Sizes in bytes."""
 
@@ -199,11 +258,11 @@ class Http(msgspec.Struct, frozen=True, gc=False):
 
 
 class Tunnel(msgspec.Struct, frozen=True, gc=False):
-    """What ran inside CONNECT, or after another upgrade."""
+    """What ran inside CONNECT or SOCKS, or after an Upgrade or STARTTLS."""
 
-    after: str  # "CONNECT example.test:443", "Upgrade h2c"
+    after: str  # "CONNECT example.test:443", "SOCKS5 example.test:80", "STARTTLS smtp", "Upgrade h2c"
     bytes: PerSide
-    tls: None = None
+    tls: Tls | None = None
     http: Http | None = None
 
 
@@ -228,8 +287,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field=
     open: Verdict
     close: CloseVerdict
     proxied_for: str | None = None  # what a PROXY protocol header said of the client, in words
-    tls: None = None
-    http: Http | None = None
+    tls: Tls | None = None  # the outermost, wherever it begins
+    http: Http | None = None  # likewise
     tunnel: Tunnel | None = None
     timing: Timing
     lifecycle: Verdict | None = None

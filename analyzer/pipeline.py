@@ -15,7 +15,7 @@ import msgspec
 
 from analyzer.capture.frames import CHUNK_BYTES, Frames
 from analyzer.capture.selection import Selection
-from analyzer.capture.source import Capture, Damage, open_capture
+from analyzer.capture.source import TLS_KEY_LOG, Capture, Damage, open_capture
 from analyzer.capture.window import Readable
 from analyzer.dissector import layout
 from analyzer.dissector.tracker import LINGER_NS, MOST_CONNECTIONS, Finished, Tracker
@@ -26,6 +26,7 @@ from analyzer.reporter.templates import Lines
 if TYPE_CHECKING:
     from analyzer import model
     from analyzer.dissector.recognition import Recognizer
+    from analyzer.dissector.tls.secrets import Secrets
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,9 @@ class Options:
     flows: tuple[str, ...] = ()  # folders with further flow pages
     max_connections: int = MOST_CONNECTIONS
     tcp_only: bool = False  # do not look into connections
+    keys: tuple[str, ...] = ()  # files with TLS secrets: key logs, RSA keys in PEM
+    collect_secrets: bool = False  # remember which of them opened something, for `Analysis.key_log`
+    authorities: str | None = None  # a PEM file or folder of trusted certificates; None: Mozilla's list
     headers: bool = False  # list the header fields of HTTP
     secrets: bool = False  # and show the values of those that hold secrets
     chunk_bytes: int = CHUNK_BYTES
@@ -74,13 +78,15 @@ class Analysis:
         self.totals = Totals()
         self._capture = capture
         self._options = options
+        self._secrets = self._load_secrets(options)
+        self._secrets_read = 0  # blocks of the capture
         self._tracker = Tracker(
             library.automaton("tcp-open"),
             library.automaton("tcp-close"),
             linger_ns=options.linger_ns,
             most_connections=options.max_connections,
             vlan_key=options.vlan_key,
-            recognizer=self._recognizer(options),
+            recognizer=self._recognizer(),
         )
         self._labeler = Labeler(name, library, self._inside(library))
         self._fed = time.monotonic_ns()  # when packets last came
@@ -91,26 +97,49 @@ class Analysis:
     # What looks into connections is imported here: a program that looks at TCP alone starts faster without.
 
     @staticmethod
-    def _recognizer(options: Options) -> Recognizer | None:
+    def _load_secrets(options: Options) -> Secrets | None:
         if options.tcp_only:
+            return None
+        from analyzer.dissector.tls.secrets import Secrets
+
+        secrets = Secrets()
+        if options.collect_secrets:
+            secrets.used = {}
+        for path in options.keys:
+            secrets.load(path)
+        return secrets
+
+    def _recognizer(self) -> Recognizer | None:
+        if self._options.tcp_only:
             return None
         from analyzer.dissector.recognition import Recognizer
 
-        return Recognizer(keep_fields=options.headers)
+        return Recognizer(keep_fields=self._options.headers, secrets=self._secrets)
 
     def _inside(self, library: Library) -> Inside | None:
         """Who labels what runs inside the connections, if that is wanted."""
         if self._tracker.applications is None:
             return None
+        from analyzer.dissector.tls.roots import Roots
         from analyzer.reporter.inside import InsideLabeler
 
         options = self._options
-        return InsideLabeler(library, self._tracker.applications, headers=options.headers, secrets=options.secrets)
+        roots = Roots(options.authorities)
+        if options.authorities is not None:
+            roots.load()
+        return InsideLabeler(
+            library, self._tracker.applications, roots, headers=options.headers, secrets=options.secrets
+        )
 
     @property
     def warnings(self) -> list[Damage]:
         """What was wrong with the capture so far."""
         return self._capture.warnings
+
+    def key_log(self) -> bytes:
+        """With `collect_secrets`: the secrets that decrypted something so far, as lines of a key log."""
+        used = self._secrets.used if self._secrets is not None else None
+        return "".join(f"{line}\n" for line in used or ()).encode()
 
     @property
     def position(self) -> int:
@@ -146,12 +175,20 @@ class Analysis:
             self.close()
 
     def _feed(self, frames: Frames) -> None:
+        self._take_secrets()
         if frames.count:
             self._tracker.feed(self._selection.apply(frames))
             self._fed = time.monotonic_ns()
             self._count()
         else:  # a pipe is quiet: what has ended meanwhile is reported
             self._tracker.advance(time.monotonic_ns() - self._fed)
+
+    def _take_secrets(self) -> None:
+        """Secrets that the capture itself holds; they stand before the packets that they are for."""
+        for block in self._capture.secrets[self._secrets_read :]:
+            self._secrets_read += 1
+            if block.kind == TLS_KEY_LOG and self._secrets is not None:
+                self._secrets.add_keylog(block.data, source="pcapng", name="the secrets in the capture")
 
     def _take(self, by_id: bool = False) -> Finished:
         finished = self._tracker.take_finished(by_id)

@@ -292,13 +292,28 @@ def test_wrong_usage_is_one_line(captures, arguments, said):
         "Bag Attributes\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\n",
     ],
 )
-def test_keys_are_checked_and_said_not_to_be_used(captures, text):
+def test_keys_reach_the_pipeline(captures, text):
     Path("keys").write_text(text, newline="")
-    result = run("read", "--keys", "keys", "--keys", "keys", "web.pcap")
-    assert result.exit_code == 0
-    assert result.stderr == "analyzer: --keys: TLS is not decrypted yet; the keys are not used\n"
-    assert run("read", "--quiet", "--keys", "keys", "web.pcap").stderr == ""
-    assert "--keys" not in run("read", "--help").stdout
+    Path("ca.pem").touch()
+    result = run("read", "--keys", "keys", "--keys", "keys", "--ca", "ca.pem", "web.pcap", env={"SSLKEYLOGFILE": ""})
+    assert (result.exit_code, result.stderr) == (0, "")
+    (options,) = captures.asked
+    assert (options.keys, options.authorities) == (("keys", "keys"), "ca.pem")
+
+
+def test_the_key_log_that_the_environment_names_is_used_where_it_exists(captures):
+    Path("keys.log").touch()
+    run("read", "web.pcap", env={"SSLKEYLOGFILE": "keys.log"})
+    run("read", "web.pcap", env={"SSLKEYLOGFILE": "missing.log"})
+    assert [options.keys for options in captures.asked] == [("keys.log",), ()]
+
+
+@pytest.mark.parametrize("more", [["--headers", "-v"], ["--keys", "keys"], ["--ca", "keys"], ["--filter", "tls=none"]])
+def test_what_needs_more_than_tcp(captures, more):
+    Path("keys").write_text("CLIENT_RANDOM " + 32 * "a0" + " " + 48 * "0F" + "\n")
+    result = run("read", "--tcp-only", *more, "web.pcap")
+    assert result.exit_code == 2
+    assert "--tcp-only does not look into connections" in result.stderr
 
 
 @pytest.mark.parametrize("content", [b"", b"hello\n", b"CLIENT_RANDOM 00ff\n", b"\xd4\xc3\xb2\xa1" + bytes(9999)])

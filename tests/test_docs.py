@@ -152,7 +152,7 @@ def test_values_of_choices_are_named():
 
 def test_filter_fields():
     cells = first_cells(CLI["Filters"])
-    assert [field for cell in cells for field in re.findall(r"`([a-z_.]+)`", cell)] == list(FIELDS)
+    assert [field for cell in cells for field in re.findall(r"`([a-z0-9_.]+)`", cell)] == list(FIELDS)
 
 
 # JSON and CSV.
@@ -195,7 +195,7 @@ def test_fields(struct):
 
 
 def test_csv_columns():
-    named = re.findall(r"`([a-z_]+)`", "\n".join(line for line in JSON["CSV"] if line.startswith("| ")))
+    named = re.findall(r"`([a-z0-9_]+)`", "\n".join(line for line in JSON["CSV"] if line.startswith("| ")))
     assert named == list(COLUMNS)
 
 

@@ -46,14 +46,14 @@ def test_without_it_everything_else_is_the_same(case):
     seen = [msgspec.json.decode(line) for line in report(case).splitlines()]
     plain = [msgspec.json.decode(line) for line in report(case, tcp_only=True).splitlines()]
     for with_http, without in zip(seen, plain, strict=True):
-        assert [without[name] for name in ("http", "tunnel", "lifecycle", "proxied_for")] == [None] * 4
+        assert [without[name] for name in ("tls", "http", "tunnel", "lifecycle", "proxied_for")] == [None] * 5
         assert without["timing"]["first_response_ns"] is None
-        if with_http["lifecycle"] is None:
-            assert with_http["http"] is None
+        assert with_http["lifecycle"] is not None
         for one in (with_http, without):
             one["faults"] = [fault for fault in one["faults"] if fault["layer"] == "tcp"]
             one["timing"].pop("first_response_ns")
-            for name in ("http", "tunnel", "lifecycle", "proxied_for"):
+            one["timing"].pop("tls_ns")
+            for name in ("tls", "http", "tunnel", "lifecycle", "proxied_for"):
                 one.pop(name)
         assert with_http == without
 

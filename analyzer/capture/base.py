@@ -24,6 +24,8 @@ MIN_RECORD_BYTES = 16
 
 MAX_WARNINGS = 100
 
+TLS_KEY_LOG = 0x544C534B  # a kind of secrets
+
 # How long a pipe may be quiet before the stages after it hear of it, so that they can report what has ended.
 IDLE_SECONDS = 1.0
 
@@ -41,7 +43,7 @@ class Damage:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Secrets:
-    """A Decryption Secrets Block. `kind` 0x544C534B is a TLS key log (draft-ietf-opsawg-pcapng §4.7)."""
+    """A Decryption Secrets Block; `kind` may be `TLS_KEY_LOG` (draft-ietf-opsawg-pcapng §4.7)."""
 
     kind: int
     data: bytes

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import NoReturn
 
-from analyzer.capture.base import Capture, Damage, DamagedError, Secrets
+from analyzer.capture.base import TLS_KEY_LOG, Capture, Damage, DamagedError, Secrets
 from analyzer.capture.frames import CHUNK_BYTES
 from analyzer.capture.interfaces import Interface
 from analyzer.capture.pcap import VARIANTS, PcapCapture
@@ -18,7 +18,7 @@ from analyzer.capture.pcapng import SECTION_HEADER_BYTES, PcapngCapture
 from analyzer.capture.window import Readable, Window
 from analyzer.errors import InputError
 
-__all__ = ["Capture", "Damage", "Interface", "Secrets", "find_captures", "open_capture"]
+__all__ = ["TLS_KEY_LOG", "Capture", "Damage", "Interface", "Secrets", "find_captures", "open_capture"]
 
 STANDARD_INPUT = "-"
 

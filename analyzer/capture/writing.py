@@ -6,10 +6,9 @@ import struct
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
-from analyzer.capture.base import Capture
+from analyzer.capture.base import TLS_KEY_LOG, Capture
 from analyzer.capture.pcapng import INTERFACE, ORDERS, PACKETS, SECRETS, SECTION_HEADER, SECTION_HEADER_BYTES
 
-TLS_KEY_LOG: Final = 0x544C534B  # §4.7
 ENHANCED_PACKET: Final = 6
 NANOSECONDS: Final = 9  # if_tsresol: 10**-9 s
 _UNKNOWN_LENGTH: Final = (1 << 64) - 1

@@ -120,7 +120,21 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     type=click.Path(exists=True, file_okay=False),
     help="Flow pages of your own, besides the built-in ones (repeatable).",
 )
-@click.option("--keys", multiple=True, type=Keys(), hidden=True)  # shown when TLS is decrypted
+@click.option(
+    "--keys",
+    multiple=True,
+    type=Keys(),
+    metavar="FILE",
+    help="Decrypt TLS: a key log (NSS format) or a server's RSA key in PEM (repeatable). The file that the variable "
+    "SSLKEYLOGFILE names, and secrets inside a pcapng file, are used without asking.",
+)
+@click.option(
+    "--ca",
+    "authorities",
+    metavar="FILE",
+    type=click.Path(exists=True),
+    help="Trust the certificates in FILE, PEM or a folder of them, in place of the usual authorities (certifi).",
+)
 @click.option(
     "--linger",
     type=Duration(),
@@ -146,7 +160,8 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
 )
 @click.pass_context
 def read(ctx: click.Context, /, **given: Any) -> None:
-    """Label how every TCP connection in captures opened and closed, and what HTTP/1 it carried, on any port.
+    """Label how every TCP connection in captures opened and closed, and which TLS
+    and HTTP/1 it carried, on any port.
 
     FILE is a pcap or pcapng file, a folder of them, or - for standard input.
     """

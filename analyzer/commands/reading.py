@@ -48,6 +48,7 @@ class Settings:
     vlan_key: bool
     flows: tuple[str, ...]
     keys: tuple[str, ...]
+    authorities: str | None
     tcp_only: bool
     headers: bool
     show_secrets: bool
@@ -68,7 +69,11 @@ class Settings:
         if self.show_secrets and not self.headers:
             raise UsageError("--show-secrets is for --headers: no header fields are shown without it")
         if self.tcp_only and (self.headers or any(wanted.needs_content for wanted in self.filters)):
-            raise UsageError("--tcp-only does not look into connections: leave it out to filter by, or list, what is there")
+            raise UsageError(
+                "--tcp-only does not look into connections: leave it out to filter by, or list, what is there"
+            )
+        if self.tcp_only and (self.keys or self.authorities):
+            raise UsageError("--tcp-only does not look into connections: leave out --keys and --ca, or --tcp-only")
         if self.captures.count("-") > 1:
             raise UsageError("standard input can be read only once: give - once")
         if self.time_from and self.time_to:
@@ -95,10 +100,18 @@ class Settings:
             time_relative=any(when.relative for when in times),
             flows=self.flows,
             tcp_only=self.tcp_only,
+            keys=key_files(self.keys),
+            authorities=self.authorities,
             headers=self.headers,
             secrets=self.show_secrets,
             **optional,
         )
+
+
+def key_files(given: tuple[str, ...]) -> tuple[str, ...]:
+    """The key files asked for, and the one that programs on this machine write theirs to, if there is one."""
+    logged = os.environ.get("SSLKEYLOGFILE")
+    return (*given, logged) if logged and os.path.isfile(logged) else given
 
 
 class Report(Protocol):
@@ -137,8 +150,6 @@ class Reading:
     def run(self) -> int:
         """Analyses all captures; the exit code."""
         options = self.settings.options()
-        if self.settings.keys and not self.settings.quiet:
-            say("--keys: TLS is not decrypted yet; the keys are not used")
         captures = self._captures()
         refuse_to_overwrite(self.settings.output, captures)
         try:

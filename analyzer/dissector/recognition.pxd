@@ -5,6 +5,7 @@ from analyzer.dissector.undecided cimport Undecided
 
 cdef class Recognizer:
     cdef readonly bint keep_fields
+    cdef readonly object secrets
 
     cpdef void decide(self, Undecided undecided, bint midstream=*)
     cpdef void look_inside(self, Layer layer, int depth=*)

@@ -9,15 +9,22 @@ from __future__ import annotations
 
 import cython
 
-from analyzer.dissector import proxy_protocol
+from analyzer.dissector import proxy_protocol, socks
 from analyzer.dissector.handover import Handover
 from analyzer.dissector.http1 import connection as http1
 from analyzer.dissector.probing import Probe
+from analyzer.dissector.starttls import connection as starttls
+from analyzer.dissector.tls import connection as tls
+from analyzer.dissector.tls.decrypt import Opener
 
 if cython.compiled:
+    from cython.cimports.analyzer.dissector.http1.connection import Dissector as Http1
+    from cython.cimports.analyzer.dissector.http1.probe import begins_with_request
     from cython.cimports.analyzer.dissector.layer import Layer
     from cython.cimports.analyzer.dissector.undecided import Undecided
 else:
+    from analyzer.dissector.http1.connection import Dissector as Http1
+    from analyzer.dissector.http1.probe import begins_with_request
     from analyzer.dissector.layer import Layer
     from analyzer.dissector.undecided import Undecided
 
@@ -25,6 +32,8 @@ COMPILED = cython.compiled
 
 # Tunnels in tunnels cost their sender forty bytes each, and us a call for each.
 MOST_LAYERS = 8
+# Each with `probe` and `Dissector`; in doubt the first that is certain.
+_PROTOCOLS = (tls, http1, socks, starttls)
 # What an Upgrade may lead to and its own dissector takes at once, or nobody knows: any other protocol is looked for.
 _UNKNOWN_INSIDE = frozenset({"tunnel", "socks", "starttls"})
 _MATCH = Probe.MATCH
@@ -35,10 +44,11 @@ _NEED_MORE = Probe.NEED_MORE
 @cython.no_gc
 @cython.cclass
 class Recognizer:
-    """`keep_fields`: keep the header fields of HTTP."""
+    """`keep_fields`: keep the header fields of HTTP; `secrets`: what TLS may be decrypted with."""
 
-    def __init__(self, *, keep_fields=False):
+    def __init__(self, *, keep_fields=False, secrets=None):
         self.keep_fields = keep_fields
+        self.secrets = secrets
 
     @cython.ccall
     def decide(self, undecided: Undecided, midstream: cython.bint = False) -> cython.void:
@@ -46,25 +56,35 @@ class Recognizer:
 
         `midstream`: the connection was open before the capture began, so messages may begin anywhere.
         """
-        side: cython.int
-        some: cython.bint = False
-        more: cython.bint = False
-        for side in range(2):
-            begin = undecided.pending(side)
-            if begin:
-                some = True
-                answer = http1.probe(side, begin, midstream)
-                if answer is _MATCH:
-                    undecided.take(http1.Dissector(self.keep_fields, midstream))
-                    return
-                if answer is _NEED_MORE:
-                    more = True
-        if some and not more:
+        begins = [(side, begin) for side in range(2) if (begin := undecided.pending(side))]
+        if not begins:
+            return
+        if not midstream and begins[0][0] == 0 and len(begins) == 1 and begins_with_request(begins[0][1]):
+            undecided.take(http1.Dissector(self.keep_fields))  # no other protocol begins so
+            return
+        undetermined = False
+        for protocol in _PROTOCOLS:
+            answers = [protocol.probe(side, begin, anywhere=midstream) for side, begin in begins]
+            if _MATCH in answers:
+                undecided.take(self._dissector(protocol, midstream))
+                return
+            undetermined |= _NEED_MORE in answers
+        if not undetermined:
             undecided.drop()
+
+    def _dissector(self, protocol, midstream):
+        if protocol is http1:
+            return http1.Dissector(self.keep_fields, midstream)
+        if protocol is tls:
+            opener = Opener(self.secrets) if self.secrets is not None and self.secrets.has_any else None
+            return tls.Dissector(opener=opener, midstream=midstream)
+        return protocol.Dissector()
 
     @cython.ccall
     def look_inside(self, layer: Layer, depth: cython.int = 1) -> cython.void:
         """What a dissector found inside its protocol is decided in turn, down to `MOST_LAYERS`."""
+        if isinstance(layer, Http1) and cython.cast(Http1, layer).handover is None:
+            return  # as with most connections
         for inner in inside(layer):
             if inner.open:
                 named = isinstance(inner, Handover) and inner.protocol not in _UNKNOWN_INSIDE
@@ -76,10 +96,9 @@ class Recognizer:
                 self.look_inside(inner.inner, depth + 1)
 
 
-def inside(layer) -> tuple:
+def inside(layer) -> list:
     """The byte streams that run inside this layer's, each an `Undecided`."""
-    handover = getattr(layer, "handover", None)
-    return () if handover is None else (handover,)
+    return [found for name in ("handover", "plain") if (found := getattr(layer, name, None)) is not None]
 
 
 @cython.ccall

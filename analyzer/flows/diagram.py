@@ -17,6 +17,7 @@ from analyzer.flows.expression import (
     RETRANSMISSION,
     SERVER,
     AttributeTest,
+    Beginning,
     Branch,
     Choice,
     Expression,
@@ -43,6 +44,7 @@ _NOTE = re.compile(
     r"note\s+(?P<where>over|left of|right of)\s+(?P<who>\w+(?:\s*,\s*\w+)?)\s*:(?P<text>.*)", re.IGNORECASE
 )
 _REFERENCE = re.compile(r"ref\s+(\S+)")
+_BEGINNING: Final = "beginning"  # the reference that is to no scope
 _ACTIVATION = re.compile(r"(?:activate|deactivate)\s+(?P<id>\w+)")
 _AUTONUMBER = re.compile(r"autonumber(?:\s+(?:off|\d+(?:\s+\d+)?))?")
 _BLOCK = re.compile(r"(?P<kind>opt|alt|else|loop|par|and|rect|end)(?:\s+(?P<title>.*))?")
@@ -222,8 +224,9 @@ class _Parser:
             kind = self.attributes.get(test.name)
             if kind is None:
                 self.fail(f"unknown attribute `{test.name}`: the steps here carry {', '.join(self.attributes)}")
-        if kind == "flag" and test.operator:
-            self.fail(f"bad attribute test `{test}`: `{test.name}` is true or not, write `[{test.name}]`")
+        if kind == "flag" and test.operator and (test.name == RETRANSMISSION.name or f"{test}" != f"{test.name}=false"):
+            negated = "" if test.name == RETRANSMISSION.name else f" or `[{test.name}=false]`"
+            self.fail(f"bad attribute test `{test}`: `{test.name}` is true or not, write `[{test.name}]`{negated}")
         if kind == "number" and not test.operator:
             return AttributeTest(test.name, "!=", "0")  # so that a number is only ever compared with a number
         if (kind == "number" or test.operator in ("<", ">")) and test.number is None:
@@ -244,7 +247,11 @@ class _Parser:
         for name in match["who"].split(","):
             self.side(name.strip())
         reference = _REFERENCE.fullmatch(match["text"].strip())
-        if reference and match["where"].lower() == "over":
+        if not reference or match["where"].lower() != "over":
+            return
+        if reference[1] == _BEGINNING:
+            self.items.append(Beginning())
+        else:
             self.check_step(f"ref {reference[1]}")
             self.items.append(Reference(reference[1], self.place()))
 

@@ -12,14 +12,17 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
-from analyzer.flows.expression import EITHER, RETRANSMISSION, Expression, linear, passed_over
-from analyzer.flows.flow import Flow
+from analyzer.flows.expression import EITHER, RETRANSMISSION, Expression, Step, linear, passed_over
+from analyzer.flows.flow import ABORTS, Flow
 from analyzer.flows.library import Page
 from analyzer.flows.matcher import DEAD, SIDE_NAMES, START, Automaton
 
 # Events compared before and after the divergence. Before it some page was still alive, so the cause is rarely far back.
 BEFORE: Final = 48
 AFTER: Final = 16
+
+# Places looked at per page. A page that is near at all is found much earlier; what somebody sent to keep us busy is not.
+MOST_PLACES: Final = 1000
 
 _MEMO_LIMIT: Final = 4096
 
@@ -48,7 +51,33 @@ class Explanation(NamedTuple):
 
 
 _Found = tuple[int, tuple[Edit, ...]]  # index into automaton.flows
-_Node = tuple[int, Expression]
+_Node = tuple[int, int]  # events read, number of what the page still has to do
+
+
+class _Remainders:
+    """What may be left to do of pages, numbered, so that the search does not compare whole expressions."""
+
+    def __init__(self) -> None:
+        self._expressions: list[Expression] = []
+        self._numbers: dict[Expression, int] = {}
+        self._after: dict[int, list[tuple[Step, int]]] = {}
+
+    def number(self, expression: Expression) -> int:
+        found = self._numbers.setdefault(expression, len(self._expressions))
+        if found == len(self._expressions):
+            self._expressions.append(expression)
+        return found
+
+    def complete(self, number: int) -> bool:
+        return passed_over(self._expressions[number]) is not None
+
+    def after(self, number: int) -> list[tuple[Step, int]]:
+        """The steps that can come next, and what is left after each."""
+        found = self._after.get(number)
+        if found is None:
+            found = [(atom, self.number(rest)) for atom, rest, _ in linear(self._expressions[number])]
+            self._after[number] = found
+        return found
 
 
 class Explainer:
@@ -57,13 +86,14 @@ class Explainer:
     def __init__(self, automaton: Automaton):
         self.automaton = automaton
         self._memo: dict[tuple[int, tuple[int, ...], bool], _Found | None] = {}
+        self._remainders = _Remainders()
 
     def nearest(self, seen: Sequence[Seen], diverged_at: int | None = None) -> Explanation | None:
         """The page that the fewest edits lead to; of several the one that does not end by silence, then by rank.
 
         `diverged_at` is the index of the first event that no page allows, found here if not given. Of a long run only
         the events around it are compared: those before the window as the automaton read them, and if events after it
-        are left out, the page need not be complete at its end. None only if the scope has no pages.
+        are left out, the page need not be complete at its end. None if the scope has no pages or none is near.
         """
         state, states = START, [START]
         for at, (symbol, _) in enumerate(seen[:diverged_at]):
@@ -111,17 +141,21 @@ class Explainer:
         was found first, and reading an event is tried before any edit."""
         flow, swapped = self.automaton.flows[index]
         order = count()
-        cost: dict[_Node, int] = {(0, rest): 0 for rest in starts}
+        remainders = self._remainders
+        begin = [remainders.number(rest) for rest in starts]
+        cost: dict[_Node, int] = {(0, rest): 0 for rest in begin}
         came: dict[_Node, tuple[_Node, Edit | None]] = {}
-        queue = [(0, next(order), (0, rest)) for rest in starts]
-        while queue:
+        queue = [(0, next(order), (0, rest)) for rest in begin]
+        for _ in range(MOST_PLACES):
+            if not queue:
+                break
             spent, _, node = heapq.heappop(queue)
             if limit is not None and spent >= limit:
                 return None
             if spent > cost[node]:
                 continue
             at, rest = node
-            if at == len(window) and (cut or passed_over(rest) is not None):
+            if at == len(window) and (cut or remainders.complete(rest)):
                 return _edits_to(node, came)
             for edit, following in self._moves(flow, swapped, window, node):
                 price = spent + (edit is not None)
@@ -139,13 +173,13 @@ class Explainer:
             if fitting is None:  # not offered to this page: read over it
                 yield None, (at + 1, rest)
                 return
-            for atom, after, _ in linear(rest):
+            for atom, after in self._remainders.after(rest):
                 if atom in fitting:
                     yield None, (at + 1, after)
             side, name, _ = self.automaton.split(window[at])
             yield Edit("unexpected", at, f"{SIDE_NAMES[side]} {name}"), (at + 1, rest)
-        for atom, after, _ in linear(rest):
-            if RETRANSMISSION not in atom.tests:  # nobody misses a retransmission
+        for atom, after in self._remainders.after(rest):
+            if RETRANSMISSION not in atom.tests and atom.name not in ABORTS:  # nobody misses these
                 step = atom.name if atom.side == EITHER else f"{SIDE_NAMES[atom.side ^ swapped]} {atom.name}"
                 yield Edit("missing", at, step), (at, after)
 

@@ -153,12 +153,22 @@ class Interleave:
 
 @dataclass(frozen=True, slots=True)
 class Shaded:
-    """`rect`: what travels encrypted. Its steps are matched one by one where they can be read."""
+    """`rect`: what travels encrypted. Its steps are matched one by one where they can be read; `shading.py` adds the
+    other way to see it."""
 
     body: Expression
 
 
-Expression = Step | Reference | Sequence | Choice | Option | Loop | Interleave | Shaded
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """`Note over Client,Server: ref beginning`: any first steps of another flow of the scope, at least one, at most
+    all. As drawn, `body` is empty; the automaton puts the other flows there."""
+
+    body: Expression = Sequence()
+    begun: bool = False  # there was a step, so that it may end
+
+
+Expression = Step | Reference | Sequence | Choice | Option | Loop | Interleave | Shaded | Beginning
 DONE: Final = Sequence()
 
 # What can come next: the step, what is left to do after it, and the places that taking it goes through.
@@ -190,6 +200,8 @@ def passed_over(expression: Expression) -> Places | None:
             return None
         case Option() | Loop():
             return NOWHERE
+        case Beginning(_, begun):
+            return NOWHERE if begun else None
         case Shaded(body):
             return passed_over(body)
         case Choice(branches):
@@ -232,6 +244,9 @@ def _linear(expression: Expression) -> Iterator[Next]:
             for branch in branches:
                 for step, rest, places in linear(branch.body):
                     yield step, rest, places | branch.trace
+        case Beginning(body):
+            for step, rest, places in linear(body):
+                yield step, Beginning(rest, begun=True) if rest != DONE else DONE, places
         case Interleave(parts):
             for at, part in enumerate(parts):
                 for step, rest, places in linear(part):
@@ -255,6 +270,8 @@ def fewest_steps(expression: Expression) -> int:
             return 1
         case Option() | Loop():
             return 0
+        case Beginning(_, begun):
+            return 0 if begun else 1
         case Shaded(body):
             return fewest_steps(body)
         case Choice(branches):
@@ -270,7 +287,7 @@ def last_steps(expression: Expression) -> frozenset[str]:
             return frozenset((name,))
         case Reference():
             return frozenset()
-        case Option(body) | Loop(body) | Shaded(body):
+        case Option(body) | Loop(body) | Shaded(body) | Beginning(body):
             return last_steps(body)
         case Choice(branches):
             return frozenset().union(*(last_steps(branch.body) for branch in branches))
@@ -296,7 +313,7 @@ def walk(expression: Expression) -> Iterator[Expression | Branch]:
             for branch in branches:
                 yield branch
                 yield from walk(branch.body)
-        case Option(body) | Loop(body) | Shaded(body):
+        case Option(body) | Loop(body) | Shaded(body) | Beginning(body):
             yield from walk(body)
         case Step() | Reference():
             pass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Sequence as Many
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -23,11 +25,12 @@ from analyzer.flows.expression import (
     walk,
 )
 from analyzer.flows.library import Page
+from analyzer.flows.shading import UNREAD
 
 VARIANT: Final = "variant:"
 
 # Steps that can follow anything, and so are never what was about to happen.
-ABORTS: Final = frozenset({"RST"})
+ABORTS: Final = frozenset({"RST", "Alert"})
 
 # Readings of a diagram that are possible at the same time. Ours need one; nobody can follow a diagram with this many.
 MAX_ALTERNATIVES: Final = 128
@@ -75,9 +78,15 @@ class Living:
 
 @dataclass(slots=True)
 class Flow:
-    """One page's own lazy automaton. Its states are numbered too: 0 dead, 1 start."""
+    """One page's own lazy automaton. Its states are numbered too: 0 dead, 1 start.
+
+    `traced`: they tell the ways to the same remainder apart by the places gone through. Else only the remainders count,
+    and `retrace` says afterwards what was gone through.
+    """
 
     page: Page
+    expression: Expression  # what the page's diagram means
+    traced: bool = True
     states: list[tuple[Alternative, ...]] = field(default_factory=list)
     _ids: dict[frozenset[Alternative], int] = field(default_factory=dict)
     _moves: dict[tuple[int, frozenset[Step]], int] = field(default_factory=dict)
@@ -86,19 +95,19 @@ class Flow:
     retransmitted: frozenset[tuple[int, str]] = frozenset()  # steps the page names with [retransmission]
     _titles: dict[int, str] = field(default_factory=dict)
     _blocks: Places = NOWHERE
-    _by_abort: bool = False
+    by_abort: bool = False  # it can only end by an abort
     _tests: dict[int, int] = field(default_factory=dict)  # place of a step -> how many tests it has
 
     def __post_init__(self) -> None:
-        expression = self.page.expression
-        self.atoms = tuple(steps_of(expression))
+        expression = self.expression
+        self.atoms = tuple(dict.fromkeys(steps_of(expression)))
         self.names = frozenset(atom.name for atom in self.atoms)
         self.retransmitted = frozenset((atom.side, atom.name) for atom in self.atoms if RETRANSMISSION in atom.tests)
-        self._tests = {atom.place: len(atom.tests) for atom in self.atoms if atom.tests}
+        self._tests = {atom.place: len(atom.tests) for atom in self.atoms if atom.tests and atom.place > 0}
         for node in walk(expression):
-            if isinstance(node, Option | Loop | Branch):
+            if isinstance(node, Option | Loop | Branch) and node.place > 0:
                 self._titles[node.place] = node.title
-        self._by_abort = last_steps(expression) <= ABORTS
+        self.by_abort = last_steps(self.page.expression) <= ABORTS
         self._blocks = frozenset(node.place for node in walk(expression) if isinstance(node, Option | Loop))
         self._intern(frozenset())
         self._intern(frozenset((Alternative(expression, NOWHERE),)))
@@ -114,20 +123,24 @@ class Flow:
         key = local, fitting
         found = self._moves.get(key)
         if found is None:
-            found = self._moves[key] = self._intern(
-                frozenset(
-                    Alternative(rest, taken | places)
-                    for before, taken in self.states[local]
-                    for atom, rest, places in linear(before)
-                    if atom in fitting
-                )
-            )
+            found = self._moves[key] = self._intern(_following(self.states[local], fitting))
         return found
 
+    def retrace(self, fittings: Iterable[frozenset[Step] | None]) -> tuple[Alternative, ...]:
+        """The ways through the page that events can have gone, best first. `fittings`: of each event the steps of the
+        page that fit it, None where it was not offered to the page."""
+        ways = [Alternative(self.expression, NOWHERE)]
+        for fitting in fittings:
+            if fitting is not None:
+                ways = self._best_first(_following(ways, fitting))[:MAX_ALTERNATIVES]
+        return tuple(ways)
+
     def _intern(self, alternatives: frozenset[Alternative]) -> int:
+        if not self.traced:
+            alternatives = frozenset(Alternative(rest, NOWHERE) for rest, _ in alternatives)
         found = self._ids.get(alternatives)
         if found is None:
-            best = self._undominated(alternatives)
+            best = self._best_first(alternatives)
             if len(best) > MAX_ALTERNATIVES:
                 reason = (
                     f"the diagram can be read in more than {MAX_ALTERNATIVES} ways at once: use fewer `par` branches"
@@ -137,10 +150,14 @@ class Flow:
             found = self._ids.get(pruned)
             if found is None:
                 found = self._ids[pruned] = len(self.states)
-                # Sets have no order of their own: without `repr` the answer could differ from process to process.
-                self.states.append(tuple(sorted(best, key=lambda one: (self.preference(one.taken), repr(one.rest)))))
+                self.states.append(tuple(best))
             self._ids[alternatives] = found
         return found
+
+    def _best_first(self, alternatives: frozenset[Alternative]) -> list[Alternative]:
+        # Sets have no order of their own: without `repr` the answer could differ from process to process.
+        undominated = self._undominated(alternatives)
+        return sorted(undominated, key=lambda one: (self.preference(one.taken), repr(one.rest)))
 
     def _undominated(self, alternatives: frozenset[Alternative]) -> list[Alternative]:
         """Without those that need not be kept because another one leaves the same to do and is preferred by rule 8
@@ -169,23 +186,43 @@ class Flow:
     def complete(self, local: int) -> bool:
         return any(passed_over(rest) is not None for rest, _ in self.states[local])
 
-    def match(self, local: int, swapped: bool) -> Match | None:
+    def match(self, alternatives: Many[Alternative], swapped: bool) -> Match | None:
         """The best complete alternative."""
-        ends = [(passed_over(rest), taken) for rest, taken in self.states[local]]
+        ends = [(passed_over(rest), taken) for rest, taken in alternatives]
         complete = [taken | over for over, taken in ends if over is not None]
         if not complete:
             return None
         taken = min(complete, key=self.preference)
         tests, blocks, _ = self.preference(taken)
-        branches = self.titles(taken)
+        branches = self._known_titles(taken, complete)
         differs = tuple(title[len(VARIANT) :].strip() for title in branches if title.startswith(VARIANT))
         return Match(self.page, swapped, branches, differs, self.page.ends_by_silence, -tests, blocks)
 
-    def living(self, local: int, swapped: bool) -> Living | None:
+    def living(self, alternatives: Many[Alternative], swapped: bool) -> Living | None:
         """The alternative closest to completion."""
-        if not self.states[local]:
+        if not alternatives:
             return None
         further, _, taken = min(
-            (fewest_steps(rest), self.preference(taken), taken) for rest, taken in self.states[local]
+            (fewest_steps(rest), self.preference(taken), taken) for rest, taken in alternatives
         )  # preferences differ wherever the places do, so the places themselves are never compared
-        return Living(self.page, swapped, further, self.titles(taken), self._by_abort)
+        branches = self._known_titles(taken, [taken for _, taken in alternatives])
+        return Living(self.page, swapped, further, branches, self.by_abort)
+
+    def _known_titles(self, taken: Places, ways: list[Places]) -> tuple[str, ...]:
+        """The titles of one way through the page. If it goes through records nobody could read, only those that all
+        `ways` have in common: which of them was gone is hidden."""
+        titles = self.titles(taken)
+        if UNREAD not in taken:
+            return titles
+        common = frozenset[str].intersection(*(frozenset(self.titles(way)) for way in ways))
+        return tuple(title for title in titles if title in common)
+
+
+def _following(alternatives: Iterable[Alternative], fitting: frozenset[Step]) -> frozenset[Alternative]:
+    """What is left after an event that exactly the steps `fitting` fit."""
+    return frozenset(
+        Alternative(rest, taken | places)
+        for before, taken in alternatives
+        for atom, rest, places in linear(before)
+        if atom in fitting
+    )

@@ -7,7 +7,7 @@ from collections import deque
 from itertools import product
 from typing import NamedTuple
 
-from analyzer.flows.expression import CLIENT, SERVER, AttributeTest, Step
+from analyzer.flows.expression import CLIENT, RETRANSMISSION, SERVER, AttributeTest, Step
 from analyzer.flows.library import Page
 from analyzer.flows.matcher import START, Automaton
 
@@ -34,11 +34,17 @@ def distinct_symbols(automaton: Automaton) -> list[int]:
     """One symbol for each set of events that no page tells apart, leaving out impossible ones (both payload=0 and
     payload>0)."""
     seen: dict[tuple[frozenset[Step] | None, ...], int] = {}
-    truths = possible_truths(automaton.tests)
-    for step, side, true in product(range(len(automaton.steps)), (CLIENT, SERVER), truths):
-        symbol = automaton.symbol(side, step, true)
-        fits = tuple(automaton.fitting(flow, swapped, symbol) for flow, swapped in automaton.flows)
-        seen.setdefault(fits, symbol)
+    for step, name in enumerate(automaton.steps):
+        # Tests that are used with other steps only cannot matter to this one.
+        mattering = {RETRANSMISSION}.union(
+            *(atom.tests for flow, _ in automaton.flows for atom in flow.atoms if atom.name == name)
+        )
+        tests = tuple(test for test in automaton.tests if test in mattering)
+        for true, side in product(possible_truths(tests), (CLIENT, SERVER)):
+            truths = sum(1 << automaton.tests.index(test) for bit, test in enumerate(tests) if true >> bit & 1)
+            symbol = automaton.symbol(side, step, truths)
+            fits = tuple(automaton.fitting(flow, swapped, symbol) for flow, swapped in automaton.flows)
+            seen.setdefault(fits, symbol)
     return list(seen.values())
 
 
@@ -58,12 +64,24 @@ def possible_truths(tests: tuple[AttributeTest, ...]) -> list[int]:
             near: set[object] = {test.number + by for test in valued for by in (-1, 0, 1) if test.number is not None}
             choices.append(sorted({_truths(group, value) for value in near | {None, 0}}))
             continue
+        if valued and all(test.value == "false" for test in valued):  # a flag
+            choices.append(sorted({_truths(group, value) for value in (None, False, True)}))
+            continue
         literals = {test.value for test in valued if not set(test.value) & set("*?")}
         # A value equal to no literal: then no `=` of a literal holds, and every `!=` of one does.
         never = sum(bit for bit, test in group if test.operator == "=" and test.value in literals)
         always = sum(bit for bit, test in group if test.operator == "!=" and test.value in literals)
         every = (sum(bits) for bits in product(*((0, bit) for bit, _ in group)))
-        other = {truths for truths in every if not truths & never and truths & always == always}
+        # Of `=` and `!=` with the same value exactly one holds, whatever the text is.
+        bits = {(test.operator, test.value): bit for bit, test in group}
+        pairs = [bits["=", value] | bits["!=", value] for sign, value in bits if sign == "=" and ("!=", value) in bits]
+        other = {
+            truths
+            for truths in every
+            if not truths & never
+            and truths & always == always
+            and all(truths & pair not in (0, pair) for pair in pairs)
+        }
         choices.append(sorted({0} | other | {_truths(group, value) for value in literals}))
     return sorted(sum(parts) for parts in product(*choices))
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from analyzer.dissector import http1, tcp
+from analyzer.dissector import http1, tcp, tls
 from analyzer.errors import FlowPageError, UsageError
 from analyzer.flows.diagram import parse
-from analyzer.flows.expression import Expression
+from analyzer.flows.expression import Beginning, Expression, walk
 
 if TYPE_CHECKING:
     from analyzer.flows.matcher import Automaton
@@ -30,13 +30,22 @@ class Vocabulary:
 
     steps: tuple[str, ...]
     attributes: Mapping[str, str] = field(default_factory=dict)  # name -> "number", "flag" or "text"
+    compiled: bool = False  # its automaton is walked by the compiled packet stage
+    traced: bool = True  # its automaton's states say which blocks were taken: too many where pages have many blocks
 
+
+# What depends on the other events of a connection, so that no dissector can say it (`reporter/tls_verdicts.py`).
+OF_A_TLS_RUN: Final[Mapping[str, str]] = {
+    "renegotiation": "flag",  # this is not the connection's first handshake
+    "completed": "flag",  # the handshake was complete before
+}
 
 SCOPES: Final[Mapping[str, Vocabulary]] = {
-    "tcp-open": Vocabulary(tcp.STEPS, tcp.ATTRIBUTES),
-    "tcp-close": Vocabulary(tcp.STEPS, tcp.ATTRIBUTES),
+    "tcp-open": Vocabulary(tcp.STEPS, tcp.ATTRIBUTES, compiled=True),
+    "tcp-close": Vocabulary(tcp.STEPS, tcp.ATTRIBUTES, compiled=True),
+    "tls": Vocabulary(tls.STEPS, {**tls.ATTRIBUTES, **OF_A_TLS_RUN}, traced=False),
     "http1": Vocabulary(http1.STEPS, http1.ATTRIBUTES),
-    "lifecycle": Vocabulary(("ref tcp-open", "ref http1", "ref tcp-close")),
+    "lifecycle": Vocabulary(("ref tcp-open", "ref tls", "ref http1", "ref tcp-close")),
 }
 
 _REQUIRED: Final = ("id", "scope", "title", "drawn_in_article", "standard", "either_side")
@@ -68,6 +77,11 @@ class Page:
     def rank(self) -> tuple[bool, bool, int, str]:
         """Sorts pages that are equally good: drawn in the article first, built-in first, then by `order` and id."""
         return self.drawn_in_article is None, not self.builtin, self.order, self.id
+
+    @property
+    def begins_like_others(self) -> bool:
+        """Whether it refers to the beginnings of the other flows."""
+        return any(isinstance(node, Beginning) for node in walk(self.expression))
 
 
 @dataclass(slots=True)
@@ -250,7 +264,8 @@ class Library:
             from analyzer.flows.matcher import Automaton  # brings NumPy: not needed to list or check pages
 
             pages = self.of_scope(scope)
-            automaton = Automaton(scope, pages, self._scopes[scope].steps)
+            vocabulary = self._scopes[scope]
+            automaton = Automaton(scope, pages, vocabulary.steps, tabled=vocabulary.compiled, traced=vocabulary.traced)
             if not all(page.builtin for page in pages):
                 from analyzer.flows.language import explore
 

@@ -3,13 +3,15 @@
 A symbol is one event as an integer: side, step and which of the scope's attribute tests are true. A state says for
 each page, and for a page with `either_side` once per orientation, what is left to do: a set of alternatives, because a
 step may fit several places of a diagram. States are numbered when they are first reached and compared by content, so
-the table grows only as far as the traffic goes. A compiled packet stage walks the same table.
+the automaton grows only as far as the traffic goes. The compiled packet stage walks it as a table; scopes that are run
+from Python alone need none, and so may have more symbols.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
@@ -17,8 +19,9 @@ import numpy.typing as npt
 
 from analyzer.errors import FlowPageError
 from analyzer.flows.expression import EITHER, RETRANSMISSION, AttributeTest, Expression, Step, linear
-from analyzer.flows.flow import Flow, Living, Match
+from analyzer.flows.flow import Alternative, Flow, Living, Match
 from analyzer.flows.library import Page
+from analyzer.flows.shading import ENCRYPTED, meant
 
 if TYPE_CHECKING:
     from analyzer.model import Side
@@ -28,12 +31,14 @@ START: Final = 1
 UNKNOWN: Final = -1  # table cell not built yet
 
 SIDE_NAMES: Final = ("client", "server")
-# Every further test doubles the width of the table.
+# Every further test doubles the width of the table, and without one the symbols that have to be explored.
 MAX_TESTS: Final = 10
+MAX_TESTS_WITHOUT_TABLE: Final = 32
 MAX_STATES: Final = 4096
 MAX_TABLE_CELLS: Final = 1 << 24  # 64 MiB of int32
 
 _FIRST_CAPACITY: Final = 64
+NO_MORE: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 class Event(Protocol):
@@ -46,24 +51,35 @@ class Event(Protocol):
 
 
 class Automaton:
-    """All pages of one scope at once. See the module's text; `docs/flows.md` has the rules by number."""
+    """All pages of one scope at once. See the module's text; `docs/flows.md` has the rules by number.
 
-    def __init__(self, scope: str, pages: Iterable[Page], steps: tuple[str, ...]):
+    `tabled`: keep `table`, (states, width) of int32, where the moves can be looked up without this class. `traced`: the
+    states say which blocks of a page were taken; else `completed` and `living` need the events for that.
+    """
+
+    def __init__(
+        self, scope: str, pages: Iterable[Page], steps: tuple[str, ...], *, tabled: bool = True, traced: bool = True
+    ):
         self.scope = scope
+        self.traced = traced
         self.steps = steps
         self.flows: list[tuple[Flow, bool]] = []  # with swapped
+        pages = tuple(pages)
+        whole = [page.expression for page in pages if page.builtin and not page.begins_like_others]
         for page in pages:
-            flow = Flow(page)
+            flow = Flow(page, meant(page.expression, whole, shaded=ENCRYPTED in steps), traced)
             self.flows += [(flow, False), (flow, True)] if page.either_side else [(flow, False)]
         self.alphabet = frozenset(name for flow, _ in self.flows if flow.page.builtin for name in flow.names)
-        self.tests = self._collect_tests()
-        self.width = len(steps) * 2 << len(self.tests)
-        self.max_states = min(MAX_STATES, MAX_TABLE_CELLS // self.width)
+        self.tests = self._collect_tests(MAX_TESTS if tabled else MAX_TESTS_WITHOUT_TABLE)
+        self.width = len(steps) * 2 << len(self.tests) if tabled else 0
+        self.max_states = min(MAX_STATES, MAX_TABLE_CELLS // self.width) if tabled else MAX_STATES
         self._codes = {name: code for code, name in enumerate(steps)}
         self._bits = {test: 1 << bit for bit, test in enumerate(self.tests)}
         self._states: list[tuple[int, ...]] = []
         self._ids: dict[tuple[int, ...], int] = {}
         self._completed: dict[int, tuple[Match, ...]] = {}
+        self._moves: dict[tuple[int, int], int] = {}
+        self._fitting: dict[tuple[int, bool, int], frozenset[Step] | None] = {}
         self.table: npt.NDArray[np.int32] = np.full((_FIRST_CAPACITY, self.width), UNKNOWN, np.int32)
         self.complete: npt.NDArray[np.int8] = np.zeros(_FIRST_CAPACITY, np.int8)
         self._intern((0,) * len(self.flows))
@@ -72,12 +88,12 @@ class Automaton:
         self._ids.setdefault((0,) * len(self.flows), DEAD)
         self.table[DEAD] = DEAD
 
-    def _collect_tests(self) -> tuple[AttributeTest, ...]:
+    def _collect_tests(self, most: int) -> tuple[AttributeTest, ...]:
         tests = {RETRANSMISSION: None}
         for flow, _ in self.flows:
             tests |= dict.fromkeys(test for atom in flow.atoms for test in atom.tests)
-            if len(tests) > MAX_TESTS:
-                reason = f"scope {self.scope} would use more than {MAX_TESTS} different attribute tests: use fewer"
+            if len(tests) > most:
+                reason = f"scope {self.scope} would use more than {most} different attribute tests: use fewer"
                 raise FlowPageError(flow.page.path, 1, reason)
         return tuple(tests)
 
@@ -87,9 +103,13 @@ class Automaton:
         """The integer of an event. side: 0 client, 1 server; step: index into `steps`; truths: bit i is tests[i]."""
         return (step * 2 + side) << len(self.tests) | truths
 
-    def symbol_of(self, event: Event) -> int:
-        """The integer of an event; fields are looked up by the names in the tests, absent ones pass none."""
-        truths = sum(bit for test, bit in self._bits.items() if test.holds(getattr(event, test.name, None)))
+    def symbol_of(self, event: Event, more: Mapping[str, object] = NO_MORE) -> int:
+        """The integer of an event; fields are looked up by the names in the tests, in `more` first; absent ones pass
+        none."""
+        truths = 0
+        for test, bit in self._bits.items():
+            value = more[test.name] if test.name in more else getattr(event, test.name, None)
+            truths |= bit if test.holds(value) else 0
         return self.symbol(SIDE_NAMES.index(event.side), self._codes[event.step], truths)
 
     def split(self, symbol: int) -> tuple[int, str, int]:
@@ -99,6 +119,12 @@ class Automaton:
 
     def fitting(self, flow: Flow, swapped: bool, symbol: int) -> frozenset[Step] | None:
         """The steps of a page that fit the event; None if the event is not offered to the page."""
+        key = id(flow), swapped, symbol
+        if key not in self._fitting:
+            self._fitting[key] = self._find_fitting(flow, swapped, symbol)
+        return self._fitting[key]
+
+    def _find_fitting(self, flow: Flow, swapped: bool, symbol: int) -> frozenset[Step] | None:
         side, name, truths = self.split(symbol)
         side ^= swapped
         retransmitted = bool(truths & 1)
@@ -117,18 +143,21 @@ class Automaton:
 
     def advance(self, state: int, symbol: int) -> int:
         """The next state; DEAD if no page can consume the event."""
-        following = int(self.table[state, symbol])
-        return self.grow(state, symbol) if following == UNKNOWN else following
+        following = self._moves.get((state, symbol))
+        return self.grow(state, symbol) if following is None else following
 
     def grow(self, state: int, symbol: int) -> int:
-        """Fills table[state, symbol] and returns it. May replace `table` and `complete` by larger arrays."""
+        """Finds out the next state, and fills table[state, symbol] with it. May replace `table` and `complete` by
+        larger arrays."""
         before = self._states[state]
         after = []
         for (flow, swapped), local in zip(self.flows, before, strict=True):
             fitting = self.fitting(flow, swapped, symbol) if local else None
             after.append(local if fitting is None else flow.advance(local, fitting))
         following = self._intern(tuple(after))
-        self.table[state, symbol] = following
+        self._moves[state, symbol] = following
+        if self.width:
+            self.table[state, symbol] = following
         return following
 
     def _intern(self, locals_: tuple[int, ...]) -> int:
@@ -161,31 +190,57 @@ class Automaton:
 
     # Verdicts
 
-    def completed(self, state: int) -> tuple[Match, ...]:
-        """The pages complete in this state, best first (rule 8), those that end by silence after all others."""
-        found = self._completed.get(state)
-        if found is None:
-            best: dict[str, Match] = {}
-            for (flow, swapped), local in zip(self.flows, self._states[state], strict=True):
-                match = flow.match(local, swapped)
-                if match and (match.page.id not in best or _match_order(match) < _match_order(best[match.page.id])):
-                    best[match.page.id] = match
-            found = self._completed[state] = tuple(sorted(best.values(), key=_match_order))
+    def completed(self, state: int, events: Iterable[int] = ()) -> tuple[Match, ...]:
+        """The pages complete in this state, best first (rule 8), those that end by silence after all others.
+
+        `events`: the symbols that led there. Where states are not traced, the blocks taken follow from them.
+        """
+        if self.traced and state in self._completed:
+            return self._completed[state]
+        best: dict[str, Match] = {}
+        for flow, swapped, alternatives in self._alternatives(state, events, complete=True):
+            match = flow.match(alternatives, swapped)
+            if match and (match.page.id not in best or _match_order(match) < _match_order(best[match.page.id])):
+                best[match.page.id] = match
+        found = tuple(sorted(best.values(), key=_match_order))
+        if self.traced:
+            self._completed[state] = found
         return found
 
-    def living(self, state: int) -> tuple[Living, ...]:
-        """The pages alive, best first: not only by an abort, fewest further steps, then the order of the pages."""
-        flows = zip(self.flows, self._states[state], strict=True)
-        alive = [one for (flow, swapped), local in flows if (one := flow.living(local, swapped))]
+    def living(self, state: int, events: Iterable[int] = ()) -> tuple[Living, ...]:
+        """The pages alive, best first: not only by an abort, fewest further steps, then the order of the pages.
+        `events` as for `completed`."""
+        ways = self._alternatives(state, events)
+        alive = [one for flow, swapped, alternatives in ways if (one := flow.living(alternatives, swapped))]
         return tuple(sorted(alive, key=lambda one: (one.by_abort, one.further, one.page.rank, one.swapped)))
 
+    def _alternatives(
+        self, state: int, events: Iterable[int], *, complete: bool = False
+    ) -> Iterator[tuple[Flow, bool, tuple[Alternative, ...]]]:
+        """The ways to read each page in this state, of all pages or of those that are complete."""
+        events = tuple(events)
+        for (flow, swapped), local in zip(self.flows, self._states[state], strict=True):
+            if complete and not flow.complete(local):
+                continue
+            if self.traced or not events:
+                yield flow, swapped, flow.states[local]
+            elif local:
+                yield flow, swapped, flow.retrace(self.fitting(flow, swapped, symbol) for symbol in events)
+
+    def only_aborts(self, state: int) -> bool:
+        """Whether the pages still alive can only end by an abort, which is never what was about to happen."""
+        flows = zip(self.flows, self._states[state], strict=True)
+        return all(flow.by_abort for (flow, _), local in flows if flow.states[local])
+
     def expected(self, state: int) -> list[str]:
-        """What could come next, as "server FIN", sorted. Retransmissions are never expected."""
+        """What could come next, as "server FIN", sorted. Never expected are retransmissions, records that cannot be read
+        where their steps have names, and what cuts any flow short."""
         names = {
             f"{SIDE_NAMES[atom.side ^ swapped]} {atom.name}" if atom.side != EITHER else atom.name
             for flow, swapped, rest in self.remaining(state)
+            if not flow.page.begins_like_others
             for atom, _, _ in linear(rest)
-            if RETRANSMISSION not in atom.tests
+            if RETRANSMISSION not in atom.tests and atom.name != ENCRYPTED
         }
         return sorted(names)
 

@@ -77,11 +77,8 @@ class ExchangeFiller(Filler):
             names = {test.name for test in automaton.tests} - {"outstanding", "retransmission"}
             self.tested = tuple(sorted(names))
             self.only_protocol = self.tested == ("protocol",)
-            self._load_automaton()
-
-    def _load_automaton(self):
-        self.table = memoryview(self.automaton.table)
-        self.complete = memoryview(self.automaton.complete)
+            self.complete = memoryview(automaton.complete)
+        self.moves = {}
 
     @cython.cfunc
     def _inside(self, application: Application, at: cython.Py_ssize_t) -> cython.Py_ssize_t:
@@ -107,10 +104,7 @@ class ExchangeFiller(Filler):
         for event in http.events:
             symbol = self._symbol(event)
             if not over:
-                following = self.table[state, symbol]
-                if following < 0:
-                    following = self.automaton.grow(state, symbol)
-                    self._load_automaton()
+                following = self._advance(state, symbol)
                 if following == 0:
                     if best == 0:
                         return 0
@@ -144,6 +138,18 @@ class ExchangeFiller(Filler):
         if number is None:
             number = self.words[text] = len(self.words) + 1
         return number
+
+    @cython.cfunc
+    def _advance(self, state: cython.longlong, symbol: cython.longlong) -> cython.longlong:
+        """`automaton.advance`, remembered."""
+        known = state << 32 | symbol
+        following = self.moves.get(known)
+        if following is None:
+            following = self.automaton.advance(state, symbol)
+            if symbol >> 32 == 0:
+                self.moves[known] = following
+            self.complete = memoryview(self.automaton.complete)
+        return following
 
     @cython.cfunc
     def _symbol(self, event: HttpEvent) -> cython.longlong:

@@ -15,7 +15,7 @@ import functools
 import ipaddress
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, get_args
 
 from analyzer import model
@@ -38,7 +38,7 @@ class Predicate:
         return self.holds(connection)
 
 
-_TERM = re.compile(r"([A-Za-z][A-Za-z_.]*)\s*(!=|<=|>=|=|<|>)(.*)", re.DOTALL)
+_TERM = re.compile(r"([A-Za-z][A-Za-z0-9_.]*)\s*(!=|<=|>=|=|<|>)(.*)", re.DOTALL)
 _ORDER: dict[str, Callable[[float, float], bool]] = {
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
@@ -56,10 +56,56 @@ _SIDES = (*get_args(model.Side), "none")
 _OUTCOMES = get_args(model.Outcome)
 _CAUSES = (*get_args(model.Cause), "none")
 _ORIENTED = ("syn", "port", "first-packet")
+_YES_OR_NO = ("yes", "no", "none")
+_STRENGTHS = ("strong", "acceptable", "weak", "broken", "none")
 
 
 def _http(read: Callable[[model.Http], Any]) -> _Read:
     return lambda c: (read(c.http) if c.http else None,)
+
+
+def _tls(read: Callable[[model.Tls], Iterable[Any]]) -> _Read:
+    """The values of the TLS of a connection and of that inside its tunnel."""
+    return lambda c: [value for tls in words.secured(c) for value in read(tls)] or (None,)
+
+
+def _one(read: Callable[[model.Tls], Any]) -> _Read:
+    return _tls(lambda tls: (read(tls),))
+
+
+def _handshakes(read: Callable[[model.Verdict], Any]) -> _Read:
+    return _tls(lambda tls: map(read, tls.handshakes))
+
+
+def _tls_versions(tls: model.Tls) -> Iterator[str | None]:
+    """`TLS 1.3`, `1.3`."""
+    yield tls.version
+    if tls.version:
+        yield tls.version.partition(" ")[2]
+
+
+def _alerts(tls: model.Tls) -> Iterator[str]:
+    return (alert.description or "encrypted" for alert in tls.alerts)
+
+
+def _certificates(tls: model.Tls) -> list[model.Certificate]:
+    return [*tls.certificates, *tls.client_certificates]
+
+
+def _named(tls: model.Tls) -> Iterator[str]:
+    """Subjects and names of certificates."""
+    for certificate in _certificates(tls):
+        if certificate.subject is not None:
+            yield certificate.subject
+        yield from certificate.names
+
+
+def _certificate_problems(tls: model.Tls) -> Iterator[str]:
+    return (problem for certificate in _certificates(tls) for problem in certificate.problems)
+
+
+def _yes_or_no(value: bool | None) -> str | None:
+    return None if value is None else "yes" if value else "no"
 
 
 def _lifecycle(read: Callable[[model.Verdict], Any]) -> _Read:
@@ -100,20 +146,38 @@ _FIELDS: dict[str, tuple[str | tuple[str, ...], _Read]] = {
     "server.port": ("number", lambda c: (c.server.port,)),
     "open": ("flow", lambda c: (c.open.flow,)),
     "close": ("flow", lambda c: (c.close.flow,)),
+    "tls": ("flow", _handshakes(lambda verdict: verdict.flow)),
     "http": ("flow", _http(lambda http: http.connection.flow)),
     "lifecycle": ("flow", _lifecycle(lambda verdict: verdict.flow)),
     "outcome": (_OUTCOMES, _of_any(lambda verdict: verdict.outcome)),
     "open.outcome": (_OUTCOMES, lambda c: (c.open.outcome,)),
     "close.outcome": (_OUTCOMES, lambda c: (c.close.outcome,)),
+    "tls.outcome": (_OUTCOMES, _handshakes(lambda verdict: verdict.outcome)),
     "http.outcome": (_OUTCOMES, _http(lambda http: http.connection.outcome)),
     "lifecycle.outcome": (_OUTCOMES, _lifecycle(lambda verdict: verdict.outcome)),
     "cause": (_CAUSES, _of_any(lambda verdict: verdict.cause)),
     "open.cause": (_CAUSES, lambda c: (c.open.cause,)),
     "close.cause": (_CAUSES, lambda c: (c.close.cause,)),
+    "tls.cause": (_CAUSES, _handshakes(lambda verdict: verdict.cause)),
     "http.cause": (_CAUSES, _http(lambda http: http.connection.cause)),
     "lifecycle.cause": (_CAUSES, _lifecycle(lambda verdict: verdict.cause)),
     "closed_by": (_SIDES, lambda c: (c.close.closed_by,)),
     "oriented_by": (_ORIENTED, lambda c: (c.oriented_by,)),
+    "tls.version": ("name", _tls(_tls_versions)),
+    "cipher_suite": ("name", _one(lambda tls: tls.cipher_suite)),
+    "key_exchange": ("name", _one(lambda tls: tls.key_exchange)),
+    "strength": (_STRENGTHS, _one(lambda tls: tls.strength)),
+    "server_name": ("name", _one(lambda tls: tls.server_name)),
+    "sni": ("name", _one(lambda tls: tls.server_name)),
+    "alpn": ("name", _one(lambda tls: tls.alpn)),
+    "ja3": ("name", _one(lambda tls: tls.ja3)),
+    "ja3s": ("name", _one(lambda tls: tls.ja3s)),
+    "ja4": ("name", _one(lambda tls: tls.ja4)),
+    "resumed": (_YES_OR_NO, _one(lambda tls: _yes_or_no(tls.resumed))),
+    "decrypted": (_YES_OR_NO, _one(lambda tls: _yes_or_no(tls.decrypted))),
+    "alert": ("name", _tls(_alerts)),
+    "certificate": ("name", _tls(_named)),
+    "certificate.problem": ("name", _tls(_certificate_problems)),
     "http.version": ("flow", _http(lambda http: http.version)),
     "exchanges": ("number", lambda c: (words.exchange_count(c.http) if c.http else 0,)),
     "method": ("text", _requested(lambda request: request.method)),
@@ -143,11 +207,12 @@ _FIELDS: dict[str, tuple[str | tuple[str, ...], _Read]] = {
     "resets_ignored": ("number", lambda c: (c.notes.resets_ignored,)),
 }
 FIELDS: tuple[str, ...] = tuple(_FIELDS)
-_OF_HTTP = frozenset(
-    field
-    for field in FIELDS
-    if field.partition(".")[0] in ("http", "lifecycle", "exchanges", "method", "target", "authority", "status")
-)
+_OF_TLS = (
+    "tls", "cipher_suite", "key_exchange", "strength", "server_name", "sni", "alpn", "ja3", "ja3s", "ja4", "resumed",
+    "decrypted", "alert", "certificate",
+)  # fmt: skip
+_OF_HTTP = ("http", "lifecycle", "exchanges", "method", "target", "authority", "status")
+_OF_CONTENT = frozenset(field for field in FIELDS if field.partition(".")[0] in _OF_TLS + _OF_HTTP)
 _LISTED = "`analyzer read --help` lists the fields"
 
 
@@ -185,12 +250,12 @@ def _term(term: str) -> Predicate:
             raise UsageError(f"filter {term!r}: {field} is not a number: compare it with = or !=")
         compare, limit = _ORDER[operator], _number(kind, value, term)
         return Predicate(
-            lambda connection: any(v is not None and compare(v, limit) for v in read(connection)), field in _OF_HTTP
+            lambda connection: any(v is not None and compare(v, limit) for v in read(connection)), field in _OF_CONTENT
         )
     checks = [_check(kind, alternative, field, term) for alternative in value.split("|")]
     wanted = operator == "="
     return Predicate(
-        lambda connection: any(check(v) for v in read(connection) for check in checks) is wanted, field in _OF_HTTP
+        lambda connection: any(check(v) for v in read(connection) for check in checks) is wanted, field in _OF_CONTENT
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from analyzer import model
 from analyzer.dissector.http1 import exchanges as found
@@ -12,22 +11,13 @@ from analyzer.dissector.websocket import Dissector as WebSocket
 from analyzer.flows.library import Library
 from analyzer.flows.matcher import DEAD, START, Run
 from analyzer.reporter.lifecycle import in_words
-from analyzer.reporter.verdicts import Ran, Scope, label
+from analyzer.reporter.verdicts import Circumstances, Ran, Scope, label
 
 # Exchanges listed per connection; further ones are counted.
 MOST_EXCHANGES = 10_000
 
 SECRET_FIELDS = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
 REDACTED = "(not shown)"
-
-
-class Circumstances(NamedTuple):
-    """What a verdict about something inside a connection depends on, besides its own events."""
-
-    start_ns: int  # of the connection
-    lost: model.Cause | None  # why the capture may lack steps
-    ended: bool  # the connection is over
-    evicted: bool  # it had to make room
 
 
 class HttpLabeler:

@@ -39,12 +39,14 @@ class _Meaning(NamedTuple):
 class Found(NamedTuple):
     """What was found inside a connection."""
 
+    tls: model.Tls | None = None
     http: model.Http | None = None
     tunnel: model.Tunnel | None = None
     lifecycle: model.Verdict | None = None
     faults: Sequence[model.Fault] = ()
     proxied_for: str | None = None
     first_response_ns: int | None = None  # since the connection's first packet
+    tls_ns: int | None = None
 
 
 NOTHING = Found()
@@ -124,7 +126,7 @@ class Labeler:
         handshake_ns = row[OPENED_NS] - start - opening.steps[0].at_ns if flags & OPENED and opening.steps else None
         faults = _faults(row) if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) else []
         inside = NOTHING
-        if content is not None and self.inside is not None:
+        if self.inside is not None:
             inside = self.inside.label(row, content, open_verdict, close_verdict)
         return model.Connection(
             capture=self.capture,
@@ -144,9 +146,10 @@ class Labeler:
             open=open_verdict,
             close=close_verdict,
             proxied_for=inside.proxied_for,
+            tls=inside.tls,
             http=inside.http,
             tunnel=inside.tunnel,
-            timing=model.Timing(handshake_ns, first_response_ns=inside.first_response_ns),
+            timing=model.Timing(handshake_ns, inside.tls_ns, inside.first_response_ns),
             lifecycle=inside.lifecycle,
             notes=model.Notes(*row[RETRANSMISSIONS : RESETS_IGNORED + 1]),
             faults=[*faults, *inside.faults],

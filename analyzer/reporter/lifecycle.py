@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from analyzer import model
 from analyzer.flows.library import Library
-from analyzer.flows.matcher import Run
+from analyzer.flows.matcher import START, Run
+
+# What the article draws as the parts of a life.
+DRAWN: Final[Mapping[str, str]] = {
+    "tcp-open": "tcp-open/three-way-handshake",
+    "tls": "tls/1.2-rsa",
+    "http1": "http1/single-exchange",
+    "tcp-close": "tcp-close/four-way",
+}
+
+# `unread`: what TLS carries is not known at all.
+HIDDEN: Final = "hidden"
 
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
@@ -17,50 +29,70 @@ def in_words(count: int) -> str:
 
 
 class LifecycleLabeler:
-    """Holds opening, HTTP and close together against the pages of scope lifecycle."""
+    """Holds the parts of a connection's life together against the pages of scope lifecycle."""
 
     def __init__(self, library: Library):
         self._library = library
         self._automaton = library.automaton("lifecycle")
 
-    def label(self, opening: model.Verdict, http: model.Verdict, close: model.Verdict, exchanges: int) -> model.Verdict:
-        """One connection that speaks HTTP/1."""
-        parts = (("ref tcp-open", opening), ("ref http1", http), ("ref tcp-close", close))
+    def label(
+        self, parts: Sequence[tuple[str, model.Verdict]], exchanges: int | None = None, *, unread: str | None = None
+    ) -> model.Verdict:
+        """One connection.
+
+        `parts`: its scopes and their verdicts, in the order of the connection: "tcp-open", each of its handshakes as
+        "tls", "http1", "tcp-close"; `exchanges`: how many there were, None if that is not known; `unread`: the scope of
+        what TLS carries where it could not be read but ALPN names it, HIDDEN where even that cannot be read.
+        """
         steps = [
-            model.Step(part.steps[0].side, name, part.steps[-1].last_packet, part.steps[-1].last_packet,
+            model.Step(part.steps[0].side, f"ref {scope}", part.steps[-1].last_packet, part.steps[-1].last_packet,
                        part.steps[-1].at_ns)
-            for name, part in parts
+            for scope, part in parts
             if part.steps
         ]  # fmt: skip
+        scopes = list(_with_unread([scope for scope, _ in parts], unread))
         for outcome in ("diverged", "unseen", "incomplete"):
             for _, part in parts:
                 if part.outcome == outcome:
-                    return self._unlike(part, steps)
-        run = Run(self._automaton)
-        for step in steps:
-            run.offer(self._automaton.symbol_of(model.Event(step.side, step.step, step.packet, step.at_ns)))
+                    return self._unlike(part, scopes, steps)
+            if outcome == "unseen" and unread == HIDDEN:
+                return self._unlike(model.Verdict(flow=None, outcome="unseen", cause="no-keys"), scopes, steps)
+        run = self._run(scopes)
         if run.best is None:
             return model.Verdict(flow=None, outcome="diverged", steps=steps)
         match = self._automaton.completed(run.best)[0]
-        differs = [*match.differs, *self._differences(opening, http, close, exchanges)]
-        documented = match.page.drawn_in_article is not None and not differs
+        drawn_in_article = match.page.drawn_in_article
+        differs = list(match.differs)
+        if drawn_in_article is not None:
+            differs += self._differences(parts, exchanges)
+            if unread is not None:
+                differs.append("the exchanges could not be read")
         return model.Verdict(
             flow=match.page.id,
-            outcome="documented" if documented else "variant",
+            outcome="documented" if drawn_in_article is not None and not differs else "variant",
             begun_by="client",
-            drawn_in_article=match.page.drawn_in_article,
+            drawn_in_article=drawn_in_article,
             standard=match.page.standard,
             branches=list(match.branches),
             differs=differs,
             steps=steps,
         )
 
-    def _unlike(self, part: model.Verdict, steps: Sequence[model.Step]) -> model.Verdict:
+    def _run(self, scopes: Sequence[str]) -> Run:
+        run = Run(self._automaton)
+        for scope in scopes:
+            run.offer(self._automaton.symbol_of(model.Event("client", f"ref {scope}", 0, 0)))
+        return run
+
+    def _unlike(self, part: model.Verdict, scopes: Sequence[str], steps: Sequence[model.Step]) -> model.Verdict:
         """A life is no better known than its least known part."""
-        flow = "lifecycle/http1-connection" if part.outcome == "incomplete" else None
-        page = self._library.page(flow) if flow else None
+        page = None
+        if part.outcome == "incomplete":
+            run = self._run(scopes)
+            matches = self._automaton.completed(run.best) if run.best is not None else ()
+            page = matches[0].page if matches else self._automaton.living(run.state or START)[0].page
         return model.Verdict(
-            flow=flow,
+            flow=page.id if page else None,
             outcome=part.outcome,
             cause=part.cause,
             begun_by="client",
@@ -70,18 +102,25 @@ class LifecycleLabeler:
             divergence=part.divergence,
         )
 
-    def _differences(
-        self, opening: model.Verdict, http: model.Verdict, close: model.Verdict, exchanges: int
-    ) -> list[str]:
-        """How the parts differ from what is drawn: one exchange between a three-way handshake and a four-way close."""
+    def _differences(self, parts: Sequence[tuple[str, model.Verdict]], exchanges: int | None) -> list[str]:
+        """How the parts differ from what is drawn; of HTTP the number of exchanges says more than the flow."""
         found = []
-        for part, drawn in ((opening, "tcp-open/three-way-handshake"), (close, "tcp-close/four-way")):
+        for scope, part in parts:
+            drawn = DRAWN[scope]
+            if scope == "http1" and exchanges not in (None, 1):
+                continue
             if part.flow and part.flow != drawn:
                 found.append(f"{self._library.page(part.flow).title}, drawn: {self._library.page(drawn).title}")
-            found += part.differs
-        if exchanges != 1:
+            if scope != "http1":
+                found += part.differs
+        if exchanges not in (None, 1):
             found.append(f"{in_words(exchanges)} exchanges, drawn: one")
-        elif http.flow != "http1/single-exchange" and http.flow:
-            drawn = "http1/single-exchange"
-            found.append(f"{self._library.page(http.flow).title}, drawn: {self._library.page(drawn).title}")
         return found
+
+
+def _with_unread(scopes: Sequence[str], unread: str | None) -> Iterator[str]:
+    """The scopes, with the unread one where it belongs: inside TLS, before the close."""
+    for scope in scopes:
+        if scope == "tcp-close" and unread not in (None, HIDDEN):
+            yield unread
+        yield scope

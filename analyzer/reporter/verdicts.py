@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 from analyzer import model
 from analyzer.flows.explain import Explainer, Seen
 from analyzer.flows.matcher import DEAD, Automaton
+
+_MOST_REMEMBERED: Final = 4096
+
+
+class Circumstances(NamedTuple):
+    """What a verdict about something inside a connection depends on, besides its own events."""
+
+    start_ns: int  # of the connection
+    lost: model.Cause | None  # why the capture may lack steps
+    ended: bool  # the connection is over
+    evicted: bool  # it had to make room
 
 
 class Scope:
@@ -16,14 +28,18 @@ class Scope:
     def __init__(self, automaton: Automaton):
         self.automaton = automaton
         self.explainer = Explainer(automaton)
-        self._matched: dict[int, dict[str, Any]] = {}
+        self._matched: dict[tuple[int, tuple[int, ...]], dict[str, Any]] = {}
 
-    def matched(self, state: int) -> dict[str, Any]:
-        """The fields of a verdict that follow from a state in which a page is complete. Shared: not to be changed."""
-        fields = self._matched.get(state)
+    def matched(self, state: int, symbols: Sequence[int]) -> dict[str, Any]:
+        """The fields of a verdict that follow from a state in which a page is complete, and, where states do not say
+        all, from the events that led there. Shared: not to be changed."""
+        key = state, () if self.automaton.traced else tuple(symbols)
+        fields = self._matched.get(key)
         if fields is None:
-            match = self.automaton.completed(state)[0]
-            fields = self._matched[state] = {
+            if len(self._matched) >= _MOST_REMEMBERED:
+                self._matched.clear()
+            match = self.automaton.completed(state, symbols)[0]
+            fields = self._matched[key] = {
                 "flow": match.page.id,
                 "outcome": match.outcome,
                 "drawn_in_article": match.page.drawn_in_article,
@@ -60,17 +76,17 @@ def label(
     if ran.best != DEAD and (ran.best == ran.state or ran.over):
         while steps[-1].retransmission:  # sent again after the flow was complete: counted, not part of it
             steps.pop()
-        return fields | scope.matched(ran.best)
+        return fields | scope.matched(ran.best, ran.symbols)
     if ran.diverged_at is not None:
         return fields | (_unseen(lost) if lost else _diverged(scope, ran, ran.diverged_at))
-    completed = scope.automaton.completed(ran.state)
+    completed = scope.automaton.completed(ran.state, ran.symbols)
     if lost and (completed or ended):
         return fields | _unseen(lost)
     if evicted:
         return fields | _unseen("evicted")
     if completed and quiet:
-        return fields | scope.matched(ran.state)
-    living = scope.automaton.living(ran.state)[0] if not completed else completed[0]
+        return fields | scope.matched(ran.state, ran.symbols)
+    living = scope.automaton.living(ran.state, ran.symbols)[0] if not completed else completed[0]
     return fields | {
         "flow": living.page.id,
         "outcome": "incomplete",

@@ -187,9 +187,18 @@ def divergence_words(divergence: model.Divergence) -> str:
     return words
 
 
+def secured(connection: model.Connection) -> list[model.Tls]:
+    """The TLS of a connection and that inside its tunnel; each once, for the outermost may be the tunnel's."""
+    inside = connection.tunnel.tls if connection.tunnel else None
+    found = [connection.tls] if connection.tls else []
+    return [*found, inside] if inside and inside not in found else found
+
+
 def verdicts(connection: model.Connection) -> list[tuple[str, model.Verdict]]:
-    """The verdicts of a connection, each with the name of its field; those of HTTP and of the whole where there are."""
+    """The verdicts of a connection, each with the name of its field; those of TLS (one for each handshake), of HTTP and
+    of the whole where there are."""
     found: list[tuple[str, model.Verdict]] = [("open", connection.open), ("close", connection.close)]
+    found += [("tls", handshake) for tls in secured(connection) for handshake in tls.handshakes]
     if connection.http:
         found.append(("http", connection.http.connection))
     if connection.lifecycle:

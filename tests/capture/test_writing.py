@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.capture.source import open_capture
-from analyzer.capture.writing import TLS_KEY_LOG, PcapngWriter, copy_frames, copy_pcapng
+from analyzer.capture.source import TLS_KEY_LOG, open_capture
+from analyzer.capture.writing import PcapngWriter, copy_frames, copy_pcapng
 from tests.cases import CASES, capture_of
 
 LOG = b"CLIENT_RANDOM " + b"ab" * 32 + b" " + b"cd" * 48 + b"\n"

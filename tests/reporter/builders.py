@@ -19,8 +19,15 @@ HANDSHAKE = "C SYN 1 0.0, S SYN-ACK 2 0.21, C ACK 3 0.31"
 FOUR_WAY = "C FIN 38 80.1, S ACK 39 80.4, S FIN 40 81.0, C ACK 42 81.2345"
 
 
+FULL_1_3 = (
+    "C ClientHello 4 0.4, S ServerHello 6 1.9, S ChangeCipherSpec 6 1.9, S EncryptedExtensions! 6 1.9, "
+    "S Certificate! 7 1.9, S CertificateVerify! 7 1.9, S Finished! 7 1.9, C ChangeCipherSpec 9 2.4, C Finished! 9 2.4"
+)
+
+
 def steps(script: str) -> list[model.Step]:
-    """`C SYN 1 0.0, S SYN-ACK 2 0.21`: side, step, packet, milliseconds; `SYN*3-7` is three times, the last in 7."""
+    """`C SYN 1 0.0, S SYN-ACK 2 0.21`: side, step, packet, milliseconds; `SYN*3-7` is three times, the last in 7;
+    `Finished?` was inferred, `Finished!` is hidden."""
     found = []
     for part in filter(None, map(str.strip, script.split(","))):
         side, rest = part.split(" ", 1)
@@ -30,11 +37,12 @@ def steps(script: str) -> list[model.Step]:
         found.append(
             model.Step(
                 side="client" if side == "C" else "server",
-                step=name,
+                step=name.rstrip("?!"),
                 packet=int(first),
                 last_packet=int(last or first),
                 at_ns=round(float(at) * 1e6),
                 times=int(times or 1),
+                seen="inferred" if name.endswith("?") else "hidden" if name.endswith("!") else "observed",
             )
         )
     return found
@@ -205,6 +213,9 @@ class Options:
     flows: tuple[str, ...] = ()
     max_connections: int = 1 << 20
     tcp_only: bool = False
+    keys: tuple[str, ...] = ()
+    collect_secrets: bool = False
+    authorities: str | None = None
     headers: bool = False
     secrets: bool = False
     chunk_bytes: int | None = None
@@ -295,4 +306,110 @@ def web_showcase() -> list[model.Connection]:
         connection(id=4, http=http(exchange("CONNECT example.test:80", 200, 0), version="HTTP/1.0"), tunnel=tunnel),
         connection(id=5, http=http(exchange(None, 200, 9), connection=astray), lifecycle=lost),
         refused(id=6),
+    ]  # fmt: skip
+
+
+def handshake(script: str = FULL_1_3, **given: Any) -> model.Verdict:
+    fields: dict[str, Any] = {
+        "flow": "tls/1.3-full", "outcome": "variant", "drawn_in_article": None, "standard": "RFC 8446 §2",
+    }  # fmt: skip
+    return opened(script, **fields | given)
+
+
+def rejected(script: str = "C ClientHello 4 0.4, S Alert 6 0.9", **given: Any) -> model.Verdict:
+    return handshake(script, **{"flow": "tls/rejected", "standard": "RFC 8446 §6.2"} | given)
+
+
+def certificate(**given: Any) -> model.Certificate:
+    fields: dict[str, Any] = {
+        "subject": "CN=example.test", "issuer": "CN=Test Authority,O=Tests", "not_before": "2026-01-01T00:00:00Z",
+        "not_after": "2027-01-01T00:00:00Z", "names": ["example.test", "*.example.test"], "sha256": "5f" * 32,
+        "valid_at_capture": True, "name_matches": True, "trusted": True, "serial": "1f2e", "key": "EC secp256r1",
+        "signature": "ECDSA with SHA256",
+    }  # fmt: skip
+    return model.Certificate(**fields | given)
+
+
+def tls(*handshakes: model.Verdict, **given: Any) -> model.Tls:
+    fields: dict[str, Any] = {
+        "version": "TLS 1.3", "cipher_suite": "TLS_AES_128_GCM_SHA256", "key_exchange": "x25519",
+        "server_name": "example.test", "alpn": "h2", "alpn_offered": ["h2", "http/1.1"], "resumed": False,
+        "client_authenticated": False, "strength": "strong", "strength_reason": "TLS 1.3 (RFC 8446 §9.1)",
+        "ja3": "cd08e31494f9531f560d64c695473da9", "ja3s": "15af977ce25de452b96affa2addb1036",
+        "ja4": "t13d1516h2_8daaf6152771_e5627efa2ab1", "decrypted": True, "decryption": "keylog",
+        "certificates": [certificate()], "close_notify": model.PerSide(37, 0), "records": model.PerSide(5, 9),
+        "application_bytes": model.PerSide(412, 40_211), "handshakes": list(handshakes or (handshake(),)),
+    }  # fmt: skip
+    return model.Tls(**fields | given)
+
+
+NO_KEYS = "no secret for client random 4f2ac3d4e5f60718; was SSLKEYLOGFILE set before the browser started?"
+
+
+def tls_showcase() -> list[model.Connection]:
+    """Connections that speak TLS: decrypted or not, renegotiated, rejected, with bad certificates, in tunnels."""
+    expired = certificate(
+        subject="CN=old.example.test", names=[f"host{n}.example.test" for n in range(30)],
+        not_after="2026-11-01T00:00:00Z", valid_at_capture=False, name_matches=False, trusted=False,
+        sha256="ab" * 32, key="RSA 1024", signature="RSA with SHA1",
+        problems=["expired by 21 days at the time of the capture",
+                  "name mismatch: example.test was asked for, the names are host0.example.test, host1.example.test …",
+                  "weak key: RSA of 1024 bits, 2048 are the least (RFC 9325 §4.5)"],
+    )  # fmt: skip
+    rsa = handshake(
+        "C ClientHello 4 0.4, S ServerHello 6 1.9, S Certificate 6 1.9, S ServerHelloDone 6 1.9, "
+        "C ClientKeyExchange 8 2.6, C ChangeCipherSpec 8 2.6, C Finished? 8 2.6, S ChangeCipherSpec 9 3.0, "
+        "S Finished? 9 3.0",
+        flow="tls/1.2-rsa", outcome="documented", drawn_in_article="F6", standard="RFC 5246 §7.3",
+    )  # fmt: skip
+    again = handshake(
+        "S HelloRequest 20 9.0, C ClientHello 21 9.4, S ServerHello 22 9.9", flow="tls/1.2-renegotiation",
+        standard="RFC 5746", outcome="incomplete", cause="connection-ended",
+    )  # fmt: skip
+    ecdhe = {
+        "version": "TLS 1.2", "cipher_suite": "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "alpn": None,
+        "decrypted": False, "decryption": NO_KEYS, "strength_reason": "forward secrecy and authenticated encryption",
+    }  # fmt: skip
+    astray = model.Divergence(6, "server", "Finished", ["server ServerHello"], "tls/1.3-full", [])
+    nothing: dict[str, Any] = {
+        "version": None, "cipher_suite": None, "key_exchange": None, "alpn": None, "strength": None, "ja3s": None,
+        "strength_reason": None, "resumed": None, "client_authenticated": None, "certificates": [],
+        "decrypted": False, "decryption": None, "close_notify": None, "records": model.PerSide(1, 1),
+        "application_bytes": model.PerSide(),
+    }  # fmt: skip
+    refusal = model.Alert("server", "fatal", "handshake_failure", 6)
+    weak = {
+        "version": "TLS 1.0", "cipher_suite": "TLS_RSA_WITH_RC4_128_SHA", "key_exchange": "rsa", "strength": "broken",
+        "strength_reason": "RC4 must not be negotiated (RFC 7465); TLS 1.0 must not be negotiated any more (RFC 8996)",
+        "alpn": None, "alpn_offered": [], "decryption": "rsa-key", "server_name": None,
+    }  # fmt: skip
+    inside = tls(decrypted=False, decryption=NO_KEYS.replace("4f2a", "99ee"))
+    mail = tls(server_name="mail.example.test", alpn=None, alpn_offered=[])
+    long = tls(server_name="a-very-long-name." * 8 + "example.test", client_certificates=[certificate()])
+    life = opened("C ref 3 0.3", flow="lifecycle/https-connection", drawn_in_article="F7", standard="RFC 9110 §4.2.2")
+    return [
+        connection(
+            tls=tls(), http=http(exchange()), lifecycle=life,
+            timing=model.Timing(handshake_ns=310_000, tls_ns=2_000_000),
+        ),
+        connection(id=1, tls=tls(rsa, again, certificates=[expired, certificate(subject="CN=Test Authority")], **weak)),
+        connection(id=2, tls=tls(rejected(), alerts=[refusal], **nothing)),
+        connection(
+            id=3, tls=tls(**ecdhe, alerts=[
+                model.Alert("client", "warning", "close_notify", 37),
+                model.Alert("server", None, None, 38, encrypted=True),
+                model.Alert("client", "fatal", "bad_record_mac", 39),
+            ]),
+        ),
+        connection(
+            id=4, tls=tls(handshake("S Finished 6 1.3", divergence=astray, **unknown("diverged", None)), **nothing),
+            client=("2001:db8:85a3:1234:5678:8a2e:370:7334", 50115),
+        ),
+        connection(
+            id=5, http=http(exchange("CONNECT example.test:443", 200, 0), version="HTTP/1.0"), tls=inside,
+            tunnel=model.Tunnel("CONNECT example.test:443", model.PerSide(1540, 41_700), tls=inside),
+        ),
+        connection(id=6, tls=mail, tunnel=model.Tunnel("STARTTLS smtp", model.PerSide(1540, 4170), tls=mail)),
+        connection(id=7, tls=long),
+        connection(id=8, tls=tls(handshake("", **unknown()), **nothing | {"server_name": None})),
     ]  # fmt: skip

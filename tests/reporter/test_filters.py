@@ -5,7 +5,20 @@ from hypothesis import strategies as st
 from analyzer import model
 from analyzer.errors import UsageError
 from analyzer.reporter.filters import FIELDS, parse_filter
-from tests.reporter.builders import closed, connection, diverged, exchange, http, opened, refused, unknown
+from tests.reporter.builders import (
+    certificate,
+    closed,
+    connection,
+    diverged,
+    exchange,
+    handshake,
+    http,
+    opened,
+    refused,
+    tls,
+    tls_showcase,
+    unknown,
+)
 
 ORDINARY = connection(notes=model.Notes(retransmissions=2), vlan=[5, 100])
 OVER_IPV6 = connection(client=("2001:db8::17", 50000), server=("2001:db8:1::1", 443))
@@ -19,6 +32,25 @@ WEB = connection(
     lifecycle=opened("", flow="lifecycle/http1-connection"),
     tunnel=model.Tunnel("CONNECT a:80", model.PerSide(), http=http(exchange("PUT /inside", 201))),
 )  # fmt: skip
+
+SECURE = connection(
+    tls=tls(
+        handshake(), handshake(flow="tls/1.2-renegotiation", outcome="incomplete", cause="open-at-end"),
+        server_name="WWW.Example.test", client_certificates=[certificate(subject="CN=alice", names=[])],
+        certificates=[certificate(subject="CN=Example", problems=["expired by 3 days at the time of the capture"])],
+        alerts=[model.Alert("server", "fatal", "handshake_failure", 9), model.Alert("client", None, None, 9, True)],
+    ),
+)  # fmt: skip
+INSIDE = connection(
+    http=http(exchange("CONNECT a:443", 200, 0)),
+    tunnel=model.Tunnel(
+        "CONNECT a:443", model.PerSide(),
+        tls(version="SSL 3.0", strength="broken", server_name=None, resumed=True, decrypted=False, alpn=None,
+            key_exchange="rsa", ja3=None, certificates=[]),
+    ),
+)  # fmt: skip
+HIDDEN = connection(tls=tls(opened("", **unknown()), version=None, resumed=None, strength=None, alpn="h2[a]"))
+ALL = (ORDINARY, OVER_IPV6, MID_STREAM, WEB, SECURE, INSIDE, HIDDEN, refused(), diverged(), *tls_showcase())
 
 
 @pytest.mark.parametrize(
@@ -95,6 +127,42 @@ WEB = connection(
         ("status!=404", WEB),
         ("exchanges=5", WEB),
         ("exchanges=0", ORDINARY),
+        ("tls=tls/1.3-full", SECURE),
+        ("tls=1.3-full", SECURE),
+        ("tls=1.3-* tls=1.2-renegotiation", SECURE),  # of two handshakes
+        ("tls=none", ORDINARY),
+        ("tls=1.3-full", INSIDE),  # of a tunnel
+        ("tls.outcome=variant tls.outcome=incomplete outcome=incomplete", SECURE),
+        ("tls.cause=open-at-end cause=open-at-end", SECURE),
+        ("tls.cause=mid-stream tls=none", HIDDEN),
+        ("tls.version='TLS 1.3' tls.version=1.3", SECURE),
+        ("tls.version=1.2|1.3 tls.version!=1.2", SECURE),
+        ("tls.version='ssl 3.0' tls.version=3.0", INSIDE),
+        ("tls.version=none", HIDDEN),
+        ("server_name=www.example.TEST sni=*.example.test", SECURE),
+        ("server_name=none sni=none", INSIDE),
+        ("sni!=*.example.test", ORDINARY),
+        ("alpn=h2", SECURE),
+        ("alpn=h2[a]", HIDDEN),  # not a set of characters
+        ("alpn=none", INSIDE),
+        ("cipher_suite=*_gcm_* cipher_suite!=*RC4*", SECURE),
+        ("key_exchange=X25519", SECURE),
+        ("strength=weak|broken key_exchange=rsa", INSIDE),
+        ("strength=none", ORDINARY),
+        ("ja3=cd08e31494f9531f560d64c695473da9 ja3s=15AF* ja4=t13d*", SECURE),
+        ("resumed=no", SECURE),
+        ("resumed=yes decrypted=no", INSIDE),
+        ("resumed=none", HIDDEN),
+        ("decrypted=yes", SECURE),
+        ("decrypted=none", WEB),
+        ("alert=handshake_failure alert=encrypted", SECURE),
+        ("alert=none", HIDDEN),
+        ("certificate=cn=example certificate=*.example.test certificate=*alice", SECURE),
+        ("certificate=none", INSIDE),
+        ("certificate.problem=expired*", SECURE),
+        ("certificate.problem='expired by 3 *'", SECURE),
+        ("certificate.problem=none", HIDDEN),
+        ("certificate.problem!=none", SECURE),
     ],
 )
 def test_holds(expression, subject):
@@ -118,6 +186,16 @@ def test_holds(expression, subject):
         ("status>503", WEB),
         ("status!=none", ORDINARY),
         ("exchanges>0", ORDINARY),
+        ("tls=*", ORDINARY),
+        ("tls!=1.2-renegotiation", SECURE),
+        ("tls.version=1", SECURE),
+        ("sni=example.test", SECURE),
+        ("alpn=h2a", HIDDEN),
+        ("decrypted=no", ORDINARY),
+        ("decrypted!=yes", SECURE),
+        ("alert=none", SECURE),
+        ("certificate=*bob", SECURE),
+        ("certificate.problem=*mismatch*", SECURE),
     ],
 )
 def test_does_not_hold(expression, subject):
@@ -146,6 +224,10 @@ def test_does_not_hold(expression, subject):
         ("packets>" + 5000 * "9", "is not understood"),
         ("bytes>1ms", "write 1500 or 10kB"),
         ("capture='web", "not closed"),
+        ("decrypted=true", "there are: yes, no, none"),
+        ("strength=bad", "there are: strong, acceptable, weak, broken"),
+        ("tls.version<1.3", "compare it with = or !="),
+        ("server_nam=x", "did you mean server_name"),
     ],
 )
 def test_errors_say_what_is_wrong(expression, says):
@@ -171,11 +253,19 @@ def test_so_is_any_value(field, operator, value):
         holds = parse_filter(f"{field}{operator}{value}")
     except UsageError:
         return
-    for subject in (ORDINARY, OVER_IPV6, MID_STREAM, WEB, refused(), diverged()):
+    for subject in ALL:
         assert holds(subject) in (True, False)
 
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_every_field_reads_every_connection(field):
-    for subject in (ORDINARY, OVER_IPV6, MID_STREAM, WEB, refused(), diverged()):
+    for subject in ALL:
         assert parse_filter(f"{field}=none")(subject) is not parse_filter(f"{field}!=none")(subject)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_what_is_inside_must_be_looked_into(field):
+    inside = ("tls", "http", "lifecycle", "exchanges", "method", "target", "authority", "status", "cipher_suite",
+              "key_exchange", "strength", "server_name", "sni", "alpn", "ja3", "ja3s", "ja4", "resumed", "decrypted",
+              "alert", "certificate")  # fmt: skip
+    assert parse_filter(f"{field}!=none").needs_content is (field.partition(".")[0] in inside)

@@ -12,7 +12,17 @@ from analyzer import model
 from analyzer.reporter.outputs.csv import COLUMNS, Csv, cell
 from analyzer.reporter.outputs.jsonl import JsonLines
 from analyzer.reporter.schema import connection_schema
-from tests.reporter.builders import connection, exchange, http, showcase, web_showcase
+from tests.reporter.builders import (
+    certificate,
+    connection,
+    exchange,
+    handshake,
+    http,
+    showcase,
+    tls,
+    tls_showcase,
+    web_showcase,
+)
 
 
 def jsonl(connections, live=False):
@@ -29,10 +39,11 @@ def test_json_lines_are_the_model_and_nothing_else():
     assert [msgspec.json.decode(line, type=model.Connection) for line in lines] == showcase()
 
 
-def test_http_is_in_json_lines_as_it_is_in_the_model():
-    lines = b"".join(jsonl(web_showcase())).splitlines()
+@pytest.mark.parametrize("connections", [web_showcase(), tls_showcase()], ids=["http", "tls"])
+def test_what_is_inside_is_in_json_lines_as_it_is_in_the_model(connections):
+    lines = b"".join(jsonl(connections)).splitlines()
     found = [msgspec.json.decode(line, type=model.Connection) for line in lines]
-    assert msgspec.to_builtins(found) == msgspec.to_builtins(web_showcase())
+    assert msgspec.to_builtins(found) == msgspec.to_builtins(connections)
 
 
 def test_json_lines_are_written_in_batches_but_at_once_when_live():
@@ -80,11 +91,51 @@ def test_csv_has_a_row_per_connection():
 def test_csv_sums_http_up():
     one = http(exchange("GET /"), exchange("=X /", 404), exchange("GET /", None), exchanges_not_listed=2)
     first, second = rows([connection(http=one), connection()])
-    columns = list(COLUMNS)[-6:]
-    assert columns == ["http_version", "http_flow", "http_outcome", "exchanges", "methods", "statuses"]
+    columns = ["http_version", "http_flow", "http_outcome", "exchanges", "methods", "statuses"]
     assert [first[name] for name in columns] == ["HTTP/1.1", "http1/keep-alive", "variant", "5", "GET =X", "200 404"]
     assert [second[name] for name in columns] == [""] * 6
     assert rows([connection(http=http(exchange("=X /")))])[0]["methods"] == "'=X"
+
+
+TLS_COLUMNS = [
+    "tls_version", "cipher_suite", "key_exchange", "server_name", "alpn", "tls_flow", "tls_outcome", "tls_decrypted",
+    "ja3", "ja3s", "ja4", "alerts",
+]  # fmt: skip
+
+
+def of_tls(**given):
+    (row,) = rows([connection(**given)])
+    return [row[name] for name in TLS_COLUMNS]
+
+
+def test_csv_sums_tls_up():
+    assert list(COLUMNS)[-12:] == TLS_COLUMNS
+    alerts = [
+        model.Alert("client", "warning", "close_notify", 37), model.Alert("server", None, None, 38, True),
+        model.Alert("client", "warning", "close_notify", 39),
+    ]  # fmt: skip
+    one = tls(handshake(), handshake(flow="tls/1.2-renegotiation"), alerts=alerts, ja3="a", ja3s="b", ja4="c")
+    summed = [
+        "TLS 1.3", "TLS_AES_128_GCM_SHA256", "x25519", "example.test", "h2", "tls/1.3-full", "variant", "true",
+        "a", "b", "c", "client close_notify; server encrypted",
+    ]  # fmt: skip
+    assert of_tls(tls=one) == summed
+    assert of_tls(tunnel=model.Tunnel("STARTTLS smtp", model.PerSide(), one)) == summed
+    assert of_tls() == [""] * 12
+    nothing = tls(version=None, cipher_suite=None, key_exchange=None, server_name=None, alpn=None, ja3=None, ja3s=None,
+                  ja4=None, decrypted=False)  # fmt: skip
+    nothing.handshakes.clear()
+    assert of_tls(tls=nothing) == ["", "", "", "", "", "", "", "false", "", "", "", ""]
+
+
+@pytest.mark.parametrize("evil", ["=cmd|'/c calc'!A0", "@SUM(A1)", "-1+1", "\x1b[2J=1", "\t=1"])
+def test_no_name_from_a_handshake_is_a_formula_or_a_command(evil):
+    one = tls(handshake(flow=evil), version=evil, cipher_suite=evil, key_exchange=evil, server_name=evil, alpn=evil,
+              ja3=evil, ja3s=evil, ja4=evil, alerts=[model.Alert("client", None, evil, 1)],
+              certificates=[certificate(subject=evil)])  # fmt: skip
+    for value in of_tls(tls=one):
+        assert value[:1] not in ("=", "+", "-", "@", "\t", "\r")
+        assert value.isprintable()
 
 
 def test_csv_without_connections_still_has_its_header():

@@ -13,42 +13,31 @@ from hypothesis import strategies as st
 
 from analyzer import model
 from analyzer.reporter import words
+from analyzer.reporter.outputs.counts import Histogram
 from analyzer.reporter.outputs.evidence import Evidence
-from analyzer.reporter.outputs.summary import Histogram, Summary
+from analyzer.reporter.outputs.summary import Summary
 from analyzer.reporter.outputs.table import Table, distinct_names
 from tests.reporter.builders import (
     Totals,
+    certificate,
     closed,
     connection,
     diverged,
     exchange,
+    handshake,
     http,
     opened,
     refused,
     showcase,
+    tls,
+    tls_showcase,
     unknown,
     web_showcase,
 )
+from tests.reporter.terminal import printed, summed_up
 
 GOLDEN = Path(__file__).parent / "golden"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def printed(output, connections, **options):
-    written: list[str] = []
-    report = output(written.append, **options)
-    for one in connections:
-        report.add(one)
-    report.finish()
-    return "".join(written)
-
-
-def summed_up(connections, totals=None, **options):
-    summary = Summary(**options)
-    for one in connections:
-        summary.add(one)
-    summary.end_capture(totals or Totals(packets=200, connections=len(connections)))
-    return summary.text()
 
 
 def everything(width, **options):
@@ -57,6 +46,9 @@ def everything(width, **options):
         "http-table": printed(Table, web_showcase(), width=width, **options),
         "http-evidence": printed(Evidence, web_showcase(), width=width, **options),
         "http-summary": summed_up(web_showcase(), width=width, **options),
+        "tls-table": printed(Table, tls_showcase(), width=width, **options),
+        "tls-evidence": printed(Evidence, tls_showcase(), width=width, **options),
+        "tls-summary": summed_up(tls_showcase(), width=width, **options),
         "table": printed(Table, showcase(), width=width, **options),
         "evidence": printed(Evidence, showcase(), width=width, **options),
         "summary": summed_up(showcase(), totals, width=width, **options),
@@ -64,7 +56,9 @@ def everything(width, **options):
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])
-@pytest.mark.parametrize("kind", ["table", "evidence", "summary", "http-table", "http-evidence", "http-summary"])
+@pytest.mark.parametrize(
+    "kind", [f"{of}{output}" for of in ("", "http-", "tls-") for output in ("table", "evidence", "summary")]
+)
 def test_golden(kind, width):
     text = everything(width)[kind]
     expected = GOLDEN / f"{kind}-{width}.txt"
@@ -86,9 +80,9 @@ def test_colours_change_nothing_else(width):
 @settings(max_examples=60)
 def test_table_and_summary_fit_every_width(width):
     shown = everything(width)
-    lines = shown["table"].splitlines() + shown["http-table"].splitlines()
+    lines = [line for kind in shown if kind.endswith("table") for line in shown[kind].splitlines()]
     if width >= 60:
-        lines += shown["summary"].splitlines() + shown["http-summary"].splitlines()
+        lines += [line for kind in shown if kind.endswith("summary") for line in shown[kind].splitlines()]
     assert max(map(words.cells, lines)) <= width
 
 
@@ -168,8 +162,25 @@ def test_captures_are_told_apart_in_few_words(captures, names):
 
 def test_what_a_capture_says_cannot_reach_the_terminal():
     evil = "\x1b]0;owned\x07\u202e\n"
+    name = "\x1b[2J=\u202etest"
+    step = model.Step("server", evil, 4, 4, 0, seen="hidden")
+    worn = tls(
+        handshake(flow=f"tls/{evil}", standard=evil, branches=[evil], differs=[evil], steps=[step]),
+        handshake("S Alert 6 1.0", flow="tls/rejected"),
+        version=name, cipher_suite=name, key_exchange=evil, server_name=name, alpn=name, alpn_offered=[name, evil],
+        strength="weak", strength_reason=evil, ja3=evil, ja3s=evil, ja4=evil, decrypted=False, decryption=evil,
+        alerts=[model.Alert("server", evil, evil, 6), model.Alert("client", "fatal", evil, 7)],
+        certificates=[
+            certificate(subject=name, issuer=name, names=[name, evil], not_before=evil, not_after=evil, sha256=evil,
+                        serial=evil, key=evil, signature=evil, problems=[evil, name]),
+            certificate(subject=None, issuer=None, not_before=None, problems=[evil]),
+        ],
+        client_certificates=[certificate(subject=evil, problems=[evil])],
+    )  # fmt: skip
+    decrypted = tls(decryption=evil, server_name=name)
     hostile = connection(
         capture=evil,
+        tls=worn,
         faults=[model.Fault(1, evil, evil)],
         proxied_for=evil,
         lifecycle=opened(flow=evil, differs=[evil], standard=evil),
@@ -179,17 +190,18 @@ def test_what_a_capture_says_cannot_reach_the_terminal():
             connection=opened(flow=evil, differs=[evil], branches=[evil]),
             websocket=model.WebSocket(model.Frames({evil: 1}), 1000),
         ),
-        tunnel=model.Tunnel(f"CONNECT {evil}", model.PerSide(1, 1), http=http(exchange(f"GET {evil}"))),
+        tunnel=model.Tunnel(f"CONNECT {evil}", model.PerSide(1, 1), decrypted, http(exchange(f"GET {evil}"))),
         open=opened(differs=[evil], branches=[evil], flow=f"tcp-open/{evil}", standard=evil),
         close=closed(**unknown("diverged", None), divergence=model.Divergence(1, "client", evil, [evil], evil, [evil])),
     )
     texts = [
         printed(Table, [hostile], width=250, captures=[evil, "b"]),
         printed(Evidence, [hostile], several=True),
-        summed_up([hostile], captures=2),
+        summed_up([hostile, hostile], captures=2),
     ]
     for text in texts:
         assert text.replace("\n", "").isprintable()
+        assert r"\x1b[2J=\u202etest" in text
 
 
 def test_evidence_marks_where_no_flow_fits():
@@ -324,10 +336,9 @@ def test_a_live_row_comes_with_its_exchanges():
 def test_a_row_that_is_held_back_keeps_few_exchanges():
     table = Table(lambda text: None)
     table.add(connection(http=http(*[exchange()] * 5000)))
-    ((held, below),) = table._pending
-    assert held.http is not None
-    assert held.http.exchanges == []
-    assert below[-1] == "    … and 4,995 more"
+    (held,) = table._pending
+    assert len(held.below) == 6
+    assert held.below[-1] == [("… and 4,995 more", None)]
 
 
 def test_a_table_says_where_http_diverged():

@@ -27,7 +27,7 @@ def probe(side: cython.int, data, anywhere: cython.bint = False):
 
     NEED_MORE: what there is could be its beginning. An HTTP/0.9 request is HTTP/1; the preface of HTTP/2 is not.
     """
-    if type(data) is bytes and not anywhere and (_is_status_line(data) if side else _is_request_line(data)):
+    if type(data) is bytes and not anywhere and (_is_status_line(data) if side else begins_with_request(data)):
         return _MATCH
     first = bytes(data[:_LONGEST_LINE])
     if anywhere:
@@ -57,8 +57,8 @@ def _is_status_line(data: bytes) -> cython.bint:
     )  # fmt: skip
 
 
-@cython.cfunc
-def _is_request_line(data: bytes) -> cython.bint:
+@cython.ccall
+def begins_with_request(data: bytes) -> cython.bint:
     """Whether its first line is that of most requests; if not, it may be one all the same."""
     at: cython.Py_ssize_t = 0
     size: cython.Py_ssize_t = min(len(data), _LONGEST_LINE)

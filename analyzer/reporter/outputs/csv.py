@@ -29,6 +29,25 @@ def _exchanges(connection: model.Connection) -> list[model.Exchange]:
     return connection.http.exchanges if connection.http else []
 
 
+def _tls(read: Callable[[model.Tls], _Value]) -> Callable[[model.Connection], _Value]:
+    """Of the outermost TLS."""
+
+    def cell_of(connection: model.Connection) -> _Value:
+        found = words.secured(connection)
+        return read(found[0]) if found else None
+
+    return cell_of
+
+
+def _first(tls: model.Tls) -> model.Verdict | None:
+    return tls.handshakes[0] if tls.handshakes else None
+
+
+def _alerts(tls: model.Tls) -> str:
+    """Each once, in the order of their first appearance."""
+    return "; ".join(dict.fromkeys(f"{alert.side} {alert.description or 'encrypted'}" for alert in tls.alerts))
+
+
 # Column → how to read it. The names are those of the JSON, joined with underscores, and as stable.
 COLUMNS: dict[str, Callable[[model.Connection], _Value]] = {
     "capture": lambda c: c.capture,
@@ -73,6 +92,18 @@ COLUMNS: dict[str, Callable[[model.Connection], _Value]] = {
     "exchanges": lambda c: words.exchange_count(c.http) if c.http else None,
     "methods": _methods,
     "statuses": _statuses,
+    "tls_version": _tls(lambda tls: tls.version),
+    "cipher_suite": _tls(lambda tls: tls.cipher_suite),
+    "key_exchange": _tls(lambda tls: tls.key_exchange),
+    "server_name": _tls(lambda tls: tls.server_name),
+    "alpn": _tls(lambda tls: tls.alpn),
+    "tls_flow": _tls(lambda tls: first.flow if (first := _first(tls)) else None),
+    "tls_outcome": _tls(lambda tls: first.outcome if (first := _first(tls)) else None),
+    "tls_decrypted": _tls(lambda tls: "true" if tls.decrypted else "false"),
+    "ja3": _tls(lambda tls: tls.ja3),
+    "ja3s": _tls(lambda tls: tls.ja3s),
+    "ja4": _tls(lambda tls: tls.ja4),
+    "alerts": _tls(_alerts),
 }
 
 

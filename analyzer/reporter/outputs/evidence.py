@@ -11,12 +11,15 @@ import textwrap
 from collections.abc import Callable, Iterator
 
 from analyzer import model
-from analyzer.reporter import words
+from analyzer.reporter import words, words_of_tls
 from analyzer.reporter.escape import escape
 
 _LABEL = 11  # columns before the text of a labelled line: "  options  "
 _INDENT = "    "
 _EXCHANGES = 1000  # listed of a connection
+_HANDSHAKES = 100  # with their ladders
+_NAMES = 20  # of a certificate
+_ALERTS = 100
 _ARROW = 17  # columns of an arrow, room for the longest common step name
 
 _ORIENTED = {
@@ -56,12 +59,15 @@ class Evidence:
         yield from self._verdict("open", c.open, c)
         yield from self._verdict("close", c.close, c)
         yield from self._labelled("proxied", [escape(c.proxied_for)] if c.proxied_for else [])
-        if c.http:
+        # The outermost TLS or HTTP may be the tunnel's: it stands there.
+        if c.tls and not (c.tunnel and c.tunnel.tls == c.tls):
+            yield from self._tls("tls", c.tls, c)
+        if c.http and not (c.tunnel and c.tunnel.http == c.http):
             yield from self._http("http", c.http, c)
         if c.tunnel:
             yield from self._tunnel(c.tunnel, c)
         if c.lifecycle:
-            yield from self._verdict("lifecycle", c.lifecycle, c)
+            yield from self._verdict("lifecycle", c.lifecycle, c, ladder=False)  # its parts stand above
         options = [f"{side}: {said}" for side in ("client", "server") if (said := _options(getattr(c.tcp, side)))]
         yield from self._labelled("options", options)
         counts = [words.note_words(name, n) for name in words.NOTE_WORDS if (n := getattr(c.notes, name))]
@@ -89,8 +95,9 @@ class Evidence:
             yield self._styled(line, "bright_black")
 
     def _verdict(
-        self, scope: str, verdict: model.Verdict, c: model.Connection, http: model.Http | None = None
+        self, scope: str, verdict: model.Verdict, c: model.Connection, said: str | None = None, ladder: bool = True
     ) -> Iterator[str]:
+        """`said`: what else there is to say of it. `ladder`: also its steps."""
         outcome = words.outcome(verdict)
         parts: list[tuple[str, str | None]] = [
             (f"{words.MARKS[outcome]} {_name(verdict)}", words.COLOURS[outcome]),
@@ -100,23 +107,72 @@ class Evidence:
             parts.append((f"handshake {words.duration(c.timing.handshake_ns)}", None))
         if isinstance(verdict, model.CloseVerdict) and verdict.closed_by:
             parts.append((f"closed by the {verdict.closed_by}", None))
-        if http:
-            parts.append((_extent(http), None))
+        if said:
+            parts.append((said, None))
         yield from self._flowing(_lead(scope), parts, " " * (_LABEL + 2))
         if verdict.differs:
             yield from self._labelled("", [escape(f"differs: {'; '.join(verdict.differs)}")], "cyan")
         if taken := [branch for branch in verdict.branches if branch.removeprefix("variant: ") not in verdict.differs]:
             yield from self._labelled("", [escape(f"with: {'; '.join(taken)}")])
-        # Of HTTP and the whole the evidence is in what stands above and below, unless it is not as it should be.
-        if scope in ("open", "close") or (http and verdict.divergence):
+        if ladder:
             yield from self._ladder(verdict)
         if verdict.retransmitted:
             yield from self._labelled("", [f"{words.plural(verdict.retransmitted, 'step')} retransmitted"])
         if verdict.divergence and scope != "lifecycle":  # it has that of its part
             yield from self._divergence(verdict.divergence)
 
+    def _tls(self, label: str, tls: model.Tls, c: model.Connection) -> Iterator[str]:
+        took = None
+        if c.timing.tls_ns is not None and tls == words.secured(c)[0]:
+            took = f"handshake {words.duration(c.timing.tls_ns)}"
+        indent = " " * (_LABEL + 2)
+        if tls.handshakes:
+            first = tls.handshakes[0]
+            yield from self._verdict(label, first, c, words_of_tls.rejection(tls, first) or took)
+        else:
+            yield from self._labelled(label, ["no handshake was captured"])
+        yield from self._flowing(indent, words_of_tls.negotiated(tls), indent)
+        yield from self._flowing(indent, words_of_tls.session(tls), indent)
+        for name, value in (("JA3", tls.ja3), ("JA3S", tls.ja3s), ("JA4", tls.ja4)):
+            if value:
+                yield f"{indent}{self._styled(f'{name:<4} {escape(value)}', 'bright_black')}"
+        for said in words_of_tls.traffic(tls):
+            yield from self._wrapped(said, indent, indent + "  ")
+        for handshake in tls.handshakes[1:_HANDSHAKES]:
+            yield from self._verdict("again", handshake, c, words_of_tls.rejection(tls, handshake))
+        if (more := len(tls.handshakes) - _HANDSHAKES) > 0:
+            yield from self._labelled("", [f"… and {words.plural(more, 'more handshake')}"], "bright_black")
+        yield from self._certificates(tls)
+        shown = [one for one in tls.alerts if tls.close_notify is None or one.description != "close_notify"]
+        alerts = [f"packet {one.packet}: {words_of_tls.alert_words(one, level=True)}" for one in shown[:_ALERTS]]
+        if len(shown) > _ALERTS:
+            alerts.append(f"… and {words.count(len(shown) - _ALERTS)} more")
+        fatal = any(one.level == "fatal" for one in shown)
+        yield from self._labelled("alerts", alerts, "yellow" if fatal else None)
+
+    def _certificates(self, tls: model.Tls) -> Iterator[str]:
+        label = "certs"
+        indent = " " * (_LABEL + 2)
+        for side, name, one in words_of_tls.certificates(tls):
+            whose = name if side == "client" else f"server {name}"
+            yield from self._labelled(label, [f"{whose}: {escape(one.subject or 'no subject')}"])
+            label = ""
+            yield from self._flowing(indent, words_of_tls.validity(one), indent)
+            facts = [f"issued by {escape(one.issuer)}"] if one.issuer else []
+            if one.names:
+                more = [f"and {words.count(len(one.names) - _NAMES)} more"] if len(one.names) > _NAMES else []
+                facts.append(f"names {', '.join([*map(escape, one.names[:_NAMES]), *more])}")
+            serial = one.serial and f"serial {one.serial}"
+            facts.append(", ".join(escape(said) for said in (one.key, one.signature, serial) if said))
+            facts.append(f"SHA-256 {escape(one.sha256)}")
+            for fact in filter(None, facts):
+                yield from self._wrapped(fact, indent, indent + "  ", "bright_black")
+            for problem in one.problems:
+                yield from self._wrapped(escape(problem), f"{indent}! ", indent + "  ", "yellow")
+
     def _http(self, label: str, http: model.Http, c: model.Connection) -> Iterator[str]:
-        yield from self._verdict(label, http.connection, c, http)
+        # What was said stands below, exchange by exchange; the steps tell more only where something is wrong.
+        yield from self._verdict(label, http.connection, c, _extent(http), ladder=bool(http.connection.divergence))
         listed = http.exchanges[:_EXCHANGES]
         for one in listed:
             yield from self._exchange(one)
@@ -127,8 +183,10 @@ class Evidence:
 
     def _tunnel(self, tunnel: model.Tunnel, c: model.Connection) -> Iterator[str]:
         said = f"{words.size(tunnel.bytes.client)} sent, {words.size(tunnel.bytes.server)} received"
-        unknown = "" if tunnel.http else "; what ran inside was not recognised"
+        unknown = "" if tunnel.http or tunnel.tls else "; what ran inside was not recognised"
         yield from self._labelled("tunnel", [f"after {escape(tunnel.after)}: {said}{unknown}"])
+        if tunnel.tls:
+            yield from self._tls("inside", tunnel.tls, c)
         if tunnel.http:
             yield from self._http("inside", tunnel.http, c)
 
@@ -155,9 +213,9 @@ class Evidence:
                 text = f"{escape(name)}: {escape(value)}"
                 yield from self._wrapped(text, f"{' ' * (_LABEL + 2)}{arrow} ", " " * (_LABEL + 6))
 
-    def _wrapped(self, text: str, lead: str, indent: str) -> Iterator[str]:
+    def _wrapped(self, text: str, lead: str, indent: str, colour: str | None = None) -> Iterator[str]:
         for line in textwrap.wrap(text, max(20, self._width - len(indent)), break_on_hyphens=False):
-            yield lead + line
+            yield lead + self._styled(line, colour)
             lead = indent
 
     def _flowing(self, lead: str, parts: list[tuple[str, str | None]], indent: str) -> Iterator[str]:
@@ -165,16 +223,21 @@ class Evidence:
         line, used = lead, words.cells(lead)
         gap = ""
         for text, style in parts:
-            if not text:
-                continue
-            if gap and used + len(gap) + words.cells(text) > self._width:
-                yield line
-                line, used, gap = indent, len(indent), ""
-            styled = self._styled(text, None, bold=True) if style == "bold" else self._styled(text, style)
-            line += gap + styled
-            used += len(gap) + words.cells(text)
-            gap = "   "
+            pieces = self._fitting(text, indent)
+            for piece in pieces:
+                if gap and used + len(gap) + words.cells(piece) > self._width:
+                    yield line
+                    line, used, gap = indent, len(indent), ""
+                styled = self._styled(piece, None, bold=True) if style == "bold" else self._styled(piece, style)
+                line += gap + styled
+                used += len(gap) + words.cells(piece)
+                gap = "   " if len(pieces) == 1 else " " * self._width  # nothing stands beside what was wrapped
         yield line
+
+    def _fitting(self, text: str, indent: str) -> list[str]:
+        """The text in pieces that fit on a line."""
+        room = max(20, self._width - len(indent))
+        return [text] if 0 < words.cells(text) <= room else textwrap.wrap(text, room, break_on_hyphens=False)
 
     def _ladder(self, verdict: model.Verdict) -> Iterator[str]:
         if not verdict.steps:
@@ -189,6 +252,7 @@ class Evidence:
                 line += f"  until packet {step.last_packet}"
             if step.seen != "observed":
                 line += f"  ({step.seen})"
+                line = self._styled(line, "bright_black")
             diverges = verdict.divergence
             if diverges and (diverges.packet, diverges.side, diverges.saw) == (step.packet, step.side, step.step):
                 line = self._styled(line + "  ✗ here", "red")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import math
 import textwrap
 from collections.abc import Iterator
 from typing import Protocol
@@ -15,19 +14,16 @@ from typing import Protocol
 from analyzer import model
 from analyzer.reporter import words
 from analyzer.reporter.escape import escape
+from analyzer.reporter.outputs.counts import TIED, Histogram, HttpCounts, TlsCounts, quantiles
 
 _EXAMPLES = 8  # deviating connections named one by one
-_QUANTILES_FROM = 20  # values; of fewer, 95 % is the greatest or next to it
-_KINDS = 1000  # methods counted one by one
-_SHOWN = 8  # methods and statuses that are named
+_NUMBER = 8  # cells of a count in a list, with the comma behind it
+_SUITE = 48  # cells of a cipher suite or an alert: their names are long
 _INDENT = "  "
 _LABEL = 11  # columns of a label such as "opened"
 
 # Scope → its label.
-_LABELS = {"open": "opened", "close": "closed", "http": "http", "lifecycle": "lifecycle"}
-
-# Buckets this many per factor e: 0.2 % wide, which is below what three digits show.
-_PER_E = 500
+_LABELS = {"open": "opened", "close": "closed", "tls": "tls", "http": "http", "lifecycle": "lifecycle"}
 
 
 class Totals(Protocol):
@@ -55,30 +51,6 @@ _LEFT_OUT = {
 }  # fmt: skip
 
 
-class Histogram:
-    """Quantiles of positive durations in bounded memory: buckets of 0.2 %, extremes exact."""
-
-    def __init__(self) -> None:
-        self.count, self.least, self.most = 0, 0, 0
-        self._buckets: collections.Counter[int] = collections.Counter()
-
-    def add(self, ns: int) -> None:
-        self.least = ns if not self.count else min(self.least, ns)
-        self.most = max(self.most, ns)
-        self.count += 1
-        self._buckets[round(math.log(ns) * _PER_E) if ns > 0 else -1] += 1
-
-    def quantile(self, share: float) -> int:
-        """The smallest value that at least `share` of all values do not exceed, to 0.1 %."""
-        wanted, seen = math.ceil(self.count * share), 0
-        for bucket in sorted(self._buckets):
-            seen += self._buckets[bucket]
-            if seen >= wanted:
-                value = round(math.exp(bucket / _PER_E)) if bucket >= 0 else 0
-                return min(max(value, self.least), self.most)
-        return self.most
-
-
 @dataclasses.dataclass
 class _Scope:
     """How often each thing came out, in one scope."""
@@ -95,73 +67,6 @@ class _Scope:
             self.sources[key] = ", ".join(named) if verdict.flow else ""
 
 
-class _Http:
-    """Counts of exchanges."""
-
-    def __init__(self) -> None:
-        self.exchanges = self.not_listed = self.unanswered = self.without_status = self.cut = 0
-        self.methods: collections.Counter[str] = collections.Counter()
-        self.other_methods = 0
-        self.statuses: collections.Counter[int] = collections.Counter()
-        self.per_connection, self.first_bytes = Histogram(), Histogram()
-
-    def add(self, http: model.Http) -> None:
-        count = words.exchange_count(http)
-        self.exchanges += count
-        self.not_listed += http.exchanges_not_listed
-        self.per_connection.add(count)
-        for one in http.exchanges:
-            if one.request:
-                method = one.request.method
-                if method in self.methods or len(self.methods) < _KINDS:
-                    self.methods[method] += 1
-                else:
-                    self.other_methods += 1
-            if one.response is None:
-                self.unanswered += 1
-            else:
-                self.cut += not one.response.complete
-                if one.response.status is None:
-                    self.without_status += 1
-                else:
-                    self.statuses[one.response.status] += 1
-            if one.started_ns is not None and one.first_byte_ns is not None:
-                self.first_bytes.add(max(0, one.first_byte_ns - one.started_ns))
-
-    def count_words(self) -> str:
-        """`17; per connection min 1, median 3, max 9`."""
-        if not self.exchanges:
-            return ""
-        said = words.count(self.exchanges)
-        if self.not_listed:
-            said += f", {words.count(self.not_listed)} of them not listed"
-        if (per := self.per_connection).count > 1:
-            parts = {"min": per.least, "median": per.quantile(0.5), "max": per.most}
-            said += "; per connection " + ", ".join(f"{name} {words.count(n)}" for name, n in parts.items())
-        return said
-
-    def method_words(self) -> str:
-        found = self.methods.most_common(_SHOWN)
-        named = [f"{words.shorten(escape(method), 24)} {words.count(number)}" for method, number in found]
-        if others := self.methods.total() + self.other_methods - sum(number for _, number in found):
-            named.append(f"others {words.count(others)}")
-        return ", ".join(named)
-
-    def status_words(self) -> str:
-        """`2xx 15, 4xx 2 (200 14, 404 2, 206 1)`: by class, and the most frequent ones."""
-        classes: collections.Counter[int] = collections.Counter()
-        for status, number in self.statuses.items():
-            classes[status // 100] += number
-        said = ", ".join(f"{first}xx {words.count(number)}" for first, number in sorted(classes.items()))
-        if said:
-            found = self.statuses.most_common(_SHOWN)
-            more = ", …" if len(self.statuses) > _SHOWN else ""
-            said += f" ({', '.join(f'{status}: {words.count(number)}' for status, number in found)}{more})"
-        missing = {"no response": self.unanswered, "no status": self.without_status, "cut": self.cut}
-        rest = [f"{what} {words.count(number)}" for what, number in missing.items() if number]
-        return "; ".join(filter(None, [said, ", ".join(rest)]))
-
-
 class Summary:
     """Counts connections as they pass; `text` says what it came to. `captures`: how many there are to read.
     `below_evidence`: it need not repeat what stands there."""
@@ -172,11 +77,11 @@ class Summary:
         self._read = 0  # captures
         self._totals: collections.Counter[str] = collections.Counter()
         self._scopes = {name: _Scope() for name in _LABELS}
-        self._http = _Http()
+        self._http, self._tls = HttpCounts(), TlsCounts()
         self._outcomes: set[str] = set()
         self._drawings: set[str] = set()
         self._notes: collections.Counter[str] = collections.Counter()
-        self._handshakes = Histogram()
+        self._handshakes, self._tls_handshakes = Histogram(), Histogram()
         self._packets, self._bytes = 0, 0
         self._diverged: list[str] = []
         self._diverged_count = 0
@@ -193,10 +98,14 @@ class Summary:
                 self._drawings.add(escape(verdict.drawn_in_article))
         if connection.http:
             self._http.add(connection.http)
+        for tls in words.secured(connection):
+            self._tls.add(tls, self._who(connection))
         self._packets += connection.packets.client + connection.packets.server
         self._bytes += connection.payload_bytes.client + connection.payload_bytes.server
         if connection.timing.handshake_ns is not None:
             self._handshakes.add(connection.timing.handshake_ns)
+        if connection.timing.tls_ns is not None:
+            self._tls_handshakes.add(connection.timing.tls_ns)
         for name in words.NOTE_WORDS:
             if number := getattr(connection.notes, name):
                 self._notes[name] += number
@@ -240,8 +149,17 @@ class Summary:
         for scope, label in _LABELS.items():
             if self._scopes[scope].counts:
                 yield from self._flows(label, self._scopes[scope])
+        longest = min(_SUITE, self._width - len(_INDENT) - _LABEL - _NUMBER)
+        yield from self._labelled("versions", self._tls.versions.words())
+        yield from self._labelled("suites", self._tls.suites.words(longest))
+        yield from self._labelled("names", self._tls.name_words())
+        label = "decrypted"
+        for said in self._tls.decryption_words():
+            yield from self._labelled(label, said)
+            label = ""
+        yield from self._labelled("alerts", self._tls.alerts.words(longest))
         yield from self._labelled("exchanges", self._http.count_words())
-        yield from self._labelled("methods", self._http.method_words())
+        yield from self._labelled("methods", self._http.methods.words())
         yield from self._labelled("statuses", self._http.status_words())
         if not self._below_evidence:
             yield from self._labelled("marks", self._legend(), "bright_black")
@@ -249,9 +167,12 @@ class Summary:
                 figures = f"{', '.join(sorted(self._drawings))}: drawn in the article the project grew out of"
                 yield from self._labelled("figures", figures, "bright_black")
         yield from self._examples("diverged", self._diverged, self._diverged_count, "outcome=diverged")
+        troubled = self._tls.troubled_words(_EXAMPLES)
+        yield from self._examples("certs", troubled, self._tls.troubled, "certificate.problem!=none")
         yield from self._examples("faults", self._faults, self._faults_count, "faults>0")
-        yield from self._labelled("handshake", _quantiles(self._handshakes))
-        yield from self._labelled("first byte", _quantiles(self._http.first_bytes))
+        yield from self._labelled("handshake", quantiles(self._handshakes))
+        yield from self._labelled("tls time", quantiles(self._tls_handshakes))
+        yield from self._labelled("first byte", quantiles(self._http.first_bytes))
         noted = [words.note_words(name, self._notes[name]) for name in words.NOTE_WORDS if self._notes[name]]
         yield from self._labelled("noticed", ", ".join(noted))
 
@@ -274,16 +195,15 @@ class Summary:
         order = list(words.MARKS)
         ranked = sorted(scope.counts.items(), key=lambda item: (order.index(item[0][0]), -item[1], item[0][1]))
         numbers = max(len(words.count(number)) for _, number in ranked)
-        names = max(words.cells(self._flow(*key)) for key in scope.counts)
-        for key, number in ranked:
-            outcome, _ = key
-            flow = self._flow(*key)
+        room = self._width - len(_INDENT) - _LABEL - numbers - 2
+        flows = [words.shorten(f"{words.MARKS[key[0]]} {self._flow(*key)}", room) for key, _ in ranked]
+        names = max(map(words.cells, flows))
+        for (key, number), flow in zip(ranked, flows, strict=True):
             padding = " " * (names - words.cells(flow) + 2)
             source = scope.sources[key]
-            room = self._width - len(_INDENT) - _LABEL - numbers - 2 - names - 2
-            shown = self._styled(f"{words.MARKS[outcome]} {flow}", words.COLOURS[outcome])
+            shown = self._styled(flow, words.COLOURS[key[0]])
             line = f"{_INDENT}{label:<{_LABEL}}{words.count(number):>{numbers}}  {shown}"
-            yield line + (padding + source if words.cells(source) <= room - 2 else "")
+            yield line + (padding + source if names + 2 + words.cells(source) <= room else "")
             label = ""
 
     @staticmethod
@@ -310,7 +230,7 @@ class Summary:
     def _wrapped(self, text: str, lead: str, colour: str | None = None, bold: bool = False) -> Iterator[str]:
         width = max(20, self._width - len(lead))
         for line in textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False):
-            yield lead + self._styled(line, colour, bold)
+            yield lead + self._styled(line.replace(TIED, " "), colour, bold)
             lead = " " * len(lead)
 
     def _styled(self, text: str, colour: str | None, bold: bool = False) -> str:
@@ -319,15 +239,3 @@ class Summary:
         import click
 
         return click.style(text, fg=colour, bold=bold)
-
-
-def _quantiles(times: Histogram) -> str:
-    """Of few values no more than there is to say of them."""
-    if times.count <= 1:
-        return words.duration(times.least) if times.count else ""
-    parts = {"min": times.least, "median": times.quantile(0.5)}
-    if times.count >= _QUANTILES_FROM:
-        parts["95 %"] = times.quantile(0.95)
-    parts["max"] = times.most
-    said = ", ".join(f"{name} {words.duration(ns)}" for name, ns in parts.items())
-    return f"{said} (of {words.count(times.count)})"

@@ -5,21 +5,21 @@ where it would not fit without the others, either; nothing is wrapped. The first
 is laid out by its contents, a long or live one keeps the widths of its beginning, so that rows can be printed while
 packets flow.
 
-Below a connection stand its first HTTP exchanges, a line each; they are no cells and change no widths.
+Below a connection stand its TLS, what is wrong with that, and its first HTTP exchanges, a line each; they are no cells
+and change no widths.
 """
 
 from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
-from typing import Any
-
-import msgspec
+from typing import Any, NamedTuple
 
 from analyzer import model
-from analyzer.reporter import words
+from analyzer.reporter import words, words_of_tls
 from analyzer.reporter.escape import escape
 
 # Rows held back before the first is printed: enough that most captures are laid out as a whole, and sorted.
@@ -96,7 +96,7 @@ def _rtt(connection: model.Connection) -> str:
 
 
 def _remarks(connection: model.Connection) -> str:
-    said = []
+    said: list[str] = []
     for scope, verdict in words.verdicts(connection):
         if verdict.divergence and (why := words.divergence_words(verdict.divergence)) not in said:
             said.append(why)
@@ -104,6 +104,8 @@ def _remarks(connection: model.Connection) -> str:
             said.extend(escape(difference.removeprefix("variant: ")) for difference in verdict.differs)
     said += words.notes_words(connection.notes)
     said.extend(f"packet {fault.packet}: {escape(fault.message)}" for fault in connection.faults[:3])
+    reasons = map(words_of_tls.undecrypted, words.secured(connection))
+    said += [f"not decrypted: {words_of_tls.gist(reason)}" for reason in reasons if reason]
     return ", ".join(said)
 
 
@@ -212,13 +214,41 @@ def _stem(path: PurePath) -> str:
     return path.name.partition(".")[0]
 
 
-def _exchanges(http: model.Http, width: int) -> list[str]:
-    """The lines below a connection."""
+_Line = list[words_of_tls.Part]
+
+
+class _Row(NamedTuple):
+    """A connection that waits to be printed; no more of it is kept, since there may be thousands of exchanges."""
+
+    capture: str
+    id: int
+    cells: list[str]
+    colours: list[str | None]  # of the cells
+    below: list[_Line]
+
+
+def _below(connection: model.Connection, width: int) -> list[_Line]:
+    """The lines below a connection: what is inside of what comes below it."""
     room = width - len(_INDENT)
-    lines = [_INDENT + words.exchange(one, room) for one in http.exchanges[:_EXCHANGES]]
+    outer: list[_Line] = []
+    inner: list[_Line] = []
+    tunnel = connection.tunnel
+    for tls in words.secured(connection):
+        after = tunnel.after if tunnel and tunnel.tls == tls else None
+        lines = [words_of_tls.line(tls, room, after)]
+        if problems := words_of_tls.problems(tls):
+            lines.append([(words.shorten(f"! {', '.join(problems)}", room), "yellow")])
+        (outer if after is None else inner).extend(lines)
+    exchanges = _exchanges(connection.http, room) if connection.http else []
+    around = tunnel is None or tunnel.http != connection.http  # else the exchanges are those inside the tunnel
+    return [*outer, *exchanges, *inner] if around else [*outer, *inner, *exchanges]
+
+
+def _exchanges(http: model.Http, room: int) -> list[_Line]:
+    lines = [words.exchange(one, room) for one in http.exchanges[:_EXCHANGES]]
     if more := words.exchange_count(http) - len(lines):
-        lines.append(f"{_INDENT}… and {words.count(more)} more")
-    return lines
+        lines.append(f"… and {words.count(more)} more")
+    return [[(line, None)] for line in lines]
 
 
 class Table:
@@ -246,16 +276,13 @@ class Table:
         self._first, self._batch = (1, 1) if live else (_FIRST_BATCH, _BATCH)
         self._layout: dict[int, int] = {}  # index of a column → its width
         self._widest = [""] * len(self._columns)  # numbers only
-        self._pending: list[tuple[model.Connection, list[str]]] = []  # with the lines below
+        self._pending: list[_Row] = []
 
     def add(self, connection: model.Connection) -> None:
-        below = []
-        if connection.http:
-            below = _exchanges(connection.http, self._width)
-            # What is held back needs no more of them: there may be thousands.
-            http = msgspec.structs.replace(connection.http, exchanges=[])
-            connection = msgspec.structs.replace(connection, http=http, tunnel=None)
-        self._pending.append((connection, below))
+        cells = [column.text(connection) for column in self._columns]
+        colours = [column.colour(connection) for column in self._columns]
+        below = _below(connection, self._width)
+        self._pending.append(_Row(connection.capture, connection.id, cells, colours, below))
         if len(self._pending) >= (self._batch if self._layout else self._first):
             self._print(complete=False)
 
@@ -267,9 +294,9 @@ class Table:
             self._print(complete=not self._layout)
 
     def _print(self, complete: bool) -> None:
-        order = {capture: index for index, capture in enumerate(dict.fromkeys(c.capture for c, _ in self._pending))}
-        self._pending.sort(key=lambda held: (order[held[0].capture], held[0].id))
-        batch = [[column.text(connection) for column in self._columns] for connection, _ in self._pending]
+        order = {capture: index for index, capture in enumerate(dict.fromkeys(row.capture for row in self._pending))}
+        self._pending.sort(key=lambda row: (order[row.capture], row.id))
+        batch = [row.cells for row in self._pending]
         for index, column in enumerate(self._columns):
             if column.right:
                 self._widest[index] = max([self._widest[index], *(cells[index] for cells in batch)], key=len)
@@ -277,14 +304,22 @@ class Table:
         header = not self._layout or any(len(self._widest[i]) > self._layout[i] for i in self._layout)
         if header:
             self._layout = lay_out(self._columns, [*batch, self._widest], self._width, complete)
-        rows = [self._row(cells, connection) for cells, (connection, _) in zip(batch, self._pending, strict=True)]
-        below = [lines for _, lines in self._pending]
+        rows = [self._row(row) for row in self._pending]
+        below = [[self._line(line) for line in row.below] for row in self._pending]
         self._pending.clear()
         self._write(self._formatted(rows, below, header))
 
-    def _row(self, cells: list[str], connection: model.Connection) -> list[str]:
-        shown = ((self._columns[index], cells[index], width) for index, width in self._layout.items())
-        return [self._styled(column.shorten(text, width), column.colour(connection)) for column, text, width in shown]
+    def _row(self, row: _Row) -> list[str]:
+        return [
+            self._styled(self._columns[index].shorten(row.cells[index], width), row.colours[index])
+            for index, width in self._layout.items()
+        ]
+
+    def _line(self, line: _Line) -> str:
+        runs = (
+            (colour, "".join(text for text, _ in run)) for colour, run in itertools.groupby(line, lambda part: part[1])
+        )
+        return _INDENT + "".join(self._styled(text, colour or "bright_black") for colour, text in runs)
 
     def _styled(self, text: str, colour: str | None, bold: bool = False) -> str:
         if not self._colour or not text or not (colour or bold):
@@ -309,5 +344,5 @@ class Table:
         ).splitlines()
         whole = lines[:2] if header else []
         for line, further in zip(lines[2:], below, strict=True):
-            whole += [line, *(self._styled(text, "bright_black") for text in further)]
+            whole += [line, *further]
         return "".join(line.rstrip() + "\n" for line in whole)

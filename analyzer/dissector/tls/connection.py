@@ -1,0 +1,384 @@
+"""The TLS dissector: two byte streams in, handshakes out. RFC 8446 if no other document is named.
+
+    dissector = Dissector()
+    dissector.feed(CLIENT, bytes.fromhex("16030100c4010000c0…"), at_ns, packet)
+
+It does no IO, knows no clock, and raises for no input. Bytes of the two sides come in the order of the capture; how
+they were cut into segments changes nothing but packet numbers and times. Application data that nobody can open is
+counted by its records' headers and never copied.
+
+With an `Opener` what it opens is read like anything else, and application data goes to `plain`.
+
+When TLS 1.3 cannot be opened, a handshake is over with the client's record that is as long as a Finished alone, or with
+the server's next one after a record of the client that is long enough to end with one; records before that are
+`Encrypted`, up to `MOST_HIDDEN` of each side. After it each side's first record is `Encrypted` if it is as long as an
+alert, else `Application Data`, inferred: it may be a ticket or a KeyUpdate.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from analyzer.dissector.registries import table
+from analyzer.dissector.tls import ATTRIBUTES, STEPS, hellos
+from analyzer.dissector.tls.decrypt import Opener
+from analyzer.dissector.tls.handshake import Negotiation, Side
+from analyzer.dissector.tls.probe import probe
+from analyzer.dissector.tls.records import (
+    ALERT,
+    APPLICATION_DATA,
+    CHANGE_CIPHER_SPEC,
+    CONTENT_TYPES,
+    EVERYTHING,
+    HANDSHAKE,
+    HEARTBEAT,
+    MOST_CIPHERTEXT,
+    MOST_PLAINTEXT,
+    RecordReader,
+)
+from analyzer.dissector.tls.steps import CLIENT, SERVER, SIDE_NAMES, Alert, Handshake, TlsEvent
+
+__all__ = ["ATTRIBUTES", "CLIENT", "SERVER", "STEPS", "Alert", "Dissector", "Handshake", "TlsEvent", "probe"]
+
+MOST_HIDDEN: Final = 64  # unreadable records of TLS 1.3 that become events, per side and handshake
+_MOST_COLLECTED_MAYBE: Final = 1024  # bytes of a ChangeCipherSpec or heartbeat that are looked at
+
+
+class Dissector(Negotiation):
+    """One connection. See `Negotiation` for what is found.
+
+    `opener`: opens records, with keys. `midstream`: the connection was open before the capture began.
+    """
+
+    def __init__(self, *, opener: Opener | None = None, midstream: bool = False):
+        super().__init__(opener)
+        self.records = tuple(dict.fromkeys(CONTENT_TYPES, 0) for _ in (CLIENT, SERVER))  # by type, per side
+        self.application_bytes = [0, 0]  # of application_data records, as sent
+        self.plain_bytes = [0, 0]  # of these, opened, without what is not application data
+        self.unopened = [0, 0]  # records that should have been opened and were not
+        readers = (RecordReader(number, self, midstream=midstream) for number in (CLIENT, SERVER))
+        self._sides = tuple(Side(reader.number, reader, uncertain=midstream) for reader in readers)
+        if midstream:
+            self.lost = "mid-stream"
+
+    # Input
+
+    def feed(self, side: int, data: bytes | memoryview, at_ns: int, packet: int) -> None:
+        """The next bytes of a side."""
+        s = self._sides[side]
+        if s.closed is None:
+            s.reader.feed(data, at_ns, packet)
+
+    def skippable(self, side: int) -> int:
+        """How many of the next bytes of a side need not be fed but may be passed by `skip`. 0: every byte matters."""
+        s = self._sides[side]
+        return EVERYTHING if s.closed is not None else s.reader.skippable()
+
+    def skip(self, side: int, length: int, at_ns: int, packet: int) -> None:
+        """So many bytes came, and were not looked at."""
+        s = self._sides[side]
+        if s.closed is None and length > 0:
+            s.reader.skip(length, at_ns, packet)
+
+    def gap(self, side: int, length: int, cause: str, packet: int) -> None:
+        """So many bytes are not in the capture; `packet` is the one that shows it."""
+        s = self._sides[side]
+        if s.closed is None and length > 0:
+            s.reader.gap(length, cause, packet)
+
+    def close(self, side: int, how: str, at_ns: int, packet: int) -> None:
+        """No more bytes of a side: "fin", "rst" (which ends both), or "end" of what was captured."""
+        for s in self._sides if how == "rst" else (self._sides[side],):
+            if s.closed is None:
+                s.closed = how, at_ns, packet
+                self._closed(s, how, at_ns, packet)
+
+    def _closed(self, s: Side, how: str, at_ns: int, packet: int) -> None:
+        skipped = s.reader.end()
+        if skipped:
+            begin = "" if s.reader.records else "the capture begins inside a record, or this is not TLS: "
+            self.fault(packet, f"{begin}{skipped} bytes skipped up to the end")
+        elif how != "end" and s.reader.inside:
+            # §6.1: a side says that it closes, after all it had to send.
+            left = f", {s.reader.remaining} bytes before its end" if s.reader.remaining else ""
+            self.fault(packet, f"the connection ended inside a record{left} (RFC 8446 §6.1)")
+        elif how != "end" and (s.message or s.stepped_over):
+            self.fault(packet, "the connection ended inside a handshake message (RFC 8446 §5.1)")
+        if self.plain is not None:
+            self.plain.close(s.number, how, at_ns, packet)
+
+    # As the sink of the records.
+
+    def wanted(self, reader: RecordReader, content_type: int) -> bool:
+        s = self._sides[reader.number]
+        if self.opener is not None and self._protected(s, content_type):
+            return True
+        if content_type == APPLICATION_DATA:
+            return False
+        if content_type in (CHANGE_CIPHER_SPEC, HEARTBEAT):
+            return reader.length <= _MOST_COLLECTED_MAYBE
+        return True
+
+    def record(
+        self, reader: RecordReader, content_type: int, version: int, length: int, fragment: bytes | None
+    ) -> None:
+        s = self._sides[reader.number]
+        self.records[s.number][CONTENT_TYPES[content_type - 20]] += 1
+        if content_type == APPLICATION_DATA:
+            self.application_bytes[s.number] += length
+        protected = self._protected(s, content_type)
+        if length > MOST_PLAINTEXT:
+            self._check_length(s, length, protected=protected)
+        if s.uncertain and content_type in (HANDSHAKE, ALERT) and not self._settle(s, content_type, fragment or b""):
+            protected = True
+        if not protected:
+            if content_type == APPLICATION_DATA:
+                self._unexpected_data(s, length)
+            else:
+                self._readable(s, content_type, length, fragment, encrypted=False)
+            return
+        opened = self._open(s, content_type, version, fragment)
+        if opened is not None:
+            self._readable(s, opened[0], len(opened[1]), opened[1], encrypted=True, data=content_type)
+        elif self.current.tls13:
+            self._hidden_1_3(s, length)
+        else:
+            self._hidden(s, content_type, length, fragment)
+
+    def holed(self, reader: RecordReader, content_type: int, length: int, lost: int, begin: bytes) -> None:
+        s = self._sides[reader.number]
+        self.records[s.number][CONTENT_TYPES[content_type - 20]] += 1
+        if content_type == APPLICATION_DATA:
+            self.application_bytes[s.number] += length
+        if self._protected(s, content_type):
+            if self.opener is not None:
+                self.opener.lost(s.number, 1, 5 + length)
+            if self.current.tls13:
+                self._hidden_1_3(s, length)
+            else:
+                self._hidden(s, content_type, length, None)
+            return
+        if content_type == APPLICATION_DATA:
+            self._unexpected_data(s, length)
+        elif content_type == HANDSHAKE:
+            self.lost = self.lost or reader.cause
+            self.fault(reader.packet, f"{lost} bytes of a handshake record are missing: {reader.cause}")
+            self._drop_message(s)
+            self.current.transcript = None
+            s.uncertain = not s.encrypted
+        elif content_type != HEARTBEAT:
+            self.lost = self.lost or reader.cause
+
+    def ssl2(self, reader: RecordReader, fragment: bytes) -> None:
+        """RFC 5246 §E.2: a ClientHello in this form may be answered in either; only hellos are read of SSL 2.0."""
+        s = self._sides[reader.number]
+        if s.number == CLIENT:
+            # RFC 5246 §E.2: what is hashed is the message behind the record's length.
+            self._client_hello(s, fragment, *hellos.parse_ssl2_client_hello(fragment))
+            return
+        h = self.current
+        h.version = hellos.SSL_2
+        self._event(s, "ServerHello", len(fragment))
+        certificate = hellos.ssl2_certificate(fragment)
+        if certificate:
+            self.certificates = [certificate]
+        for each in self._sides:
+            each.reader.ignore()
+
+    def unframed(self, reader: RecordReader, why: str | None) -> None:
+        s = self._sides[reader.number]
+        if why is not None:
+            self.fault(reader.packet, why)
+        self.lost = self.lost or ("framing" if why is not None else reader.cause)
+        self._drop_message(s)
+        self.current.transcript = None
+        s.uncertain = not s.encrypted
+        if self.opener is not None:
+            self.opener.lost(s.number)
+            if self.plain is not None and self.decrypted:
+                self.plain.gap(s.number, 1, reader.cause, reader.packet)
+
+    def _drop_message(self, s: Side) -> None:
+        s.message = bytearray()
+        s.need = 4
+        s.stepped_over = 0
+
+    # Records
+
+    def _protected(self, s: Side, content_type: int) -> bool:
+        """Whether keys are needed for a record."""
+        h = self.current
+        if h.tls13:
+            return content_type == APPLICATION_DATA  # §5.2
+        if s.encrypted:
+            return True
+        early = content_type == APPLICATION_DATA and s.number == CLIENT and h.version is None
+        return early and h.client_hello is not None and h.client_hello.early_data
+
+    def _check_length(self, s: Side, length: int, *, protected: bool) -> None:
+        most = MOST_PLAINTEXT
+        if protected:
+            most = MOST_CIPHERTEXT if self.current.tls13 else length  # RFC 5246's limit is that of the framing
+        if length > most:
+            self.fault(s.reader.packet, f"a record of {length} bytes, {most} is the most (RFC 8446 §5.1, §5.2)")
+
+    def _settle(self, s: Side, content_type: int, fragment: bytes) -> bool:
+        """Records before this one are not known: does it look as if it were not encrypted?"""
+        if content_type == ALERT:
+            if len(fragment) == 2 and fragment[0] in (1, 2) and fragment[1] in table("alerts"):
+                return True
+        elif _looks_plain(fragment):
+            s.uncertain = False
+            return True
+        if self.current.tls13:
+            return True  # the middle of a message
+        s.uncertain = False
+        s.encrypted = True
+        if self.opener is not None:
+            self.opener.change_cipher(s.number)
+        return False
+
+    def _open(self, s: Side, content_type: int, version: int, fragment: bytes | None) -> tuple[int, bytes] | None:
+        if fragment is None:
+            return None
+        if self.opener is not None:
+            opened = self.opener.open(s.number, content_type, version, fragment)
+            if opened is not None:
+                self.decrypted = True
+                return opened
+            self.unopened[s.number] += 1
+        mac = self.current.mac_length
+        if mac is not None and len(fragment) > mac:
+            return content_type, fragment[: len(fragment) - mac]
+        return None
+
+    def _readable(
+        self, s: Side, content_type: int, length: int, fragment: bytes | None, *, encrypted: bool, data: int = 0
+    ) -> None:
+        """A record, opened or never encrypted. `data`: its type outside, if it was opened."""
+        if content_type != HANDSHAKE and (s.message or s.stepped_over) and self.current.tls13:
+            between = CONTENT_TYPES[content_type - 20] if 20 <= content_type <= 24 else str(content_type)
+            self.fault(s.reader.packet, f"{between} between the records of a handshake message (RFC 8446 §5.1)")
+        if not length and content_type in (CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE):
+            self.fault(s.reader.packet, f"a record of type {CONTENT_TYPES[content_type - 20]} is empty (RFC 8446 §5.1)")
+        elif content_type == HANDSHAKE:
+            self._messages(s, fragment or b"")
+        elif content_type == ALERT:
+            self._alert(s, fragment or b"", encrypted=encrypted)
+        elif content_type == APPLICATION_DATA:
+            self._opened_data(s, fragment or b"")
+        elif content_type == CHANGE_CIPHER_SPEC:
+            if fragment != b"\x01":
+                self.fault(s.reader.packet, "a ChangeCipherSpec that is not one byte of 1 (RFC 5246 §7.1)")
+            self._change_cipher(s, length)
+        elif content_type == HEARTBEAT:
+            if fragment is not None and len(fragment) >= 3 and int.from_bytes(fragment[1:3], "big") > len(fragment) - 3:
+                self.fault(s.reader.packet, "a heartbeat claims more payload than it has (RFC 6520 §4)")
+        else:
+            self.fault(s.reader.packet, f"an encrypted record of type {content_type} (RFC 8446 §5.2)")
+
+    def _change_cipher(self, s: Side, length: int) -> None:
+        self._event(s, "ChangeCipherSpec", length)
+        h = self.current
+        offered = h.client_hello
+        if h.tls13:
+            return  # §D.4
+        if h.version is None and offered is not None and offered.highest_version == hellos.TLS_1_3:
+            s.uncertain = True  # up to TLS 1.2 nobody sends one before the ServerHello, unless that was lost
+            return
+        s.encrypted = s.changed = True
+        s.uncertain = False
+        if self.opener is not None:
+            self.opener.change_cipher(s.number)
+
+    def _opened_data(self, s: Side, data: bytes) -> None:
+        self.plain_bytes[s.number] += len(data)
+        h = self.current
+        if (s.number == CLIENT and h.tls13 and h.finished[CLIENT] is None) or h.version is None:
+            self._early_data(s, len(data))
+        else:
+            self._application_data(s, len(data))
+        if self.plain is not None and data:
+            self.plain.feed(s.number, data, s.reader.at_ns, s.reader.packet)
+
+    def _application_data(self, s: Side, length: int, *, inferred: bool = False) -> None:
+        h = self.current
+        if not h.data_seen[s.number]:
+            h.data_seen[s.number] = True
+            self._event(s, "Application Data", length, "inferred" if inferred else "observed")
+
+    def _early_data(self, s: Side, length: int) -> None:
+        h = self.current
+        if not h.early_seen:
+            h.early_seen = True
+            self._event(s, "Early Data", length)
+
+    def _unexpected_data(self, s: Side, length: int) -> None:
+        """Application data where no keys are in force yet, as far as is known."""
+        h = self.current
+        both = all(side.reader.records for side in self._sides)
+        if self.lost is None and both and h.client_hello is not None and not h.data_seen[s.number]:
+            self.fault(s.reader.packet, "application data before the handshake (RFC 8446 §5)")
+        self._application_data(s, length, inferred=not both or self.lost is not None)
+
+    # Records that nobody can open
+
+    def _hidden(self, s: Side, content_type: int, length: int, fragment: bytes | None) -> None:
+        """Up to TLS 1.2 the type of a record is not encrypted."""
+        if content_type == APPLICATION_DATA:
+            if self.current.version is None and s.number == CLIENT and not s.encrypted:
+                self._early_data(s, length)
+                return
+            self._application_data(s, length)
+            self._not_opened(s, length)
+        elif content_type == CHANGE_CIPHER_SPEC:
+            self._change_cipher(s, length)
+        elif content_type == ALERT and length == 2 and fragment is not None and fragment[0] in (1, 2):
+            self._alert(s, fragment, encrypted=False)  # too short to be encrypted
+        elif content_type == HANDSHAKE and s.changed:
+            # RFC 5246 §7.4.9: it follows immediately.
+            self._event(s, "Finished", length, "inferred")
+            self._finished(s)
+        elif content_type in (HANDSHAKE, ALERT):
+            if content_type == ALERT:
+                self._keep_alert(Alert(SIDE_NAMES[s.number], None, None, s.reader.packet, True))
+            self._event(s, "Encrypted", length, "hidden")
+
+    def _hidden_1_3(self, s: Side, length: int) -> None:
+        """In TLS 1.3 it is: lengths tell something."""
+        h = self.current
+        exact = length == h.finished_length
+        early = h.client_hello is not None and h.client_hello.early_data and h.retry is None
+        if h.finished[CLIENT] is not None and s.number == SERVER and not early:
+            self._is_over(s)
+        if h.over:
+            if not s.first_seen and length == h.alert_length:
+                self._event(s, "Encrypted", length, "hidden")
+            elif not s.first_seen:
+                self._application_data(s, length, inferred=True)
+            s.first_seen = True
+            self._not_opened(s, length)
+            return
+        if s.hidden < MOST_HIDDEN:
+            s.hidden += 1
+            self._event(s, "Encrypted", length, "hidden")
+        if s.number == CLIENT and length >= h.finished_length and (exact or not early):
+            h.finished[CLIENT] = s.reader.packet
+            if exact:
+                self._is_over(s)
+
+    def _not_opened(self, s: Side, length: int) -> None:
+        if self.plain is not None:
+            self.plain.gap(s.number, length, "undecrypted", s.reader.packet)
+
+
+def _looks_plain(fragment: bytes) -> bool:
+    """Whether a handshake record begins with a message, and ends with one, or is a large one's beginning."""
+    at = 0
+    while at + 4 <= len(fragment):
+        if fragment[at] not in table("handshake-types"):
+            return False
+        at += 4 + int.from_bytes(fragment[at + 1 : at + 4], "big")
+    if at == len(fragment):
+        return bool(at)
+    return fragment[:1] in (b"\x01", b"\x02", b"\x0b") and len(fragment) < at < 1 << 17

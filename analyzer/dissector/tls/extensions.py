@@ -1,0 +1,145 @@
+"""Extensions of hello messages and certificates. RFC 8446 §4.2; RFC 6066 for the older ones."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+SERVER_NAME: Final = 0
+MAX_FRAGMENT_LENGTH: Final = 1
+STATUS_REQUEST: Final = 5
+SUPPORTED_GROUPS: Final = 10
+EC_POINT_FORMATS: Final = 11
+SIGNATURE_ALGORITHMS: Final = 13
+HEARTBEAT: Final = 15
+ALPN: Final = 16
+STATUS_REQUEST_V2: Final = 17
+SIGNED_CERTIFICATE_TIMESTAMP: Final = 18
+CLIENT_CERTIFICATE_TYPE: Final = 19
+SERVER_CERTIFICATE_TYPE: Final = 20
+ENCRYPT_THEN_MAC: Final = 22
+EXTENDED_MASTER_SECRET: Final = 23
+COMPRESS_CERTIFICATE: Final = 27
+RECORD_SIZE_LIMIT: Final = 28
+SESSION_TICKET: Final = 35
+KEY_SHARE_DRAFT: Final = 40
+PRE_SHARED_KEY: Final = 41
+EARLY_DATA: Final = 42
+SUPPORTED_VERSIONS: Final = 43
+COOKIE: Final = 44
+PSK_KEY_EXCHANGE_MODES: Final = 45
+POST_HANDSHAKE_AUTH: Final = 49
+SIGNATURE_ALGORITHMS_CERT: Final = 50
+KEY_SHARE: Final = 51
+NEXT_PROTOCOL: Final = 13172
+ENCRYPTED_CLIENT_HELLO: Final = 65037
+ENCRYPTED_SERVER_NAME: Final = 65486
+RENEGOTIATION_INFO: Final = 65281
+
+Extensions = dict[int, bytes]
+
+
+class Malformed(Exception):
+    """A message that contradicts its own lengths. Caught where messages are parsed; nothing else sees it."""
+
+
+class Reader:
+    """Reads a message from its beginning. Lengths are big endian, RFC 8446 §3.3."""
+
+    __slots__ = ("_at", "_data", "_end")
+
+    def __init__(self, data: bytes):
+        self._data = data
+        self._at = 0
+        self._end = len(data)
+
+    @property
+    def left(self) -> int:
+        return self._end - self._at
+
+    def take(self, count: int) -> bytes:
+        at = self._at
+        end = at + count
+        if end > self._end:
+            raise Malformed(f"{count} bytes are said to follow, {self._end - at} do")
+        self._at = end
+        return self._data[at:end]
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "big")
+
+    def vector(self, size: int) -> bytes:
+        """Bytes after their length, which takes `size` bytes. RFC 8446 §3.4."""
+        return self.take(self.number(size))
+
+    def rest(self) -> bytes:
+        return self.take(self.left)
+
+
+def numbers(data: bytes, size: int = 2) -> tuple[int, ...]:
+    """A list of numbers of two bytes, or one."""
+    if len(data) % size:
+        raise Malformed(f"{len(data)} bytes are no list of numbers of {size} bytes")
+    return tuple(data) if size == 1 else struct.unpack(f">{len(data) // 2}H", data)
+
+
+def items(data: bytes, size: int) -> list[bytes]:
+    """A list of vectors."""
+    found, reader = [], Reader(data)
+    while reader.left:
+        found.append(reader.vector(size))
+    return found
+
+
+def parse(data: bytes) -> tuple[Extensions, tuple[int, ...], str | None]:
+    """Bodies by type (the first where a type is repeated), types in order, and what is wrong. RFC 8446 §4.2.
+
+    `data` is what comes behind the length of all extensions.
+    """
+    found: Extensions = {}
+    types: list[int] = []
+    at, size = 0, len(data)
+    fault = None
+    while at < size:
+        if at + 4 > size:
+            return found, tuple(types), "extensions end inside a header (RFC 8446 §4.2)"
+        kind = data[at] << 8 | data[at + 1]
+        end = at + 4 + (data[at + 2] << 8 | data[at + 3])
+        if end > size:
+            return found, tuple(types), "an extension is longer than its message (RFC 8446 §4.2)"
+        if kind in found:
+            fault = f"extension {kind} is there twice (RFC 8446 §4.2)"
+        else:
+            found[kind] = data[at + 4 : end]
+        types.append(kind)
+        at = end
+    return found, tuple(types), fault
+
+
+def is_grease(value: int) -> bool:
+    """A value that means nothing and keeps implementations used to that. RFC 8701 §2."""
+    return value & 0x0F0F == 0x0A0A and value >> 8 == value & 0xFF
+
+
+def server_name(body: bytes) -> str | None:
+    """RFC 6066 §3: of a list with one name, in practice."""
+    reader = Reader(Reader(body).vector(2))
+    while reader.left:
+        kind, value = reader.number(1), reader.vector(2)
+        if kind == 0:
+            return value.decode("ascii", "backslashreplace")
+    return None
+
+
+def protocols(body: bytes) -> tuple[bytes, ...]:
+    """RFC 7301 §3.1."""
+    return tuple(items(Reader(body).vector(2), 1))
+
+
+def key_shares(body: bytes) -> tuple[int, ...]:
+    """Groups for which a ClientHello has a key share. RFC 8446 §4.2.8."""
+    reader, found = Reader(Reader(body).vector(2)), []
+    while reader.left:
+        found.append(reader.number(2))
+        reader.vector(2)
+    return tuple(found)

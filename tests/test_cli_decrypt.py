@@ -1,0 +1,110 @@
+"""`analyzer decrypt`, on recorded TLS: what it writes needs no keys any more."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import analyzer
+from analyzer.capture.source import open_capture
+from analyzer.cli import program
+from tests.cases import ROOT
+
+TLS = ROOT / "captures" / "tls"
+CASES = ["1.3-full", "1.2-rsa", "1.2-rsa-server-key", "1.3-early-data", "1.2-resumption-ticket", "1.3-hello-retry",
+         "1.2-renegotiation", "1.3-key-update"]  # fmt: skip
+
+
+def keys_of(case: str) -> Path:
+    return next(path for name in ("keys.log", "server.key") if (path := TLS / case / name).exists())
+
+
+def run(*words: object, **options):
+    return CliRunner().invoke(program, [str(word) for word in words], **options)
+
+
+def exchanges(path: Path) -> list[tuple]:
+    found = []
+    for connection in analyzer.analyze(path):
+        http = connection.http
+        found += [(one.request.target, one.response and one.response.status) for one in http.exchanges] if http else []
+    return found
+
+
+def decrypted(path: Path) -> list[bool]:
+    return [connection.tls.decrypted for connection in analyzer.analyze(path) if connection.tls]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_result_needs_no_keys(case, tmp_path):
+    out = tmp_path / "open.pcapng"
+    done = run("decrypt", TLS / case / "capture.pcapng", "--keys", keys_of(case), "-o", out)
+    assert done.exit_code == 0, done.output
+    assert all(decrypted(out))
+    assert not any(decrypted(TLS / case / "capture.pcapng"))
+    assert "TLS connection" in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
+@pytest.mark.parametrize("case", ["1.3-full", "1.2-rsa-server-key"])
+def test_wireshark_decrypts_it_too(case, tmp_path):
+    out = tmp_path / "open.pcapng"
+    assert run("decrypt", TLS / case / "capture.pcapng", "--keys", keys_of(case), "-o", out).exit_code == 0
+    words = ["tshark", "-r", str(out), "-Y", "http.request", "-T", "fields", "-e", "http.request.uri"]
+    seen = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+    assert seen == [target for target, _ in exchanges(out)] != []
+
+
+@pytest.mark.skipif(not shutil.which("editcap"), reason="editcap is not installed")
+def test_a_pcap_file_becomes_pcapng(tmp_path):
+    plain, out = tmp_path / "old.pcap", tmp_path / "open.pcapng"
+    capture = TLS / "1.3-full" / "capture.pcapng"
+    subprocess.run(["editcap", "-F", "pcap", str(capture), str(plain)], check=True)
+    assert run("decrypt", plain, "--keys", keys_of("1.3-full"), "-o", out).exit_code == 0
+    assert exchanges(out) == [("/index.html", 200)]
+
+
+def test_only_secrets_of_this_capture_are_embedded(tmp_path):
+    log = tmp_path / "all.log"
+    log.write_text("".join(keys_of(case).read_text() for case in CASES if keys_of(case).suffix == ".log"))
+    out = tmp_path / "open.pcapng"
+    assert run("decrypt", TLS / "1.3-full" / "capture.pcapng", "--keys", log, "-o", out).exit_code == 0
+    with open_capture(out) as capture:
+        list(capture)
+        (block,) = capture.secrets
+    own = {line.lower() for line in keys_of("1.3-full").read_text().splitlines()}
+    embedded = block.data.decode().splitlines()
+    assert len(embedded) == 4
+    assert {line.lower() for line in embedded} <= own
+
+
+def test_the_key_log_that_the_environment_names(tmp_path):
+    out = tmp_path / "open.pcapng"
+    words = ("decrypt", TLS / "1.3-full" / "capture.pcapng", "-o", out)
+    assert run(*words, env={"SSLKEYLOGFILE": str(keys_of("1.3-full"))}).exit_code == 0
+    assert exchanges(out) == [("/index.html", 200)]
+
+
+def test_where_nothing_can_be_decrypted_nothing_is_written(tmp_path):
+    out = tmp_path / "open.pcapng"
+    done = run("decrypt", TLS / "1.3-full" / "capture.pcapng", "--keys", keys_of("1.2-rsa"), "-o", out)
+    assert (done.exit_code, out.exists()) == (1, False)
+    assert "no secret for client random" in done.stderr
+    done = run("decrypt", ROOT / "captures/tcp/web-page/capture.pcapng", "-o", out)
+    assert (done.exit_code, out.exists()) == (1, False)
+    assert "no TLS connections" in done.stderr
+
+
+def test_standard_input_comes_only_once(tmp_path):
+    done = run("decrypt", "-", "-o", tmp_path / "open.pcapng")
+    assert done.exit_code == 2
+    assert "save it to a file first" in done.stderr
+
+
+def test_the_capture_is_not_overwritten():
+    capture = TLS / "1.3-full" / "capture.pcapng"
+    assert run("decrypt", capture, "--keys", keys_of("1.3-full"), "-o", capture).exit_code == 2
