@@ -185,6 +185,7 @@ class Applications:
         at: cython.longlong
         begin: cython.longlong
         application: Application
+        fresh: Application = None
         for i in range(count):
             if handed[i] == HANDED_NOT:
                 continue
@@ -192,10 +193,10 @@ class Applications:
             found = self._followed.get(connection, self)
             if found is None:
                 continue
-            if found is self:
+            if found is self:  # not known yet
                 if handed[i] != HANDED_BYTES:
                     continue
-                found = Application(rows[i], not self._connections.began(rows[i]), self._recognizer)
+                fresh = found = Application(rows[i], not self._connections.began(rows[i]), self._recognizer)
                 self._followed[connection] = found
             application = found
             side = sides[i]
@@ -215,6 +216,10 @@ class Applications:
                         piece = cython.cast(cython.p_char, cython.address(octets[at]))[: captured[i]]
                 else:
                     piece = bytes(data[at : at + captured[i]])
+                if fresh is not None:
+                    if side == 0 and begin == 1 and not fresh.midstream:
+                        self._recognizer.first(fresh.content, piece)
+                    fresh = None
                 stream.segment(application, begin, payload[i], piece, time_ns[i], number[i], missing[i])
             if flags[i] & FLAG_FIN and stream.fin_at < 0:
                 stream.fin_at = offsets[i] + payload[i]

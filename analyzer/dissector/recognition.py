@@ -51,6 +51,13 @@ class Recognizer:
         self.secrets = secrets
 
     @cython.ccall
+    def first(self, undecided: Undecided, begin: bytes) -> cython.void:
+        """The client's first bytes are about to come. Most connections are HTTP, and no other protocol begins like most
+        requests: then nothing need be held."""
+        if begins_with_request(begin):
+            undecided.take(Http1(self.keep_fields))
+
+    @cython.ccall
     def decide(self, undecided: Undecided, midstream: cython.bint = False) -> cython.void:
         """Hand the bytes to a dissector if it is certain by now which; drop them if it is certain that there is none.
 
@@ -58,9 +65,6 @@ class Recognizer:
         """
         begins = [(side, begin) for side in range(2) if (begin := undecided.pending(side))]
         if not begins:
-            return
-        if not midstream and begins[0][0] == 0 and len(begins) == 1 and begins_with_request(begins[0][1]):
-            undecided.take(http1.Dissector(self.keep_fields))  # no other protocol begins so
             return
         undetermined = False
         for protocol in _PROTOCOLS:

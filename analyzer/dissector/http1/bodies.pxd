@@ -1,8 +1,11 @@
 # The types of bodies.py, for the compiled modules.
 
+cimport cython
+
 from analyzer.dissector.http1.pairing cimport Pairing
 from analyzer.dissector.http1.side cimport Side
 
+@cython.no_gc
 cdef class Bodies(Pairing):
     cdef public object handover
     cdef public str lost

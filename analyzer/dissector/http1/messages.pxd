@@ -1,10 +1,13 @@
 # The types of messages.py, for the compiled modules.
 
+cimport cython
+
 from analyzer.dissector.http1.bodies cimport Bodies
 from analyzer.dissector.http1.exchanges cimport Exchange, Request
 from analyzer.dissector.http1.head cimport Fields, RequestLine
 from analyzer.dissector.http1.side cimport Side
 
+@cython.no_gc
 cdef class Messages(Bodies):
     cdef bint _simple
     cdef bytes _websocket_key

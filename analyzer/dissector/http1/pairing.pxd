@@ -1,8 +1,11 @@
 # The types of pairing.py, for the compiled modules.
 
+cimport cython
+
 from analyzer.dissector.http1.exchanges cimport Exchange, Response
 from analyzer.dissector.layer cimport Layer
 
+@cython.no_gc
 cdef class Pairing(Layer):
     cdef public list exchanges
     cdef public list events

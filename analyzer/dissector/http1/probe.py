@@ -66,8 +66,10 @@ def begins_with_request(data: bytes) -> cython.bint:
     while at < size and 65 <= data[at] <= 90:  # A to Z
         at += 1
     method = at
-    # PRI is the method of HTTP/2's preface, RFC 9113 §3.4.
-    if not 1 <= method <= 32 or at == size or data[at] != 32 or (method == 3 and data[0] == 80 and data[1] == 82):
+    # PRI is the method of HTTP/2's preface (RFC 9113 §3.4), PROXY the word of the PROXY protocol.
+    if not 1 <= method <= 32 or at == size or data[at] != 32 or (
+        (method == 3 or method == 5) and data[0] == 80 and data[1] == 82
+    ):
         return False
     while at < size and data[at] != 10:
         at += 1
