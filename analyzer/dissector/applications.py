@@ -42,7 +42,7 @@ class Stream(ByteStream):
     def __init__(self, side):
         ByteStream.__init__(self, side)
         self.wanted = 0  # as the packet stage was told
-        # Offset of the FIN (-1: none yet), and time and packet of it or of a later segment that filled a hole before it.
+        # Offset of the FIN (-1: none yet); time and packet of it, or of a later segment that filled a hole before it.
         self.fin_at = -1
         self.fin_ns = 0
         self.fin_packet = 0

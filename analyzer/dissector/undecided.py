@@ -28,7 +28,7 @@ class Undecided(Layer):
     """Passes everything on to `inner`. Until there is one it keeps what comes, in order, up to `HELD_LIMIT` bytes; once
     `dropped`, bytes are only counted."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.inner = None
         self.dropped = False
         self._client_bytes = 0

@@ -92,7 +92,6 @@ class ExchangeFiller(Filler):
         over: cython.bint = False
         first: cython.bint = False
         turn: cython.int = -1
-        k: cython.Py_ssize_t
         if self.automaton is None or not isinstance(layer, Dissector) or application.proxy is not None:
             return 0
         http: Dissector = layer
@@ -167,9 +166,7 @@ class ExchangeFiller(Filler):
         return symbol
 
     @cython.cfunc
-    def _fold(
-        self, event: HttpEvent, symbol: cython.longlong, at: cython.Py_ssize_t, turn: cython.int
-    ) -> cython.int:
+    def _fold(self, event: HttpEvent, symbol: cython.longlong, at: cython.Py_ssize_t, turn: cython.int) -> cython.int:
         """As `http.fold` does: where the step is that the event became, from the end; 0 if there are too many."""
         what: cython.longlong = event.code << 1 | event.by
         count: cython.Py_ssize_t = self.step_count

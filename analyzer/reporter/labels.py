@@ -59,7 +59,9 @@ class Inside(Protocol):
     automaton: Any  # of scope http1
     headers: bool  # whether header fields are listed
 
-    def label(self, row: list[int], content: Application, opening: model.Verdict, close: model.Verdict) -> Found: ...
+    def label(
+        self, row: list[int], content: Application | None, opening: model.Verdict, close: model.Verdict
+    ) -> Found: ...
 
     def exchange(self, exchange: Exchange, start_ns: int) -> model.Exchange: ...
 
@@ -97,7 +99,7 @@ class Labeler:
         begin = 0
         rows, keys, ends = finished.rows.tolist(), finished.keys.tolist(), finished.ends.tolist()
         events = finished.events.tolist()
-        view = memoryview(finished.rows)
+        view = finished.rows.data
         for i, (row, key, end) in enumerate(zip(rows, keys, ends, strict=True)):
             content = None
             if row[FLAGS] & FOLLOWED and self.inside is not None:

@@ -54,6 +54,7 @@ class Lines:
         return encode_line(self._encoder, _with_placeholders(self._connection(i, content), codes))
 
     def exchange(self, exchange: Exchange, start_ns: int) -> bytes:
+        assert self._labeler.inside is not None
         return self._encoder.encode(_exchange(self._labeler.inside.exchange(exchange, start_ns)))
 
     def address(self, version: int, high: int, low: int) -> bytes:

@@ -35,8 +35,8 @@ _NEVER = cython.declare(cython.longlong, -(1 << 63))  # `exchanges.NEVER`
 @cython.no_gc
 @cython.cclass
 class Bodies(Pairing):
-    """The two sides with their bodies. Handlers take bytes of `data` (bytes or a memoryview) from `at` on and return how
-    far they came."""
+    """The two sides with their bodies. Handlers take bytes of `data` (bytes or a memoryview) from `at` on and return
+    how far they came."""
 
     @cython.cfunc
     def _begin(self, head_limit: cython.longlong, keep_fields: cython.bint) -> cython.void:

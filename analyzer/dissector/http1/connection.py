@@ -6,7 +6,7 @@
 
 It does no IO, knows no clock, and raises for no input. Bytes of the two sides come in the order of the capture; how
 they were cut into segments changes nothing but packet numbers and times. Bodies are counted and never copied:
-`skippable` says how many bytes of a side need not even be fed. Pure-Python mode, types in `connection.pxd`. Pure-Python mode, types in `connection.pxd`.
+`skippable` says how many bytes of a side need not even be fed. Pure-Python mode, types in `connection.pxd`.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class Dissector(Messages):
         count: cython.longlong
         if state == HEAD:
             return self._head(s, data, at)
-        if state == LENGTH or state == CHUNK_DATA or state == UNTIL_CLOSE:
+        if state in (LENGTH, CHUNK_DATA, UNTIL_CLOSE):
             count = min(s.remaining, len(data) - at)
             self._take_body(s, count)
             return at + count

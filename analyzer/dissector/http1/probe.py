@@ -67,8 +67,11 @@ def begins_with_request(data: bytes) -> cython.bint:
         at += 1
     method = at
     # PRI is the method of HTTP/2's preface (RFC 9113 §3.4), PROXY the word of the PROXY protocol.
-    if not 1 <= method <= 32 or at == size or data[at] != 32 or (
-        (method == 3 or method == 5) and data[0] == 80 and data[1] == 82
+    if (
+        not 1 <= method <= 32
+        or at == size
+        or data[at] != 32
+        or ((method == 3 or method == 5) and data[0] == 80 and data[1] == 82)
     ):
         return False
     while at < size and data[at] != 10:
