@@ -106,7 +106,7 @@ def test_without_a_compiler_the_report_is_the_same(plain_wheel, tmp_path):
     zipfile.ZipFile(plain_wheel).extractall(tmp_path)
     plain = {"PYTHONPATH": str(tmp_path)}
     assert "interpreted" in run("-m", "analyzer", "--version", cwd=tmp_path, **plain)
-    read = ("-m", "analyzer", "read", "--format", "jsonl", str(CAPTURE))
+    read = ("-m", "analyzer", "read", "--format", "jsonl", str(CAPTURE), str(ROOT / "captures/http1"))
     expected = run(*read, cwd=tmp_path)
     assert run(*read, cwd=tmp_path, **plain) == expected
     assert [json.loads(line)["type"] for line in expected.splitlines()].count("connection") > 0

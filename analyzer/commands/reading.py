@@ -238,6 +238,7 @@ class Reading:
             self._cannot_read(error)
             return
         warned = 0
+        before = self._connections
         self._analysed += 1
         try:
             with contextlib.closing(analysis), self._progress.of(analysis, shown):
@@ -245,7 +246,7 @@ class Reading:
                     if self._only_lines():
                         for lines in analysis.lines():
                             warned = self._warn(shown, analysis.warnings, warned)
-                            self._connections += lines.count(b"\n")
+                            self._connections = before + analysis.totals.connections
                             cast("JsonLines", report).add_lines(lines)
                     else:
                         for connection in analysis:

@@ -6,6 +6,8 @@ from __future__ import annotations
 def compiled() -> bool:
     """Whether the packet stage runs as compiled code. If not it gives the same answers, slower."""
     from analyzer.capture import records
-    from analyzer.dissector import connections, headers, history, rows
+    from analyzer.dissector import applications, connections, headers, history, rows
+    from analyzer.dissector.http1 import connection
 
-    return all(module.COMPILED for module in (records, headers, rows, history, connections))
+    modules = (records, headers, rows, history, connections, applications, connection)
+    return all(module.COMPILED for module in modules)

@@ -1,10 +1,14 @@
 # The types of applications.py, for the compiled modules.
 
+cimport cython
+
 from analyzer.dissector.bytestream cimport ByteStream
 from analyzer.dissector.layer cimport Layer
 from analyzer.dissector.recognition cimport Recognizer
+from analyzer.dissector.rows cimport ConnectionRows
 from analyzer.dissector.undecided cimport Undecided
 
+@cython.no_gc
 cdef class Stream(ByteStream):
     cdef long long wanted
     cdef long long fin_at
@@ -14,6 +18,7 @@ cdef class Stream(ByteStream):
     cdef long long data_packet
     cdef bint closed
 
+@cython.no_gc
 cdef class Application(Layer):
     cdef public bint midstream
     cdef public long long row
@@ -34,7 +39,7 @@ cdef class Application(Layer):
     cdef bint _decide(self)
 
 cdef class Applications:
-    cdef object _connections
+    cdef ConnectionRows _connections
     cdef Recognizer _recognizer
     cdef dict _followed
 

@@ -43,7 +43,7 @@ class Stream(ByteStream):
     def __init__(self, side):
         ByteStream.__init__(self, side)
         self.wanted = 0  # as the packet stage was told
-        # Offset of the FIN (-1: none yet); time and packet of it or of a later segment that filled a hole before it.
+        # Offset of the FIN (-1: none yet); time and packet of it, or of a later segment that filled a hole before it.
         self.fin_at = -1
         self.fin_ns = 0
         self.fin_packet = 0
@@ -204,10 +204,14 @@ class Applications:
         begins: cython.longlong[::1] = memoryview(table.payload_offset)
         time_ns: cython.longlong[::1] = memoryview(table.time_ns)
         number: cython.longlong[::1] = memoryview(table.number)
+        octets: cython.const[cython.uchar][::1] = data
+        piece: bytes
         side: cython.int
         swapped: cython.bint
+        at: cython.longlong
         begin: cython.longlong
         application: Application
+        fresh: Application = None
         given_up: list = []
         for i in range(count):
             if handed[i] == HANDED_NOT:
@@ -218,12 +222,12 @@ class Applications:
             found = self._followed.get(connection, self)
             if found is None and handed[i] != HANDED_KNOWN:
                 continue
-            if found is self or found is None:
+            if found is self or found is None:  # not known yet, or given up
                 if handed[i] != HANDED_BYTES and handed[i] != HANDED_KNOWN:
                     continue
                 if found is None:
                     self._connections.remember(rows[i])
-                found = Application(rows[i], swapped, not began[i], self._recognizer)
+                fresh = found = Application(rows[i], swapped, not began[i], self._recognizer)
                 self._followed[connection] = found
             application = found
             if application.swapped != swapped:
@@ -235,7 +239,19 @@ class Applications:
             stream.data_packet = data_packet[i]
             if handed[i] == HANDED_BYTES or handed[i] == HANDED_KNOWN:
                 begin = offsets[i] + 1 if flags[i] & FLAG_SYN else offsets[i]
-                piece = bytes(data[begins[i] : begins[i] + captured[i]])
+                at = begins[i]
+                if cython.compiled:
+                    if at < 0 or captured[i] < 0 or at + captured[i] > octets.shape[0]:
+                        raise IndexError(at)
+                    piece = b""
+                    if captured[i] > 0:
+                        piece = cython.cast(cython.p_char, cython.address(octets[at]))[: captured[i]]
+                else:
+                    piece = bytes(data[at : at + captured[i]])
+                if fresh is not None:
+                    if side == 0 and begin == 1 and not fresh.midstream:
+                        self._recognizer.first(fresh.content, piece)
+                    fresh = None
                 stream.segment(application, begin, payload[i], piece, time_ns[i], number[i], missing[i])
             if flags[i] & FLAG_FIN and stream.fin_at < 0:
                 stream.fin_at = offsets[i] + payload[i]

@@ -1,7 +1,10 @@
 # The types of bytestream.py, for the compiled modules.
 
+cimport cython
+
 from analyzer.dissector.layer cimport Layer
 
+@cython.no_gc
 cdef class ByteStream:
     cdef public int side
     cdef public long long next

@@ -196,6 +196,7 @@ class ConnectionTable(ConnectionHistory):
 
     # Sequence arithmetic: modulo 2**32 here and nowhere else.
 
+    @cython.cfunc
     def _unwrap(self, number: cython.longlong, isn: cython.longlong, reference: cython.longlong) -> cython.longlong:
         """The 64-bit offset of a 32-bit number, the one nearest to `reference`. RFC 9293 §3.4."""
         distance: cython.longlong = (number - isn - reference) & _MASK_32
@@ -203,6 +204,7 @@ class ConnectionTable(ConnectionHistory):
             distance -= _TWO_32
         return reference + distance
 
+    @cython.cfunc
     def _reference(self, sender: cython.longlong, receiver: cython.longlong) -> cython.longlong:
         """The offset that `sender` has certainly reached."""
         sent: cython.longlong = self.rows[sender + SENT]

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
 """The face of every protocol above TCP: two byte streams in, cut into pieces anyhow; lost bytes are a value.
 
-Compiled, so that compiled layers call each other without a detour; a layer may be an ordinary Python class all the same.
+Compiled, so that compiled layers call each other without a detour; a layer may be an ordinary Python class as well.
 """
 
 from __future__ import annotations

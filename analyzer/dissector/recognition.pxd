@@ -7,6 +7,7 @@ cdef class Recognizer:
     cdef readonly bint keep_fields
     cdef readonly object secrets
 
+    cpdef void first(self, Undecided undecided, bytes begin)
     cpdef void decide(self, Undecided undecided, bint midstream=*)
     cdef _dissector(self, protocol, bint midstream)
     cpdef void look_inside(self, Layer layer, int depth=*)

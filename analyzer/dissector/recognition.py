@@ -18,9 +18,13 @@ from analyzer.dissector.tls import connection as tls
 from analyzer.dissector.tls.decrypt import Opener
 
 if cython.compiled:
+    from cython.cimports.analyzer.dissector.http1.connection import Dissector as Http1
+    from cython.cimports.analyzer.dissector.http1.probe import begins_with_request
     from cython.cimports.analyzer.dissector.layer import Layer
     from cython.cimports.analyzer.dissector.undecided import Undecided
 else:
+    from analyzer.dissector.http1.connection import Dissector as Http1
+    from analyzer.dissector.http1.probe import begins_with_request
     from analyzer.dissector.layer import Layer
     from analyzer.dissector.undecided import Undecided
 
@@ -47,6 +51,13 @@ class Recognizer:
     def __init__(self, *, keep_fields=False, secrets=None):
         self.keep_fields = keep_fields
         self.secrets = secrets
+
+    @cython.ccall
+    def first(self, undecided: Undecided, begin: bytes) -> cython.void:
+        """The client's first bytes are about to come. Most connections are HTTP, and no other protocol begins like most
+        requests: then nothing need be held."""
+        if begins_with_request(begin):
+            undecided.take(Http1(self.keep_fields))
 
     @cython.ccall
     def decide(self, undecided: Undecided, midstream: cython.bint = False) -> cython.void:
@@ -85,6 +96,8 @@ class Recognizer:
     @cython.ccall
     def look_inside(self, layer: Layer, depth: cython.int = 1) -> cython.void:
         """What a dissector found inside its protocol is decided in turn, down to `MOST_LAYERS`."""
+        if isinstance(layer, Http1) and cython.cast(Http1, layer).handover is None:
+            return  # as with most connections
         for inner in inside(layer):
             if inner.open:
                 named = isinstance(inner, Handover) and inner.protocol not in _UNKNOWN_INSIDE
@@ -96,10 +109,9 @@ class Recognizer:
                 self.look_inside(inner.inner, depth + 1)
 
 
-def inside(layer) -> tuple:
+def inside(layer) -> list:
     """The byte streams that run inside this layer's, each an `Undecided`."""
-    found = (getattr(layer, "handover", None), getattr(layer, "plain", None))
-    return tuple([one for one in found if one is not None])
+    return [found for name in ("handover", "plain") if (found := getattr(layer, name, None)) is not None]
 
 
 @cython.ccall

@@ -72,6 +72,9 @@ cdef class ConnectionRows:
     cdef unsigned long long hash
 
     cpdef void advance(self, long long now_ns)
+    cpdef void want(self, long long row, int sender, long long offset)
+    cpdef void remember(self, long long row)
+    cpdef void forget(self, long long row)
     cdef void _find(self, Py_ssize_t i)
     cdef long long _create(self, Py_ssize_t i, long long stream)
     cdef long long _orientation(self, Py_ssize_t i)

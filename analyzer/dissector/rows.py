@@ -150,17 +150,20 @@ class ConnectionRows:
         self.finished_count = 0
         return rows, keys, events, ends
 
-    def want(self, row: cython.longlong, sender: cython.int, offset: cython.longlong) -> None:
+    @cython.ccall
+    def want(self, row: cython.longlong, sender: cython.int, offset: cython.longlong) -> cython.void:
         """The dissector wants the bytes of this sender (as the table's column) only from `offset` on."""
         self.rows[row * ROW_WORDS + SIDES + sender * SIDE_WORDS + WANTED] = offset
 
-    def remember(self, row: cython.longlong) -> None:
+    @cython.ccall
+    def remember(self, row: cython.longlong) -> cython.void:
         """All bytes of this connection are wanted from now on, whatever was said before."""
         self.want(row, 0, 0)
         self.want(row, 1, 0)
         self.rows[row * ROW_WORDS + FLAGS] |= FOLLOWED
 
-    def forget(self, row: cython.longlong) -> None:
+    @cython.ccall
+    def forget(self, row: cython.longlong) -> cython.void:
         """Nobody wants any more of this connection's bytes, nor its end."""
         self.want(row, 0, _NEVER)
         self.want(row, 1, _NEVER)

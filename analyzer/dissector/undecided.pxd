@@ -1,7 +1,10 @@
 # The types of undecided.py, for the compiled modules.
 
+cimport cython
+
 from analyzer.dissector.layer cimport Layer
 
+@cython.no_gc
 cdef class Undecided(Layer):
     cdef public Layer inner
     cdef public bint dropped

@@ -28,14 +28,14 @@ class Undecided(Layer):
     """Passes everything on to `inner`. Until there is one it keeps what comes, in order, up to `HELD_LIMIT` bytes; once
     `dropped`, bytes are only counted."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.inner = None
         self.dropped = False
         self._client_bytes = 0
         self._server_bytes = 0
         self._size = 0
         # What came: side, bytes, how many are missing, why or how the side closed, time, packet.
-        self._held = []
+        self._held = None
         self._client_begin = b""
         self._server_begin = b""
         self._client_broken = False
@@ -59,7 +59,7 @@ class Undecided(Layer):
     @cython.ccall
     def take(self, inner: Layer) -> cython.void:
         """`inner` is what takes over; it is fed all that was held."""
-        held: list = self._held
+        held: list = self._held or []
         self.inner = inner
         self._forget()
         for side, data, lost, text, at_ns, packet in held:
@@ -82,7 +82,7 @@ class Undecided(Layer):
             self._server_begin = self._server_begin[length:]
         else:
             self._client_begin = self._client_begin[length:]
-        held, self._held = self._held, []
+        held, self._held = self._held or [], []
         for of, data, *rest in held:
             if of == side and length and data:
                 kept = data[length:]
@@ -153,6 +153,8 @@ class Undecided(Layer):
         if self._size > HELD_LIMIT:
             self.drop()
             return
+        if self._held is None:
+            self._held = []
         self._held.append((side, data, lost, text, at_ns, packet))
         if lost:
             if side:
@@ -166,7 +168,7 @@ class Undecided(Layer):
 
     @cython.cfunc
     def _forget(self) -> cython.void:
-        self._held = []
+        self._held = None
         self._client_begin = b""
         self._server_begin = b""
         self._size = 0

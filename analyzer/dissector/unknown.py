@@ -47,7 +47,7 @@ class Dissector(Layer):
 
     def skippable(self, side: int) -> int:
         if self.handover is not None:
-            return self.handover.skippable(side)
+            return int(self.handover.skippable(side))
         return EVERYTHING if self.over else 0
 
     def skip(self, side: int, length: int, at_ns: int, packet: int) -> None:

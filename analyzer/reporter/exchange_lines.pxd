@@ -8,8 +8,11 @@ from analyzer.reporter.filling cimport Filler
 cdef class ExchangeFiller(Filler):
     cdef object labels
     cdef object automaton
+    cdef dict moves
+    cdef signed char[::1] complete
     cdef dict symbols
     cdef tuple tested
+    cdef bint only_protocol
     cdef dict words
     cdef bytearray scratch
     cdef long long[::1] key
@@ -20,6 +23,7 @@ cdef class ExchangeFiller(Filler):
 
     cdef Py_ssize_t _inside(self, Application application, Py_ssize_t at)
     cdef long long _word(self, object text)
+    cdef long long _advance(self, long long state, long long symbol)
     cdef long long _symbol(self, HttpEvent event)
     cdef int _fold(self, HttpEvent event, long long symbol, Py_ssize_t at, int turn)
     cdef void _fill_inside(self, long long code, long long start)

@@ -72,9 +72,13 @@ class ExchangeFiller(Filler):
         self.found = None
         # What the pages test besides; most test nothing that differs much.
         self.tested = ()
+        self.only_protocol = False
         if automaton is not None:
             names = {test.name for test in automaton.tests} - {"outstanding", "retransmission"}
             self.tested = tuple(sorted(names))
+            self.only_protocol = self.tested == ("protocol",)
+            self.complete = memoryview(automaton.complete)
+        self.moves = {}
 
     @cython.cfunc
     def _inside(self, application: Application, at: cython.Py_ssize_t) -> cython.Py_ssize_t:
@@ -88,26 +92,25 @@ class ExchangeFiller(Filler):
         over: cython.bint = False
         first: cython.bint = False
         turn: cython.int = -1
-        k: cython.Py_ssize_t
         if self.automaton is None or not isinstance(layer, Dissector) or application.proxy is not None:
             return 0
         http: Dissector = layer
         # Faults and divergences name packets in words.
-        if http.handover is not None or http.faults or len(http.exchanges) > MOST_EXCHANGES:
+        if http.handover is not None or http._faults is not None or len(http.exchanges) > MOST_EXCHANGES:
             return 0
         self.found = http
         self.step_count = 0
         for event in http.events:
             symbol = self._symbol(event)
             if not over:
-                following = self.automaton.advance(state, symbol)
+                following = self._advance(state, symbol)
                 if following == 0:
                     if best == 0:
                         return 0
                     over = True
                 else:
                     state = following
-                    if self.automaton.complete[state]:
+                    if self.complete[state]:
                         best = state
             turn = self._fold(event, symbol, at + 3, turn)
             if turn == 0:
@@ -136,10 +139,22 @@ class ExchangeFiller(Filler):
         return number
 
     @cython.cfunc
+    def _advance(self, state: cython.longlong, symbol: cython.longlong) -> cython.longlong:
+        """`automaton.advance`, remembered."""
+        known = state << 32 | symbol
+        following = self.moves.get(known)
+        if following is None:
+            following = self.automaton.advance(state, symbol)
+            if symbol >> 32 == 0:
+                self.moves[known] = following
+            self.complete = memoryview(self.automaton.complete)
+        return following
+
+    @cython.cfunc
     def _symbol(self, event: HttpEvent) -> cython.longlong:
         """`automaton.symbol_of`, remembered."""
         common: cython.longlong = event.outstanding << 8 | event.code << 1 | event.by
-        if not self.tested or (event.protocol is None and self.tested == ("protocol",)):
+        if not self.tested or (event.protocol is None and self.only_protocol):
             known = common
         else:
             known = (common, *[getattr(event, name, None) for name in self.tested])
@@ -151,9 +166,7 @@ class ExchangeFiller(Filler):
         return symbol
 
     @cython.cfunc
-    def _fold(
-        self, event: HttpEvent, symbol: cython.longlong, at: cython.Py_ssize_t, turn: cython.int
-    ) -> cython.int:
+    def _fold(self, event: HttpEvent, symbol: cython.longlong, at: cython.Py_ssize_t, turn: cython.int) -> cython.int:
         """As `http.fold` does: where the step is that the event became, from the end; 0 if there are too many."""
         what: cython.longlong = event.code << 1 | event.by
         count: cython.Py_ssize_t = self.step_count

@@ -100,7 +100,7 @@ class Labeler:
         begin = 0
         rows, keys, ends = finished.rows.tolist(), finished.keys.tolist(), finished.ends.tolist()
         events = finished.events.tolist()
-        view = memoryview(finished.rows)
+        view = finished.rows.data
         for i, (row, key, end) in enumerate(zip(rows, keys, ends, strict=True)):
             content = None
             if row[FLAGS] & FOLLOWED and self.inside is not None:

@@ -54,7 +54,8 @@ class Lines:
         return encode_line(self._encoder, _with_placeholders(self._connection(i, content), codes))
 
     def exchange(self, exchange: Exchange, start_ns: int) -> bytes:
-        return self._encoder.encode(_exchange_with_placeholders(self._labeler.inside.exchange(exchange, start_ns)))
+        assert self._labeler.inside is not None
+        return self._encoder.encode(_exchange(self._labeler.inside.exchange(exchange, start_ns)))
 
     def address(self, version: int, high: int, low: int) -> bytes:
         return address(version, high, low).encode()
@@ -96,9 +97,12 @@ def _with_placeholders(connection: model.Connection, codes: list[int]) -> model.
     closing = [event for event, code in enumerate(codes) if code & 2]
     opened = _verdict(connection.open, opening, lines.VALUE_OPEN_RETRANSMITTED)
     closed = _verdict(connection.close, closing, lines.VALUE_CLOSE_RETRANSMITTED)
-    http = connection.http and _http_with_placeholders(connection.http)
+    http = connection.http and _http(connection.http)
     if timing.first_response_ns is not None:
         timing = replace(timing, first_response_ns=_number(exchange_lines.HTTP_FIRST_RESPONSE))
+    parts = {"ref tcp-open": opened, "ref tcp-close": closed}
+    if http is not None:
+        parts["ref http1"] = http.connection
     return replace(
         connection,
         id=_number(lines.VALUE_ID),
@@ -116,9 +120,22 @@ def _with_placeholders(connection: model.Connection, codes: list[int]) -> model.
         close=closed,
         http=http,
         timing=timing,
-        lifecycle=connection.lifecycle and _life_with_placeholders(connection.lifecycle, opened, http, closed),
+        lifecycle=_life(connection.lifecycle, parts),
         notes=model.Notes(*(_number(lines.VALUE_NOTES + k) for k in range(lines.NOTES))),
     )
+
+
+def _life(life: model.Verdict | None, parts: dict[str, model.Verdict]) -> model.Verdict | None:
+    """The whole life refers to the last step of each part."""
+    if life is None:
+        return None
+    steps = []
+    for step in life.steps:
+        last = parts[step.step].steps[-1]
+        steps.append(
+            msgspec.structs.replace(step, packet=last.last_packet, last_packet=last.last_packet, at_ns=last.at_ns)
+        )
+    return msgspec.structs.replace(life, steps=steps)
 
 
 _AnyVerdict = TypeVar("_AnyVerdict", bound=model.Verdict)
@@ -140,7 +157,7 @@ def _verdict(verdict: _AnyVerdict, events: list[int], retransmitted: int) -> _An
     return msgspec.structs.replace(verdict, steps=steps, retransmitted=_number(retransmitted))
 
 
-def _http_with_placeholders(http: model.Http) -> model.Http:
+def _http(http: model.Http) -> model.Http:
     replace = msgspec.structs.replace
     steps = []
     for place, step in enumerate(http.connection.steps):
@@ -160,21 +177,7 @@ def _http_with_placeholders(http: model.Http) -> model.Http:
     )
 
 
-def _life_with_placeholders(
-    life: model.Verdict, opened: model.Verdict, http: model.Http | None, closed: model.Verdict
-) -> model.Verdict:
-    """Its steps are where its parts ended."""
-    parts = {"ref tcp-open": opened, "ref http1": http.connection if http else opened, "ref tcp-close": closed}
-    steps = []
-    for step in life.steps:
-        last = parts[step.step].steps[-1]
-        steps.append(
-            msgspec.structs.replace(step, packet=last.last_packet, last_packet=last.last_packet, at_ns=last.at_ns)
-        )
-    return msgspec.structs.replace(life, steps=steps)
-
-
-def _exchange_with_placeholders(exchange: model.Exchange) -> model.Exchange:
+def _exchange(exchange: model.Exchange) -> model.Exchange:
     """The exchange with placeholders where another one of its shape has other values."""
     replace = msgspec.structs.replace
     codes = exchange_lines

@@ -67,7 +67,9 @@ class Side:
         self.highest = max(self.highest, end)
         if end > self.wanted or fills:
             data = self.content[begin:end][:captured]
-            self.stream.segment(self.recorder, begin + 1, end - begin, data, self.packet * 10, self.packet, self.missing())
+            self.stream.segment(
+                self.recorder, begin + 1, end - begin, data, self.packet * 10, self.packet, self.missing()
+            )
 
     def acknowledge(self, end: int) -> None:
         self.packet += 1

@@ -56,9 +56,9 @@ turns = st.lists(
 OPTIONS = {"head_limit": 120, "keep_fields": True}
 
 
-def play(script, cuts=None, views=False):
+def play(script, cuts=None, views=False, kind=Dissector):
     """Feeds a script; `cuts`: sizes of the pieces, used one after the other."""
-    dissector, sizes = Dissector(**OPTIONS), iter(cuts or ())
+    dissector, sizes = kind(**OPTIONS), iter(cuts or ())
     for packet, (side, what) in enumerate(script, 1):
         if isinstance(what, bytes):
             at = 0

@@ -246,7 +246,7 @@ def test_connect_without_answer():
     assert brief(found) == ["CONNECT b:443 -> ?", "GET / -> ?"]
     found = talk(TUNNEL[0], *["C " + "x" * 60000] * 6)
     assert "there is no response" in faults(found)[0]
-    assert len(found.client.held) == 0
+    assert not found.client.held
 
 
 def test_what_nobody_takes_over_is_only_counted():

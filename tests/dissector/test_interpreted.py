@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.capture.source import open_capture
+from analyzer.dissector.http1.connection import Dissector
 from analyzer.dissector.layout import KEY_HASH
 from analyzer.dissector.tracker import Tracker
 from analyzer.flows import load_library
@@ -18,11 +19,13 @@ from tests.conversations import Conversation
 from tests.dissector import twins
 from tests.dissector.frames import frames
 from tests.dissector.test_headers import ANYTHING
+from tests.dissector.test_http1_any import everything, play, turns
 from tests.dissector.test_orientation import DATA
 
 pytestmark = pytest.mark.skipif(not twins.is_compiled(), reason="nothing is compiled here: there is no twin")
 
 INTERPRETED = twins.interpreted("analyzer.dissector.tracker")
+INTERPRETED_HTTP = twins.interpreted("analyzer.dissector.http1.connection")
 
 
 def tracker(kind: type, **options) -> Tracker:
@@ -58,7 +61,8 @@ def assert_twins(chunks, **options) -> None:
 
 def test_the_twin_is_interpreted():
     methods = [INTERPRETED.ConnectionTable.track, INTERPRETED.HeaderReader.read]
-    assert [method.__globals__["COMPILED"] for method in methods] == [False, False]
+    methods.append(INTERPRETED_HTTP.Dissector.feed)
+    assert [method.__globals__["COMPILED"] for method in methods] == [False, False, False]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -145,3 +149,12 @@ def test_on_damaged_packets(lines, damage, link_type):
 def test_on_headers_of_every_shape():
     for link_type, packet in ANYTHING.values():
         assert_twins([frames([packet[:length] for length in range(len(packet) + 1)], link_type)])
+
+
+@settings(max_examples=300, deadline=None)
+@given(turns, st.lists(st.integers(1, 9), max_size=60))
+def test_on_any_http(script, cuts):
+    compiled, interpreted = (
+        everything(play(script, cuts, kind=kind)) for kind in (Dissector, INTERPRETED_HTTP.Dissector)
+    )
+    assert repr(compiled) == repr(interpreted)

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 from analyzer.dissector import layout
+from analyzer.dissector.http1 import STEPS, states
 
 DECLARED = re.compile(r"^ +(\w+) = (\S+)", re.MULTILINE)
-PXD = Path(layout.__file__).with_suffix(".pxd")
 
 
-def constants() -> dict[str, int]:
-    return {name: value for name, value in vars(layout).items() if name.isupper()}
+def constants(module: ModuleType = layout) -> dict[str, int]:
+    return {name: value for name, value in vars(module).items() if name.isupper()}
 
 
-def declared() -> dict[str, int]:
-    return {name: int(value, 0) for name, value in DECLARED.findall(PXD.read_text())}
+def declared(module: ModuleType) -> dict[str, int]:
+    return {
+        name: int(value, 0) for name, value in DECLARED.findall(Path(module.__file__).with_suffix(".pxd").read_text())
+    }
 
 
-def test_the_declarations_for_c_are_those_for_python():
-    assert declared() == constants()
+@pytest.mark.parametrize("module", [layout, states])
+def test_the_declarations_for_c_are_those_for_python(module):
+    assert declared(module) == constants(module)
+
+
+def test_the_steps_of_http_are_in_their_order():
+    names = [step.upper().replace(" ", "_") for step in STEPS]
+    assert [constants(states)[name] for name in names] == list(range(len(STEPS)))
 
 
 def test_the_words_of_a_row_do_not_overlap():

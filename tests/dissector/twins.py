@@ -22,8 +22,14 @@ class SourcesOnly:
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None):
-        source = SOURCES / (name.replace(".", "/") + ".py")
-        return importlib.util.spec_from_file_location(name, source) if name.startswith(PACKAGES) else None
+        if not name.startswith(PACKAGES):
+            return None
+        source = SOURCES / name.replace(".", "/")
+        if source.is_dir():
+            return importlib.util.spec_from_file_location(
+                name, source / "__init__.py", submodule_search_locations=[str(source)]
+            )
+        return importlib.util.spec_from_file_location(name, source.with_suffix(".py"))
 
 
 @contextlib.contextmanager

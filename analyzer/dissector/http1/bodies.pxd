@@ -1,8 +1,11 @@
 # The types of bodies.py, for the compiled modules.
 
+cimport cython
+
 from analyzer.dissector.http1.pairing cimport Pairing
 from analyzer.dissector.http1.side cimport Side
 
+@cython.no_gc
 cdef class Bodies(Pairing):
     cdef public object handover
     cdef public str lost
@@ -12,6 +15,7 @@ cdef class Bodies(Pairing):
     cdef readonly Side client
     cdef readonly Side server
 
+    cdef void _begin(self, long long head_limit, bint keep_fields)
     cdef Side _side(self, int number)
     cdef void _release(self)
     cdef void _begin_body(self, Side s, int kind, long long length)

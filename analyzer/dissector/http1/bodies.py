@@ -38,8 +38,9 @@ class Bodies(Pairing):
     """The two sides with their bodies. Handlers take bytes of `data` (bytes or a memoryview) from `at` on and return
     how far they came."""
 
-    def __init__(self, head_limit, keep_fields):
-        Pairing.__init__(self)
+    @cython.cfunc
+    def _begin(self, head_limit: cython.longlong, keep_fields: cython.bint) -> cython.void:
+        self._begin_pairing()
         self.handover = None
         self.lost = None  # why steps may be missing: the cause of a gap, "mid-stream", "framing"
         self._head_limit = max(16, head_limit)
@@ -95,7 +96,7 @@ class Bodies(Pairing):
 
     def _line(self, s: Side, data, at: cython.Py_ssize_t, most: cython.longlong):
         """The next line, once it is complete, without its LF."""
-        buffer = s.buffer
+        buffer = s.waiting()
         piece = bytes(data[at : at + min(PIECE, most - len(buffer))])
         found = piece.find(b"\n")
         if found < 0:
@@ -128,14 +129,14 @@ class Bodies(Pairing):
     def _chunk_end(self, s: Side, data, at: cython.Py_ssize_t) -> cython.Py_ssize_t:
         byte = data[at]
         if byte == 13 and not s.buffer:
-            s.buffer.append(13)
+            s.waiting().append(13)
         elif byte == 10:
             if not s.buffer:
                 self.fault(s.packet, "a chunk ends with LF alone (RFC 9112 §7.1)")
-            s.buffer.clear()
+            s.waiting().clear()
             s.state = CHUNK_SIZE
         else:
-            s.buffer.clear()
+            s.waiting().clear()
             self._lose(s, "a chunk is longer than its size says (RFC 9112 §7.1)", "framing")
             return at
         return at + 1
@@ -200,7 +201,8 @@ class Bodies(Pairing):
             # Perhaps the capture began in the middle of a message, and requests before it are not known either.
             self._forgive()
         self.lost = self.lost or ("mid-stream" if self._midstream and not s.messages else cut)
-        s.buffer.clear()
+        if s.buffer:
+            s.buffer.clear()
         s.line_seen = False
         s.early = None
         s.state = LOST
@@ -240,6 +242,8 @@ class Bodies(Pairing):
     def _hold(self, s: Side, data, at: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """After CONNECT or a request with Upgrade it is the response that says what the next bytes are."""
         s.held_bytes += len(data) - at + 64
+        if s.held is None:
+            s.held = []
         s.held.append((bytes(data[at:]), 0, "", s.at_ns, s.packet))
         if s.held_bytes > HOLD_LIMIT:
             self.fault(s.packet, "bytes follow a request to change the protocol, and there is no response")

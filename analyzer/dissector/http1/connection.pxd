@@ -1,9 +1,12 @@
 # The types of connection.py, for the compiled modules.
 
+cimport cython
+
 from analyzer.dissector.http1.head cimport Fields
 from analyzer.dissector.http1.messages cimport Messages
 from analyzer.dissector.http1.side cimport Side
 
+@cython.no_gc
 cdef class Dissector(Messages):
     cdef void _close(self, Side s, str how, long long at_ns, long long packet)
     cdef bint _reopened(self, Side s)

@@ -61,7 +61,7 @@ class Dissector(Messages):
     """
 
     def __init__(self, keep_fields=False, midstream=False, *, head_limit=HEAD_LIMIT):
-        Messages.__init__(self, head_limit, keep_fields)
+        self._begin(head_limit, keep_fields)
         self._midstream = self._requests_lost = midstream
 
     # Input
@@ -141,7 +141,7 @@ class Dissector(Messages):
         if server.closed is not None and client.state == HOLD:
             self._release()
         if client.closed is not None:
-            if client.seen and client.closed[0] != "end":
+            if client.seen and client.closed != "end":
                 self._blame()
             elif server.closed is not None:
                 if client.seen:
@@ -154,13 +154,15 @@ class Dissector(Messages):
         if s.closed is None:
             s.at_ns = at_ns
             s.packet = packet
-            s.closed = (how, at_ns, packet)
+            s.closed = how
+            s.closed_ns = at_ns
+            s.closed_packet = packet
             self._closed(s, how)
 
     @cython.cfunc
     def _reopened(self, s: Side) -> cython.bint:
         """Bytes after a RST that cut nothing: whatever it was, it did not end the connection."""
-        if s.closed is None or s.closed[0] != "rst" or s.state != RESUMABLE:
+        if s.closed is None or s.closed != "rst" or s.state != RESUMABLE:
             return False
         s.closed = None
         s.state = HEAD
@@ -246,7 +248,7 @@ class Dissector(Messages):
         return self._incomplete_head(s, block, at)
 
     def _incomplete_head(self, s: Side, data: bytes, at):
-        buffer = s.buffer
+        buffer = s.waiting()
         before = len(buffer)
         piece = data[at : at + min(PIECE, self._head_limit - before)]
         buffer += piece
@@ -345,6 +347,8 @@ class Dissector(Messages):
         if s.state == HANDED and self.handover is not None:
             self.handover.gap(s.number, length, cause, packet)
         elif s.state == HOLD:
+            if s.held is None:
+                s.held = []
             s.held.append((b"", length, cause, s.at_ns, packet))
         elif s.state == LOST and s.resync is not None:
             s.resync.restart()
@@ -364,8 +368,8 @@ class Dissector(Messages):
     def _release(self) -> cython.void:
         """The response was not the one that changes the protocol: the bytes held back are HTTP."""
         s: Side = self.client
-        held: list = s.held
-        s.held = []
+        held: list = s.held or []
+        s.held = None
         s.held_bytes = 0
         s.hold = None
         if s.state != HOLD:
@@ -380,7 +384,7 @@ class Dissector(Messages):
                 self._run(s, data)
         s.at_ns, s.packet = now
         if s.closed is not None:
-            self._closed(s, s.closed[0])
+            self._closed(s, s.closed)
 
     # Ends of the connection
 
@@ -389,7 +393,7 @@ class Dissector(Messages):
         """RFC 9112 §8, §9.6."""
         state: cython.int = s.state
         if state == HANDED and self.handover is not None and s.closed is not None:
-            self.handover.close(s.number, *s.closed)
+            self.handover.close(s.number, s.closed, s.closed_ns, s.closed_packet)
             return
         if state == HOLD:
             return

@@ -7,9 +7,14 @@ of them is.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cython
 
 from analyzer.dissector.http1 import STEPS
+
+if TYPE_CHECKING:
+    from analyzer.model import Side
 
 COMPILED = cython.compiled
 
@@ -17,7 +22,7 @@ COMPILED = cython.compiled
 NEVER = -(1 << 63)
 _NEVER = cython.declare(cython.longlong, NEVER)
 
-_SIDES = ("client", "server")
+_SIDES: tuple[Side, Side] = ("client", "server")
 _NO_INTERIM: list = []  # nobody changes it
 
 
@@ -171,7 +176,7 @@ class HttpEvent:
         self.protocol = None
 
     @property
-    def side(self) -> str:
+    def side(self) -> Side:
         return _SIDES[self.by]
 
     @property

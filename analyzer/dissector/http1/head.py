@@ -202,7 +202,7 @@ class Fields:
             name = at
             while at < size and _TOKEN_BYTES[head[at]]:
                 at += 1
-            if at == name or at == size or head[at] != 58:  # colon
+            if at in (name, size) or head[at] != 58:  # colon
                 return -1
             colon = at
             at += 1
@@ -270,7 +270,7 @@ class Fields:
         """Whether these letters and hyphens stand there, in either case."""
         head: bytes = self.head
         k: cython.Py_ssize_t
-        for k in range(len(name)):
+        for k in range(len(name)):  # noqa: SIM110 - a loop in C
             if head[at + k] | 32 != name[k]:
                 return False
         return True

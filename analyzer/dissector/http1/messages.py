@@ -37,8 +37,9 @@ _VERSION_1_0 = cython.declare(str, "HTTP/1.0")
 class Messages(Bodies):
     """What a head means for the exchange, for the body behind it, and for the connection."""
 
-    def __init__(self, head_limit, keep_fields):
-        Bodies.__init__(self, head_limit, keep_fields)
+    @cython.cfunc
+    def _begin(self, head_limit: cython.longlong, keep_fields: cython.bint) -> cython.void:
+        Bodies._begin(self, head_limit, keep_fields)
         self._simple = False  # there was an HTTP/0.9 request
         self._websocket_key = None
 
@@ -91,7 +92,7 @@ class Messages(Bodies):
     @cython.cfunc
     def _asked(self, s: Side, request: Request, event: cython.bint) -> Exchange:
         exchange: Exchange = s.early
-        waiting: cython.int = len(self._outstanding)
+        waiting: cython.int = self._waiting
         s.messages += 1
         self._saw_version(request.version)
         if exchange is not None:
@@ -102,7 +103,7 @@ class Messages(Bodies):
             return exchange
         if waiting and self.server.state == LOST:
             self._infer_answer()
-            waiting = len(self._outstanding)
+            waiting = self._waiting
         exchange = Exchange()
         exchange.request = request
         exchange.started = s.began_ns
@@ -114,7 +115,7 @@ class Messages(Bodies):
     def _infer_answer(self) -> None:
         """The end of a response was lost, and the client asks again. One that never pipelined has got the answer."""
         server: Side = self.server
-        asked: Exchange = self._outstanding[0]
+        asked: Exchange = self._first
         request: Request = asked.request
         if self.max_outstanding > 1 or request is None or server.lost_packet <= request.packet:
             return
@@ -162,7 +163,7 @@ class Messages(Bodies):
         """A response whose head, of `size` bytes, was read. `known`: to its end, so that the body's can be, too."""
         packet: cython.longlong = s.began_packet
         interim: cython.bint = 100 <= status < 200
-        exchange: Exchange = self._outstanding[0] if self._outstanding else self._request_before_its_end(s)
+        exchange: Exchange = self._first if self._waiting else self._request_before_its_end(s)
         if fields.faults:
             for fault in fields.faults:
                 self.fault(packet, fault)
@@ -215,17 +216,17 @@ class Messages(Bodies):
             self.fault(s.began_packet, f"an interim response {status} that answers no request (RFC 9110 §15.2)")
         elif len(exchange.interim) < MOST_INTERIM:
             exchange.interim = [*exchange.interim, status]
-        others: cython.int = self._others(exchange)
+        others: cython.int = self._besides(exchange)
         self._event(SERVER, INTERIM_RESPONSE, s.packet, s.at_ns, others, exchange, version, status, None)
 
     @cython.cfunc
     def _is_simple_response(self) -> cython.bint:
-        request = self._outstanding[0].request if self._outstanding else None
-        return request is not None and request.version == HTTP_0_9
+        first: Exchange = self._first
+        return first is not None and first.request is not None and first.request.version == HTTP_0_9
 
     def _simple_response(self, s: Side, data, at):
         """HTTP/0.9: a body and nothing else. Servers of today may answer with a status line all the same."""
-        buffer = s.buffer
+        buffer = s.waiting()
         if not buffer:
             s.began_ns, s.began_packet = s.at_ns, s.packet
         end = at + 5 - len(buffer)
@@ -246,7 +247,7 @@ class Messages(Bodies):
         response.packet = response.head_packet = s.began_packet
         response.last_packet = s.packet
         s.message = response
-        s.exchange = self._outstanding[0]
+        s.exchange = self._first
         s.messages += 1
         self._respond(s.exchange, response, s.began_ns)
         self._begin_body(s, BY_CLOSE, 0)
@@ -284,7 +285,8 @@ class Messages(Bodies):
         s.state = HANDED
         target = None if request is None else request.target
         self.handover = handover = Handover(protocol, target, s.at_ns, s.packet)
-        held, client.held, client.hold = client.held, [], None
+        held: list = client.held or []
+        client.held = client.hold = None
         for data, missing, cause, at_ns, packet in held:
             if missing:
                 handover.gap(CLIENT, missing, cause, packet)
@@ -299,7 +301,7 @@ class Messages(Bodies):
         client.message = client.exchange = client.early = client.resync = None
         client.state = HANDED
         if client.closed is not None:
-            handover.close(CLIENT, *client.closed)
+            handover.close(CLIENT, client.closed, client.closed_ns, client.closed_packet)
 
 
 @cython.cfunc

@@ -35,22 +35,32 @@ class Pairing(Layer):
     """`exchanges` in the order of their requests, `events` in the order they happened, `faults` in the order they were
     noticed. Whoever follows a connection live may take events out of the list."""
 
-    def __init__(self):
+    @cython.cfunc
+    def _begin_pairing(self) -> cython.void:
         self.exchanges = []
         self.events = []
-        self.faults = []
+        self._faults = None
         self.exchanges_beyond = 0
         self.events_beyond = 0
         self.faults_beyond = 0
         self.version = None  # the lowest that a message had
         self.max_outstanding = 0  # 2 and more: pipelining
-        self._outstanding = []
-        self._unasked = []  # packets of responses to nothing, unless it turns out that requests were lost
+        self._first = None  # the exchange that waits for its response longest
+        self._others = None  # the others, in order
+        self._waiting = 0  # how many wait
+        self._unasked = None  # packets of responses to nothing, unless it turns out that requests were lost
         self._requests_lost = False
 
+    @property
+    def faults(self) -> list[Fault]:
+        """What was wrong with the traffic."""
+        return self._faults or []
+
     def fault(self, packet, message) -> None:
-        if len(self.faults) < MOST_FAULTS:
-            self.faults.append(Fault(packet, LAYER, message))
+        if self._faults is None:
+            self._faults = []
+        if len(self._faults) < MOST_FAULTS:
+            self._faults.append(Fault(packet, LAYER, message))
         else:
             self.faults_beyond += 1
 
@@ -70,16 +80,21 @@ class Pairing(Layer):
     def _ask(self, exchange: Exchange, packet: cython.longlong) -> cython.void:
         """A request waits for its response from now on."""
         self._keep(exchange)
-        waiting: list = self._outstanding
-        if len(waiting) >= MOST_OUTSTANDING:
-            if len(waiting) == MOST_OUTSTANDING and self.max_outstanding == MOST_OUTSTANDING:
+        if self._waiting >= MOST_OUTSTANDING:
+            if self._waiting == MOST_OUTSTANDING and self.max_outstanding == MOST_OUTSTANDING:
                 self.max_outstanding += 1
                 message = f"more than {MOST_OUTSTANDING} requests wait for a response: the others are not paired"
                 self.fault(packet, message)
             return
-        waiting.append(exchange)
-        if len(waiting) > self.max_outstanding:
-            self.max_outstanding = len(waiting)
+        if self._first is None:
+            self._first = exchange
+        else:
+            if self._others is None:
+                self._others = []
+            self._others.append(exchange)
+        self._waiting += 1
+        if self._waiting > self.max_outstanding:
+            self.max_outstanding = self._waiting
 
     @cython.cfunc
     def _answers(self, exchange: Exchange | None, packet: cython.longlong) -> Exchange:
@@ -87,6 +102,8 @@ class Pairing(Layer):
         if exchange is not None:
             return exchange
         if not self._requests_lost:
+            if self._unasked is None:
+                self._unasked = []
             self._unasked.append(packet)
             if len(self._unasked) > MOST_FAULTS:
                 self._blame()
@@ -97,21 +114,23 @@ class Pairing(Layer):
     @cython.cfunc
     def _blame(self) -> cython.void:
         """It is clear by now that no requests were lost: responses to nothing are faults."""
-        for packet in self._unasked:
+        unasked: list = self._unasked or []
+        self._unasked = None
+        for packet in unasked:
             # A server may send 408 to a client that says nothing (RFC 9110 §15.5.9), and then close.
             self.fault(packet, "a response that answers no request (RFC 9112 §9.2)")
-        self._unasked.clear()
 
     @cython.cfunc
     def _forgive(self) -> cython.void:
         """Requests may have been lost: a response without one is no fault."""
-        self._unasked.clear()
+        self._unasked = None
         self._requests_lost = True
 
     @cython.cfunc
     def _answered(self, exchange: Exchange) -> cython.void:
-        if self._outstanding and self._outstanding[0] is exchange:
-            del self._outstanding[0]
+        if self._first is exchange:
+            self._first = self._others.pop(0) if self._others else None
+            self._waiting -= 1
 
     @cython.cfunc
     def _event(
@@ -146,14 +165,13 @@ class Pairing(Layer):
         protocol: str | None,
     ) -> cython.void:
         response: Response = exchange.response
-        others: cython.int = self._others(exchange)
+        others: cython.int = self._besides(exchange)
         self._event(1, step, packet, at_ns, others, exchange, response.version, response.code, protocol)
 
     @cython.cfunc
-    def _others(self, exchange: Exchange | None) -> cython.int:
+    def _besides(self, exchange: Exchange | None) -> cython.int:
         """How many other requests wait for a response."""
-        count: cython.int = len(self._outstanding)
-        return count - 1 if count and self._outstanding[0] is exchange else count
+        return self._waiting - 1 if self._waiting and self._first is exchange else self._waiting
 
     @cython.cfunc
     def _respond(self, exchange: Exchange, response: Response, began_ns: cython.longlong) -> cython.void:

@@ -28,7 +28,7 @@ def probe(side: cython.int, data, anywhere: cython.bint = False):
 
     NEED_MORE: what there is could be its beginning. An HTTP/0.9 request is HTTP/1; the preface of HTTP/2 is not.
     """
-    if type(data) is bytes and not anywhere and (_is_status_line(data) if side else _is_request_line(data)):
+    if type(data) is bytes and not anywhere and (_is_status_line(data) if side else begins_with_request(data)):
         return _MATCH
     if anywhere:
         begun = Resync(requests=side == 0).feed(bytes(data[:_MOST_SEARCHED]))
@@ -58,8 +58,8 @@ def _is_status_line(data: bytes) -> cython.bint:
     )  # fmt: skip
 
 
-@cython.cfunc
-def _is_request_line(data: bytes) -> cython.bint:
+@cython.ccall
+def begins_with_request(data: bytes) -> cython.bint:
     """Whether its first line is that of most requests; if not, it may be one all the same."""
     at: cython.Py_ssize_t = 0
     size: cython.Py_ssize_t = min(len(data), _LONGEST_LINE)
@@ -67,8 +67,13 @@ def _is_request_line(data: bytes) -> cython.bint:
     while at < size and 65 <= data[at] <= 90:  # A to Z
         at += 1
     method = at
-    # PRI is the method of HTTP/2's preface, RFC 9113 §3.4.
-    if not 1 <= method <= 32 or at == size or data[at] != 32 or (method == 3 and data[0] == 80 and data[1] == 82):
+    # PRI is the method of HTTP/2's preface (RFC 9113 §3.4), PROXY the word of the PROXY protocol.
+    if (
+        not 1 <= method <= 32
+        or at == size
+        or data[at] != 32
+        or ((method == 3 or method == 5) and data[0] == 80 and data[1] == 82)
+    ):
         return False
     while at < size and data[at] != 10:
         at += 1

@@ -24,4 +24,8 @@ cdef class Side:
     cdef public bytes pushback
     cdef public object resync
     cdef public long long lost_packet
-    cdef public tuple closed
+    cdef public str closed
+    cdef long long closed_ns
+    cdef long long closed_packet
+
+    cdef bytearray waiting(self)

@@ -26,7 +26,7 @@ class Side:
         self.packet = 0
         self.began_ns = 0  # first byte of the message that is being read
         self.began_packet = 0
-        self.buffer = bytearray()  # an incomplete head or line
+        self.buffer = None  # an incomplete head or line; None: there was none yet
         self.line_seen = False  # the buffer holds a start line
         self.remaining = 0  # of a body or a chunk
         self.message = None  # whose body this is
@@ -36,9 +36,18 @@ class Side:
         self.said_close = False  # a message had the connection option `close`
         self.early = None  # whose response came before this request's head had ended
         self.hold = None  # its response decides what this side's next bytes are
-        self.held = []
+        self.held = None  # bytes, how many are missing and why, time, packet
         self.held_bytes = 0
         self.pushback = None  # to be read before anything else
         self.resync = None
         self.lost_packet = 0  # where `resync` began
-        self.closed = None  # how, when, packet
+        self.closed = None  # how
+        self.closed_ns = 0
+        self.closed_packet = 0
+
+    @cython.cfunc
+    def waiting(self) -> bytearray:
+        """`buffer`, to add to it."""
+        if self.buffer is None:
+            self.buffer = bytearray()
+        return self.buffer

@@ -1,5 +1,5 @@
-"""Numbers that the compiled modules of HTTP/1 and their users share; `states.pxd` repeats them as C constants, and a test
-holds the two against each other."""
+"""Numbers that the compiled modules of HTTP/1 and their users share; `states.pxd` repeats them as C constants, and a
+test holds the two against each other."""
 
 from __future__ import annotations
 

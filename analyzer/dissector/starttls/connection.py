@@ -104,7 +104,8 @@ class Dissector(Layer):
         if s.closed is not None:
             return EVERYTHING
         if s.state == _HANDED and self._behind is not None:
-            return self._behind.skippable(side)
+            behind: int = self._behind.skippable(side)
+            return behind
         return EVERYTHING if self._over else s.unwanted
 
     def skip(self, side: int, length: int, at_ns: int, packet: int) -> None:
