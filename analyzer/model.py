@@ -231,7 +231,7 @@ class Grpc(msgspec.Struct, frozen=True, gc=False):
     """gRPC over one HTTP/2 stream."""
 
     status: int | None  # of the trailers
-    messages: PerSide
+    messages: PerSide | None  # None: bytes of the stream were lost
 
 
 class Exchange(msgspec.Struct, frozen=True, gc=False):

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 FILES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COLUMNS = "100"
 # A documented command is run as it stands, so only programs that change nothing outside their folder may be named.
-PROGRAMS = {"analyzer", "cat", "echo", "head", "jq"}
+PROGRAMS = {"analyzer", "cat", "echo", "editcap", "gzip", "head", "jq"}
 ELIDED = "…"
 _FENCE = re.compile(r"(`{3,})(\w*)\s*$")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import subprocess
 from pathlib import Path
@@ -108,3 +109,19 @@ def test_standard_input_comes_only_once(tmp_path):
 def test_the_capture_is_not_overwritten():
     capture = TLS / "1.3-full" / "capture.pcapng"
     assert run("decrypt", capture, "--keys", keys_of("1.3-full"), "-o", capture).exit_code == 2
+
+
+def test_a_compressed_capture_is_decrypted_like_its_content(tmp_path):
+    plain, packed, cut = tmp_path / "plain.pcapng", tmp_path / "packed.pcapng", tmp_path / "cut.pcapng"
+    content = (TLS / "1.3-full" / "capture.pcapng").read_bytes()
+    archive = tmp_path / "capture.pcapng.gz"
+    archive.write_bytes(gzip.compress(content))
+    for capture, out in ((TLS / "1.3-full" / "capture.pcapng", plain), (archive, packed)):
+        assert run("decrypt", capture, "--keys", keys_of("1.3-full"), "-o", out).exit_code == 0
+    assert packed.read_bytes() == plain.read_bytes()
+    assert exchanges(packed) == [("/index.html", 200)]
+
+    archive.write_bytes(gzip.compress(content)[:-100])
+    assert run("decrypt", archive, "--keys", keys_of("1.3-full"), "-o", cut).exit_code == 0
+    assert plain.read_bytes().startswith(cut.read_bytes())
+    assert exchanges(cut) == [("/index.html", 200)]

@@ -12,6 +12,8 @@ import cython
 from analyzer.dissector import proxy_protocol, socks, unknown
 from analyzer.dissector.handover import Handover
 from analyzer.dissector.http1 import connection as http1
+from analyzer.dissector.http2 import connection as http2
+from analyzer.dissector.http2.exchanges import Upgraded
 from analyzer.dissector.probing import Probe
 from analyzer.dissector.starttls import connection as starttls
 from analyzer.dissector.tls import connection as tls
@@ -37,7 +39,7 @@ MOST_UNANSWERED = 16_384
 # What an Upgrade may lead to and its own dissector takes at once, or nobody knows: any other protocol is looked for.
 _UNKNOWN_INSIDE = frozenset({"tunnel", "socks", "starttls", "unknown"})
 # Each with `probe` and `Dissector`; in doubt the first that is certain.
-_PROTOCOLS = (http1, tls, socks, starttls)
+_PROTOCOLS = (http2, http1, tls, socks, starttls)
 _MATCH = Probe.MATCH
 _NO_MATCH = Probe.NO_MATCH
 _NEED_MORE = Probe.NEED_MORE
@@ -88,6 +90,8 @@ class Recognizer:
     def _dissector(self, protocol, midstream: cython.bint):
         if protocol is http1:
             return http1.Dissector(self.keep_fields, midstream)
+        if protocol is http2:
+            return http2.Dissector(keep_fields=self.keep_fields, midstream=midstream)
         if protocol is tls:
             opener = Opener(self.secrets) if self.secrets is not None and self.secrets.has_any else None
             return tls.Dissector(opener=opener, midstream=midstream)
@@ -101,12 +105,30 @@ class Recognizer:
         for inner in inside(layer):
             if inner.open:
                 named = isinstance(inner, Handover) and inner.protocol not in _UNKNOWN_INSIDE
-                if named or depth >= MOST_LAYERS:
+                if depth >= MOST_LAYERS:
+                    inner.drop()
+                elif named and inner.protocol == "h2c":
+                    inner.take(self._upgraded(layer))
+                elif named:
                     inner.drop()
                 else:
                     self.decide(inner)
             if inner.inner is not None:
                 self.look_inside(inner.inner, depth + 1)
+
+
+    def _upgraded(self, layer):
+        """HTTP/2 after a 101: stream 1 is the request that asked for it (RFC 7540 §3.2)."""
+        request = layer.exchanges[-1].request if layer.exchanges else None
+        upgraded = None
+        if request is not None:
+            settings = layer.http2_settings
+            upgraded = Upgraded(
+                request.method, request.target, request.authority, request.header_bytes, request.packet,
+                layer.exchanges[-1].started_ns or 0, request.body_bytes,
+                None if settings is None else settings.decode("ascii", "replace"), request.head_packet,
+            )  # fmt: skip
+        return http2.Dissector(keep_fields=self.keep_fields, upgraded=upgraded)
 
 
 def inside(layer) -> list:

@@ -10,6 +10,7 @@ from analyzer.dissector.applications import Application, Applications
 from analyzer.dissector.handover import Handover
 from analyzer.dissector.http1 import connection as http1
 from analyzer.dissector.http1.exchanges import Exchange
+from analyzer.dissector.http2 import connection as http2
 from analyzer.dissector.layer import Layer
 from analyzer.dissector.starttls import connection as starttls
 from analyzer.dissector.tls import connection as tls
@@ -18,6 +19,8 @@ from analyzer.dissector.undecided import Undecided
 from analyzer.dissector.websocket import Dissector as WebSocket
 from analyzer.flows.library import Library
 from analyzer.reporter.http import HttpLabeler, faults_of
+from analyzer.reporter.http2 import Http2Labeler
+from analyzer.reporter.http2 import faults_of as http2_faults_of
 from analyzer.reporter.labels import Found
 from analyzer.reporter.lifecycle import HIDDEN, LifecycleLabeler
 from analyzer.reporter.tls import TlsLabeler
@@ -27,7 +30,7 @@ from analyzer.reporter.verdicts import Circumstances
 Part = tuple[str, model.Verdict]  # a scope and what it came to
 
 # What TLS carries where it is not read but named, RFC 7301 §6.
-_SCOPES_BY_ALPN = {"http/1.1": "http1", "http/1.0": "http1"}
+_SCOPES_BY_ALPN = {"http/1.1": "http1", "http/1.0": "http1", "h2": "http2"}
 
 
 class Contents(NamedTuple):
@@ -40,6 +43,7 @@ class Contents(NamedTuple):
     first_response_ns: int | None = None
     tls_ns: int | None = None  # how long the first handshake took
     parts: tuple[Part, ...] = ()  # of the connection's life, between its opening and its close
+    exchanges: int | None = None  # of the part that carried them
     unread: str | None = None  # as `LifecycleLabeler.label` has it
 
 
@@ -63,6 +67,7 @@ class InsideLabeler:
         self.automaton = library.automaton("http1")
         self.headers = headers
         self._http = HttpLabeler(library, headers=headers, secrets=secrets)
+        self._http2 = Http2Labeler(library, headers=headers, secrets=secrets)
         self._tls = TlsLabeler(library, roots)
         self._lifecycle = LifecycleLabeler(library)
 
@@ -84,7 +89,6 @@ class InsideLabeler:
                 evicted=bool(flags & layout.EVICTED),
             )
             found = self._contents(application.layer, around)
-        exchanges = None if found.http is None else len(found.http.exchanges) + found.http.exchanges_not_listed
         parts = (("tcp-open", opening), *found.parts, ("tcp-close", close))
         first = found.first_response_ns
         proxy = None if application is None else application.proxy
@@ -92,7 +96,7 @@ class InsideLabeler:
             found.tls,
             found.http,
             found.tunnel,
-            self._lifecycle.label(parts, exchanges, unread=found.unread),
+            self._lifecycle.label(parts, found.exchanges, unread=found.unread),
             found.faults,
             None if proxy is None else 1 if proxy.version == 1 else 2,
             None if proxy is None else proxy.source,
@@ -100,10 +104,12 @@ class InsideLabeler:
             found.tls_ns,
         )
 
-    def _contents(self, layer: Layer, around: Circumstances) -> Contents:
+    def _contents(self, layer: Layer, around: Circumstances, *, inside_tls: bool = False) -> Contents:
         match layer:
             case http1.Dissector():
                 return self._http1(layer, around)
+            case http2.Dissector():
+                return self._http2_connection(layer, around, inside_tls=inside_tls)
             case tls.Dissector():
                 return self._inside_tls(layer, around)
             case socks.Dissector() | starttls.Dissector() | unknown.Dissector():
@@ -116,12 +122,28 @@ class InsideLabeler:
         found, tunnel = self._tunnel(dissector.handover, around)
         first = min((one.first_byte_ns for one in dissector.exchanges if one.first_byte_ns is not None), default=None)
         faults = (*faults_of(dissector), *found.faults)
-        return Contents(found.tls, http, tunnel, faults, first, found.tls_ns, (("http1", http.connection),))
+        parts, exchanges = (("http1", http.connection),), _count(http)
+        if dissector.handover is not None and dissector.handover.protocol == "h2c" and found.parts:
+            parts, exchanges = (*parts, *found.parts), found.exchanges
+        return Contents(found.tls, http, tunnel, faults, first, found.tls_ns, parts, exchanges)
+
+    def _http2_connection(
+        self, dissector: http2.Dissector, around: Circumstances, *, inside_tls: bool = False
+    ) -> Contents:
+        http = self._http2.label(dissector, _as_seen_by(dissector.lost, around), tls=inside_tls)
+        first = min((one.first_byte_ns for one in dissector.exchanges if one.first_byte_ns is not None), default=None)
+        return Contents(
+            http=http,
+            faults=tuple(http2_faults_of(dissector)),
+            first_response_ns=first,
+            parts=(("http2", http.connection),),
+            exchanges=_count(http),
+        )
 
     def _inside_tls(self, dissector: tls.Dissector, around: Circumstances) -> Contents:
         labelled = self._tls.label(dissector, _as_seen_by(dissector.lost, around))
         plain = dissector.plain.inner if isinstance(dissector.plain, Undecided) else None
-        found = Contents() if plain is None else self._contents(plain, around)
+        found = Contents() if plain is None else self._contents(plain, around, inside_tls=True)
         unread = None
         if plain is None and not dissector.decrypted:
             unread = HIDDEN if dissector.first.tls13 else _SCOPES_BY_ALPN.get(dissector.alpn or "")
@@ -153,6 +175,10 @@ class InsideLabeler:
             lost = None if around.lost == "mid-stream" else around.lost
             found = self._contents(handover.inner, around._replace(lost=lost))
         return found, model.Tunnel(_after(handover), model.PerSide(*handover.bytes), tls=found.tls, http=found.http)
+
+
+def _count(http: model.Http) -> int:
+    return len(http.exchanges) + http.exchanges_not_listed
 
 
 def _after(handover: Handover) -> str:

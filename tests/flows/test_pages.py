@@ -128,6 +128,7 @@ def test_what_the_article_draws():
     assert drawn == {
         "tcp-open/three-way-handshake": "F1", "tcp-close/four-way": "F3", "http1/single-exchange": "F2",
         "lifecycle/http1-connection": "F4", "lifecycle/https-connection": "F7", "tls/1.2-rsa": "F6",
+        "lifecycle/http2-connection": "F5", "http2/over-tls": "F8", "http2-stream/exchange": "F9",
     }  # fmt: skip
 
 
@@ -229,7 +230,11 @@ def test_pages_are_listed_in_their_documented_order():
     ] + [f"tls/1.3-{name}" for name in ["full", "hello-retry", "psk", "early-data"]] + ["tls/rejected"] + [
         f"http1/{name}" for name in ["single-exchange", "keep-alive", "pipelined", "upgrade-websocket"]
     ] + [f"http1/{name}" for name in ["upgrade-h2c", "upgrade-other", "connect-tunnel", "no-response"]] + [
-        f"lifecycle/{name}" for name in ["http1-connection", "https-connection", "tls-only", "tcp-only"]
+        f"http2/{name}" for name in ["over-tls", "prior-knowledge", "upgraded"]
+    ] + [f"http2-stream/{name}" for name in ["exchange", "exchange-with-trailers", "interim-response", "pushed"]] + [
+        f"http2-stream/{name}" for name in ["reset", "refused", "unanswered", "tunnel"]
+    ] + [f"lifecycle/{name}" for name in ["http1-connection", "https-connection", "http2-connection"]] + [
+        f"lifecycle/{name}" for name in ["tls-only", "tcp-only"]
     ]
 
 
@@ -248,7 +253,8 @@ def test_every_step_name_is_used_by_some_page():
         if scope == "tcp-open":  # the two scopes of TCP share their names
             used |= {step.name for page in library().of_scope("tcp-close") for step in steps_of(page.expression)}
         assert used <= set(library().automaton(scope).steps)
-        if scope not in ("tcp-close", "tls"):  # what TLS leaves out is in test_tls_pages.py
+        # What TLS and HTTP/2 leave out is in test_tls_pages.py and test_http2_pages.py.
+        if scope not in ("tcp-close", "tls", "http2"):
             assert used == set(library().automaton(scope).steps)
 
 

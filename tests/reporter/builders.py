@@ -442,7 +442,7 @@ def stream(
 def http2(*streams: model.Exchange, **given: Any) -> model.Http:
     fields: dict[str, Any] = {
         "version": "HTTP/2",
-        "connection": opened("C Preface 4 0.5, C SETTINGS 4 0.5, S SETTINGS 5 0.7, C SETTINGS ACK 6 0.8, C HEADERS 8 1.0",
+        "connection": opened("C Preface 4 0.5, C SETTINGS 4 0.5, S SETTINGS 5 0.7, C SETTINGS ACK 6 0.8",
                              flow="http2/over-tls", drawn_in_article="F8", standard="RFC 9113 §3.2"),
         "settings": model.Settings(
             {"ENABLE_PUSH": 0, "MAX_CONCURRENT_STREAMS": 100, "INITIAL_WINDOW_SIZE": 33_554_432},

@@ -446,6 +446,12 @@ def test_cipher(suite, cipher):
         ("tls/unknown-authority-1.2", {"C13": "supported", "C17": "not-seen"}),
         ("tls/no-keys-alert", {"C13": "supported"}),
         ("tls/no-keys", {"C17": "not-seen"}),
+        ("http2/parallel", {"C4": "supported", "C5": "supported", "C6": "supported", "C11": "supported"}),
+        ("http2/push", {"C7": "supported", "C9": "contradicted", "C12": "supported"}),
+        ("http2/over-tls", {"C7": "contradicted", "C10": "contradicted", "C12": "contradicted", "C17": "supported"}),
+        ("http2/priority-update", {"C8": "supported"}),
+        ("http2/mid-stream", {"C6": "not-seen", "C10": "not-seen"}),
+        ("http2/no-keys-1.2", {"C4": "not-seen", "C10": "contradicted", "C17": "supported"}),
     ],
 )
 def test_recorded(case, verdicts):
@@ -463,3 +469,24 @@ def test_recorded_requests_repeat_their_fields():
     fields = sum(len(f"{name}: {value}\r\n") for name, value in connections[0].http.exchanges[0].request.headers)
     sections = [one.request.header_bytes for one in connections[0].http.exchanges[1:]]
     assert share == round(fields * len(sections) / sum(sections), 4)
+
+
+def test_the_same_page_over_both_versions():
+    """captures/compare: thirteen resources, over six connections of HTTP/1.1, and over one of HTTP/2 beside an idle
+    one."""
+    cases = ("compare/http1", "compare/http2")
+    recorded = [report_of(capture_of(case), keys=keys_of(case), headers=True, secrets=True)[0] for case in cases]
+    connections = [one for found in recorded for one in found]
+    found = report(*connections)
+    rows = {row.measured: (row.http1, row.http2) for row in found.comparison}
+    assert rows["connections"] == (6, 2)
+    assert rows["exchanges"] == (13, 13)
+    assert rows["messages as text"] == (26, 0)
+    at_once = rows["most exchanges in flight on one connection"]
+    assert at_once[0] == 1 < at_once[1]
+    ratio = rows["header bytes on the wire, of uncompressed ones"]
+    assert ratio[0] == 1 > ratio[1]
+    assert rows["round trips before the first request, median"] == (2, 2)
+    verdicts = {one.id: one.verdict for one in found.claims}
+    assert verdicts["C3"] == verdicts["C12"] == "contradicted"
+    assert verdicts["C4"] == verdicts["C9"] == verdicts["C11"] == "supported"

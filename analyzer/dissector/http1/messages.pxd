@@ -11,6 +11,7 @@ from analyzer.dissector.http1.side cimport Side
 cdef class Messages(Bodies):
     cdef bint _simple
     cdef bytes _websocket_key
+    cdef readonly bytes http2_settings
 
     cdef void _begin(self, long long head_limit, bint keep_fields)
     cdef void _request(self, Side s, RequestLine line, Fields fields, int kind, long long length, long long size, bint event)

@@ -42,6 +42,7 @@ class Messages(Bodies):
         Bodies._begin(self, head_limit, keep_fields)
         self._simple = False  # there was an HTTP/0.9 request
         self._websocket_key = None
+        self.http2_settings = None  # of the last request that asked for an Upgrade, RFC 7540 §3.2.1
 
     # Requests
 
@@ -83,6 +84,7 @@ class Messages(Bodies):
         elif fields.upgrade and fields.upgrades:
             s.hold = exchange
             self._websocket_key = fields.first(b"\nsec-websocket-key:")
+            self.http2_settings = fields.first(b"\nhttp2-settings:")
         if exchange.response is not None:  # it came early
             s.hold = None
         s.message = request
