@@ -233,8 +233,9 @@ def facts(one: model.Exchange) -> list[str]:
     if one.protocol:
         said.append(f"protocol {_name(one.protocol)}")
     if one.grpc:
-        messages = one.grpc.messages
-        count = f"{words.plural(messages.client, 'message')} sent, {words.count(messages.server)} received"
+        count = "messages not counted: bytes are missing"
+        if (messages := one.grpc.messages) is not None:
+            count = f"{words.plural(messages.client, 'message')} sent, {words.count(messages.server)} received"
         said.append(f"gRPC {grpc_status(one.grpc.status)}, {count}")
     if one.reset:
         said.append(f"reset {_name(one.reset.error)} by the {one.reset.side} at packet {one.reset.packet}")

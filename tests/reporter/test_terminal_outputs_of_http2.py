@@ -210,6 +210,11 @@ def test_evidence_tells_of_each_stream():
     assert text.index("             < a: b\n") < text.index("             trailer grpc-status: 5\n")
 
 
+def test_evidence_says_where_messages_could_not_be_counted():
+    text = printed(Evidence, [connection(http=http2(stream(1, grpc=model.Grpc(0, None))))], width=120)
+    assert "gRPC OK, messages not counted: bytes are missing\n" in text
+
+
 def test_evidence_has_a_ladder_where_a_stream_is_more_than_an_exchange():
     plain = printed(Evidence, [connection(http=http2(stream(1)))])
     assert "http2-stream" not in plain

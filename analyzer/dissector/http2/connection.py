@@ -199,7 +199,7 @@ class Dissector(FieldBlocks):
         self._begun = [True, True]
         self._forget_fields(reader, self.lost)
         self._blocks[side].stream = 0
-        self._on[side] = None
+        self._on[side] = self._stray[side] = None
         self.flow.forget()
         self._early.clear()
         for stream in self._streams.values():

@@ -39,6 +39,8 @@ class Conversation(Lifecycles):
     def _section(self, reader: FrameReader, number: int, block: Block, wire: int, *, ends: bool) -> None:
         """A block of HEADERS, as far as it is known."""
         side = reader.number
+        if side == CLIENT and self._unasked:
+            self._asked_beyond(number)
         stream = self._streams.get(number)
         if stream is None:
             stream = self._opened(reader, number)
@@ -276,7 +278,7 @@ class Conversation(Lifecycles):
     def data(self, reader: FrameReader, stream: int) -> None:
         """The header of a DATA frame has come: whose content follows."""
         side = reader.number
-        self._on[side] = None
+        self._on[side] = self._stray[side] = None
         if not stream:
             return
         found = self._streams.get(stream)
@@ -286,7 +288,7 @@ class Conversation(Lifecycles):
             self._misplaced(reader, stream, states.DATA)
         elif (found.state, side, states.DATA) not in NEXT and not found.uncertain:
             self._forbidden(reader, found, states.DATA)
-            found = None
+            found, self._stray[side] = None, found
         self._on[side] = found
         if found is None:
             return
@@ -301,15 +303,18 @@ class Conversation(Lifecycles):
     ) -> None:
         side = reader.number
         found = self._on[side]
-        if found is None or not length:
+        sent = found or self._stray[side]
+        if sent is None or not length:
             return
-        self._touch(reader, found)
-        found.body[side] += length
-        message = self._message(found, side)
+        self._touch(reader, sent)
+        message = self._message(sent, side)
         if message is not None:
             message.body_bytes += length
             message.body_lost += lost
             message.last_packet = reader.packet
+        if found is None:
+            return
+        found.body[side] += length
         if lost:
             found.expected[side] = None
         grpc = found.grpc[side]
@@ -407,4 +412,4 @@ def _is_request(stream: Stream, block: Block) -> bool:
     """Whether a client's first block that was seen is a request: not if those before it may be missing."""
     if not stream.uncertain or stream.early or not stream.exchange.events:
         return True
-    return any(name == b":method" for name, _ in block.fields)
+    return any(name is not None and name[:1] == b":" for name, _ in block.fields)

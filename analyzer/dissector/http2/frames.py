@@ -157,9 +157,14 @@ class FrameReader:
     def gap(self, length: int, cause: str, packet: int) -> None:
         """So many bytes are not in the capture. The framing survives what lies within a payload."""
         self.cause = cause
-        self.packet = max(self.packet, packet)
         if self._state == _IGNORED:
             return
+        # What shows a gap may have been captured after the bytes behind it, which are read next.
+        before, self.packet = self.packet, max(self.packet, packet)
+        self._pass_gap(length)
+        self.packet = before
+
+    def _pass_gap(self, length: int) -> None:
         self._suspicious = True
         length = self._count(length, lost=True)
         if not length:
@@ -374,6 +379,8 @@ class FrameReader:
         self._resync = None
         self._state = _HEADER
         self._found = found
+        _, self.at_ns, self.packet = found[0]  # they are read as if they came only now
+        self.late_ns = None
 
     def _ignore(self, data: bytes | memoryview, at: int) -> int:
         return len(data)

@@ -48,7 +48,9 @@ class Lifecycles(Findings):
         self._not_followed = 0
         self._early: list[tuple[int, int, int, str]] = []  # the server answers what the client has not been seen to ask
         self._last_allowed: list[int | None] = [None, None]  # per side, of its GOAWAY
+        self._unasked: dict[int, Stream] = {}  # answered to the end; their requests may still be found
         self._on: list[Stream | None] = [None, None]  # whose DATA a side is sending
+        self._stray: list[Stream | None] = [None, None]  # on which that side may not send DATA
         self._blocks = (HeaderBlock(), HeaderBlock())
         self._carried: tuple[list[int], list[int]] = ([], [])  # streams with frames in a side's latest packet
         self._carrier = [0, 0]
@@ -127,17 +129,40 @@ class Lifecycles(Findings):
             if not stream.uncertain or step not in (states.END_STREAM, states.RST_STREAM):
                 return
             after = states.CLOSED
-        elif stream.uncertain and step == states.END_STREAM and side == SERVER:
-            after = states.CLOSED  # the end of the request was most likely before
+        elif step == states.END_STREAM and side == SERVER:
+            if stream.exchange.request is None:
+                self.multiplexing.closed(stream)  # whatever comes of it was before this
+            if stream.uncertain and after not in OVER:
+                if stream.exchange.request is None:
+                    self._wait_for_request(stream)
+                else:
+                    after = states.CLOSED  # the end of the request was most likely before
         if after in OVER and stream.state not in OVER:
             stream.state = after
             self._over(stream)
         stream.state = after
 
+    def _wait_for_request(self, stream: Stream) -> None:
+        """Where frames of the client were lost, it takes some more to find the next, and the server is ahead."""
+        self._unasked[stream.number] = stream
+        if len(self._unasked) > MOST_REMEMBERED:
+            self._never_asked(next(iter(self._unasked)))
+
+    def _asked_beyond(self, number: int) -> None:
+        """§5.1.1: identifiers only rise, so nothing more is asked on lower streams."""
+        for lower in [one for one in self._unasked if one < number]:
+            self._never_asked(lower)
+
+    def _never_asked(self, number: int) -> None:
+        stream = self._unasked.pop(number)
+        stream.state = states.CLOSED
+        self._over(stream)
+
     def _over(self, stream: Stream) -> None:
         number = stream.number
         if self._streams.pop(number, None) is None:
             return
+        self._unasked.pop(number, None)
         self._open[CLIENT if number % 2 else SERVER] -= 1
         self._closed[number] = stream.state
         if len(self._closed) > MOST_REMEMBERED:
