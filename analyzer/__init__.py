@@ -5,7 +5,8 @@
     for connection in analyzer.analyze("capture.pcapng"):
         print(connection.client, connection.open.flow, connection.close.flow)
 
-`analyze` takes a path, "-" for standard input or a binary file object, and the fields of `pipeline.Options` by name.
+`analyze` takes a path, "-" for standard input or a binary file object, or a list of them, which are analysed as one
+capture in the order of time; and the fields of `pipeline.Options` by name.
 What it yields are `Connection` structs (`analyzer.model`), as connections finish.
 """
 
@@ -16,11 +17,8 @@ from typing import TYPE_CHECKING, Any
 from analyzer.errors import AnalyzerError, FlowPageError, InputError, LiveError, UsageError
 
 if TYPE_CHECKING:
-    import os
-
-    from analyzer.capture.window import Readable
     from analyzer.model import Connection, Endpoint, Step, Verdict
-    from analyzer.pipeline import Analysis
+    from analyzer.pipeline import Analysis, Source
 
 __version__ = "0.1.0"
 __all__ = [
@@ -29,7 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def analyze(source: str | os.PathLike[str] | Readable, **options: Any) -> Analysis:
+def analyze(source: Source | list[Source] | tuple[Source, ...], **options: Any) -> Analysis:
     """Every connection of a capture, labelled: an iterable of `model.Connection`, with `totals` and `warnings`.
 
     `options` are the fields of `pipeline.Options`: `packet_filter="tcp port 443"`, `vlan_key=True`,

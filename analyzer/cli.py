@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 import analyzer
+from analyzer.commands.claims import claims
 from analyzer.commands.decrypt import decrypt
 from analyzer.commands.flows import flows
 from analyzer.commands.read import read
@@ -100,6 +101,7 @@ def program() -> None:
 program.add_command(read)
 program.add_command(flows)
 program.add_command(decrypt)
+program.add_command(claims)
 
 
 @program.command(

@@ -118,7 +118,7 @@ class Notes(msgspec.Struct, frozen=True, gc=False):
     zero_windows: int = 0
     keep_alives: int = 0
     resets: int = 0
-    resets_ignored: int = 0  # outside the window: not a close, RFC 5961 §3.2
+    resets_ignored: int = 0  # not a close: not the number expected (RFC 5961 §3.2), or the receiver went on
 
 
 class Fault(msgspec.Struct, frozen=True, gc=False):
@@ -189,10 +189,13 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
-    """An HTTP request (RFC 9112 §3). Sizes in bytes."""
+    """An HTTP request (RFC 9112 §3, RFC 9113 §8.3.1). Sizes in bytes.
 
-    method: str
-    target: str
+    HTTP/2 compresses header fields: method and target are None where they depend on what was not captured.
+    """
+
+    method: str | None
+    target: str | None
     authority: str | None
     packet: int  # its first byte
     header_bytes: int
@@ -216,6 +219,21 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     headers: list[tuple[str, str]] | None = None
 
 
+class Reset(msgspec.Struct, frozen=True, gc=False):
+    """An HTTP/2 stream ended by RST_STREAM (RFC 9113 §6.4)."""
+
+    side: Side
+    error: str  # as IANA names it: "CANCEL"
+    packet: int
+
+
+class Grpc(msgspec.Struct, frozen=True, gc=False):
+    """gRPC over one HTTP/2 stream."""
+
+    status: int | None  # of the trailers
+    messages: PerSide
+
+
 class Exchange(msgspec.Struct, frozen=True, gc=False):
     """One request and its response; one of them may be missing. Times in ns since the connection's first packet."""
 
@@ -229,7 +247,12 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
     interleaved: bool = False
     pushed: bool = False
     interim: list[int] = []
-    verdict: Verdict | None = None
+    verdict: Verdict | None = None  # of scope http2-stream
+    multiplexed_with_not_listed: int = 0  # further streams
+    protocol: str | None = None  # of an extended CONNECT, RFC 8441
+    trailers: list[tuple[str, str]] | None = None  # with `--headers`
+    grpc: Grpc | None = None
+    reset: Reset | None = None
 
 
 class Frames(msgspec.Struct, frozen=True, gc=False):
@@ -246,15 +269,48 @@ class WebSocket(msgspec.Struct, frozen=True, gc=False):
     close_code: int | None
 
 
+class Settings(msgspec.Struct, frozen=True, gc=False):
+    """The HTTP/2 settings of each side, the last value of each, by IANA's names (RFC 9113 §6.5.2)."""
+
+    client: dict[str, int] = {}
+    server: dict[str, int] = {}
+
+
+class Goaway(msgspec.Struct, frozen=True, gc=False):
+    """A GOAWAY frame (RFC 9113 §6.8)."""
+
+    side: Side
+    error: str  # as IANA names it: "NO_ERROR"
+    last_stream: int
+    packet: int
+
+
+class Stall(msgspec.Struct, frozen=True, gc=False):
+    """A sender that had to wait for WINDOW_UPDATE (RFC 9113 §5.2)."""
+
+    stream: int  # 0: the whole connection
+    waiting: Side
+    from_ns: int  # since the connection's first packet
+    length_ns: int
+    packet: int  # that ended it
+
+
 class Http(msgspec.Struct, frozen=True, gc=False):
     """The HTTP of a connection."""
 
     version: str | None  # the lowest that was spoken
-    connection: Verdict  # of scope http1
+    connection: Verdict  # of scope http1 or http2
     max_concurrent: int  # most exchanges in flight at once
     exchanges: list[Exchange]
     exchanges_not_listed: int = 0
     websocket: WebSocket | None = None
+    # HTTP/2 only:
+    settings: Settings | None = None
+    goaway: list[Goaway] = []
+    frames: dict[str, int] = {}  # how many of each type, both sides
+    frame_switches: int = 0  # how often a frame belongs to another stream than the one before it
+    stalls: list[Stall] = []
+    head_of_line_waits: int = 0  # lost segments that held up streams whose bytes were already captured
 
 
 class Tunnel(msgspec.Struct, frozen=True, gc=False):
@@ -275,7 +331,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field=
     transport: Literal["tcp"] = "tcp"
     client: Endpoint
     server: Endpoint
-    oriented_by: Literal["syn", "port", "first-packet"]
+    oriented_by: Literal["syn", "content", "port", "first-packet"]
     vlan: list[int] = []  # VLAN ids of the first packet, outermost first
     first_packet: int
     last_packet: int
@@ -286,7 +342,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field=
     tcp: Tcp
     open: Verdict
     close: CloseVerdict
-    proxied_for: str | None = None  # what a PROXY protocol header said of the client, in words
+    proxy_protocol: Literal[1, 2] | None = None  # its version, if a PROXY protocol header came first
+    proxied_for: Endpoint | None = None  # the client it names
     tls: Tls | None = None  # the outermost, wherever it begins
     http: Http | None = None  # likewise
     tunnel: Tunnel | None = None

@@ -223,21 +223,37 @@ class Analysis:
         self.close()
 
 
-def analyze(source: str | os.PathLike[str] | Readable, options: Options | None = None) -> Analysis:
-    """Open a capture (a path, "-" or a binary file object) for analysis.
+Source = str | os.PathLike[str] | Readable
+
+
+def analyze(source: Source | list[Source] | tuple[Source, ...], options: Options | None = None) -> Analysis:
+    """Open a capture (a path, "-" or a binary file object) for analysis, or several as one, in the order of time.
 
     Raises InputError where there is no capture, FlowPageError for a page in `options.flows` that cannot be used,
     UsageError for a wrong capture filter.
     """
     options = options or Options()
     library = load_library([Path(folder) for folder in options.flows]) if options.flows else _built_in()
-    capture = open_capture(source, chunk_bytes=options.chunk_bytes)
+    capture, name = _open(source, options.chunk_bytes)
     try:
-        name = str(source) if isinstance(source, str | os.PathLike) else capture.name
         return Analysis(capture, name, options, library)
     except BaseException:
         capture.close()
         raise
+
+
+def _open(source: Source | list[Source] | tuple[Source, ...], chunk_bytes: int) -> tuple[Capture, str]:
+    """The capture, and what the report calls it: a path as it was given."""
+    if isinstance(source, str | os.PathLike):
+        return open_capture(source, chunk_bytes=chunk_bytes), str(source)
+    capture: Capture
+    if isinstance(source, list | tuple):
+        from analyzer.capture.merging import MergedCapture
+
+        capture = MergedCapture(source, chunk_bytes)
+    else:
+        capture = open_capture(source, chunk_bytes=chunk_bytes)
+    return capture, capture.name
 
 
 @functools.cache

@@ -8,13 +8,16 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
-from recording import SERVER, SETTLE, Lab, settle
+from recording import SERVER, SETTLE, Capture, Lab, settle
+from servers import curl, debian_python, discarding, haproxy, require
 
 OPEN = "C SYN, S SYN-ACK, C ACK"
 HELLO = "C DATA, S ACK, S DATA, C ACK"  # of `exchange`
 CLIENT_CLOSES = "C FIN, S ACK, S FIN, C ACK"  # of `close(client, server)`
 SERVER_CLOSES = "S FIN, C ACK, C FIN, S ACK"  # of `close(server, client)`
 FOUR_WAY = f"{OPEN}, {HELLO}, {CLIENT_CLOSES}"  # of `four_way`
+FETCHED = f"{OPEN}, C DATA, …, C FIN, S FIN, C ACK"  # of `fetched` and `behind_haproxy`
+ECHOED = f"{OPEN}, C DATA, …, S FIN, C FIN, S ACK"  # of `echoed_by_websocket`
 
 # From linux/tcp.h; the socket module does not name them.
 TCP_REPAIR = 19
@@ -117,3 +120,75 @@ def fast_open(lab: Lab, port: int = 7) -> None:
     hear(server)
     say(server, client)
     close(client, server)
+
+
+def fetched(files: dict[str, bytes]) -> Capture:
+    """curl fetches these files from nginx, one after the other on one connection; seen on the client's host."""
+    with Lab() as lab:
+        lab.server.nginx("server { listen 80; root html; }", files)
+        lab.server.wait_for_listener(80)
+        with lab.client.capture() as packets:
+            curl(lab.client, *discarding(*(f"http://{SERVER}/{name}" for name in files)))
+    require(packets, ", ".join(f"C GET /{name}, S 200" for name in files))
+    return packets
+
+
+def behind_haproxy(option: str) -> Capture:
+    """curl fetches two pages from nginx through haproxy, which says for whom: `option` is of its line `server`.
+
+    haproxy runs on the client's host and the capture shows what it sends to nginx; curl talks to it over lo.
+    """
+    proxy = f"listen web\nmode tcp\nbind 192.0.2.1:8080\nserver nginx {SERVER}:80 {option}\n"
+    pages = 'server { listen 80 proxy_protocol; location / { return 200 "$proxy_protocol_addr\\n"; } }'
+    with Lab() as lab:
+        for address in ("192.0.2.1", "192.0.2.10"):
+            lab.client.run("ip", "address", "add", f"{address}/32", "dev", "lo")
+        lab.server.nginx(pages)
+        lab.server.wait_for_listener(80)
+        haproxy(lab.client, 8080, proxy)
+        with lab.client.capture() as packets:
+            shown = curl(lab.client, "--interface", "192.0.2.10", "http://192.0.2.1:8080/a", "http://192.0.2.1:8080/b")
+    assert shown == 2 * "192.0.2.10\n"
+    return packets
+
+
+_ECHO = """
+import asyncio, websockets
+
+async def echo(socket):
+    async for message in socket:
+        await socket.send(message)
+
+async def main():
+    async with websockets.serve(echo, {server!r}, 80, compression={compression!r}):
+        await asyncio.Future()
+
+asyncio.run(main())
+"""
+_SHOUT = """
+import asyncio, websockets
+
+async def main():
+    async with websockets.connect("ws://{server}/echo", compression={compression!r}, ping_interval=None) as socket:
+        for message in ("one", "two", "three", bytes(1000), bytes({size})):
+            await socket.send(message)
+            assert await socket.recv() == message
+        await (await socket.ping())
+        await socket.send(["in ", "two ", "pieces"])
+        assert await socket.recv() == "in two pieces"
+
+asyncio.run(main())
+"""
+
+
+def echoed_by_websocket(compression: str | None, size: int) -> Capture:
+    """A WebSocket that echoes texts and two messages of 1,000 and `size` bytes, with a ping: Python's websockets."""
+    values = {"server": SERVER, "compression": compression, "size": size}
+    with Lab() as lab:
+        debian_python(lab.server, _ECHO.format(**values))
+        lab.server.wait_for_listener(80)
+        with lab.client.capture() as packets:
+            assert debian_python(lab.client, _SHOUT.format(**values)).wait(30) == 0
+            settle()
+    require(packets, "C GET /echo, S 101")
+    return packets

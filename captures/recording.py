@@ -323,7 +323,7 @@ class Capture:
         shown = streams(self.path)
         for number, line in enumerate(shown):
             print(f"stream {number}: {line}")
-        wanted = [_pattern(text) for text in transcripts]
+        wanted = [pattern(text) for text in transcripts]
         agree = len(shown) == len(wanted) and all(map(re.fullmatch, wanted, (f"{line}, " for line in shown)))
         if not agree:
             raise SystemExit(f"not what this case is about, recording left in {self.folder}; wanted: {transcripts}")
@@ -334,10 +334,10 @@ class Capture:
         print(f"wrote {target.name}, {target.stat().st_size} bytes")
 
 
-def _pattern(text: str) -> str:
+def pattern(text: str) -> str:
     """`C ACK*, …, S FIN` as a regular expression over `C ACK, C ACK, S DATA, S FIN, `."""
     steps = (re.fullmatch(r"(.*?)([*+?]?)", step.strip()) for step in text.split(","))
-    return "".join("(?:[CS] [-A-Z]+, )*?" if m[1] == "…" else f"(?:{re.escape(m[1])}, ){m[2]}" for m in steps)
+    return "".join("(?:[CS] [^,]+, )*?" if m[1] == "…" else f"(?:{re.escape(m[1])}, ){m[2]}" for m in steps)
 
 
 def streams(path: Path) -> list[str]:

@@ -97,15 +97,16 @@ def certificate(host: Host, name: str) -> tuple[Path, Path]:
     return cert, key
 
 
-def chromium(host: Host, url: str) -> str:
+def chromium(host: Host, url: str, *options: str, **run_options) -> str:
     """Load a page in a fresh headless Chromium; returns the document as it is after loading."""
     profile = host.folder("chromium-")
     quiet = ["background-networking", "component-update", "sync", "default-apps", "extensions", "gpu"]
     done = host.run(
         *("chromium", "--headless=new", "--no-sandbox", "--no-first-run", f"--user-data-dir={profile}"),
         *(f"--disable-{what}" for what in quiet),
-        *("--virtual-time-budget=2000", "--dump-dom", url),
+        *("--virtual-time-budget=2000", "--dump-dom", *options, url),
         timeout=60,
+        **run_options,
     )
     settle()
     return done.stdout

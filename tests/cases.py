@@ -28,6 +28,11 @@ def report_of(source: Any, **options: Any) -> tuple[list[model.Connection], dict
     return connections, msgspec.to_builtins(analysis.totals), [str(damage) for damage in analysis.warnings]
 
 
+def keys_of(case: str) -> tuple[Path, ...]:
+    """What decrypts a case, as far as it is given: a key log, the server's key."""
+    return tuple(path for name in ("keys.log", "server.key") if (path := CASES[case] / name).exists())
+
+
 @functools.cache
 def analysed(case: str) -> tuple[list[model.Connection], dict[str, int], list[str]]:
-    return report_of(capture_of(case))
+    return report_of(capture_of(case), keys=keys_of(case))

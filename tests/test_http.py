@@ -19,6 +19,7 @@ from tests.conversations import capture_of as bytes_of
 HTTP_CASES = [case for case in CASES if case.startswith("http1/")]
 BOTH = [case for case in CASES if case.startswith(("http1/", "tcp/"))]
 CONTENT = {case: capture_of(case).read_bytes() for case in HTTP_CASES}
+INSIDE = ("tls", "http", "tunnel", "lifecycle", "proxy_protocol", "proxied_for")
 SECRETS = {"Authorization", "Cookie", "Proxy-Authorization", "Set-Cookie"}
 
 
@@ -46,14 +47,14 @@ def test_without_it_everything_else_is_the_same(case):
     seen = [msgspec.json.decode(line) for line in report(case).splitlines()]
     plain = [msgspec.json.decode(line) for line in report(case, tcp_only=True).splitlines()]
     for with_http, without in zip(seen, plain, strict=True):
-        assert [without[name] for name in ("tls", "http", "tunnel", "lifecycle", "proxied_for")] == [None] * 5
+        assert [without[name] for name in INSIDE] == [None] * len(INSIDE)
         assert without["timing"]["first_response_ns"] is None
         assert with_http["lifecycle"] is not None
         for one in (with_http, without):
             one["faults"] = [fault for fault in one["faults"] if fault["layer"] == "tcp"]
             one["timing"].pop("first_response_ns")
             one["timing"].pop("tls_ns")
-            for name in ("tls", "http", "tunnel", "lifecycle", "proxied_for"):
+            for name in INSIDE:
                 one.pop(name)
         assert with_http == without
 

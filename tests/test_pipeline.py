@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import analyzer
 from analyzer import model
 from tests.capture.builders import pcap_header, section
-from tests.cases import CASES, analysed, capture_of, report_of
+from tests.cases import CASES, analysed, capture_of, keys_of, report_of
 from tests.conversations import HANDSHAKE, Conversation
 from tests.conversations import capture_of as bytes_of
 
@@ -52,12 +52,12 @@ class TestTheSameReport:
     @pytest.mark.parametrize("case", CASES)
     @pytest.mark.parametrize("chunk_bytes", [64, 1000, 1 << 20])
     def test_for_any_chunk_size(self, case, chunk_bytes):
-        assert seen(capture_of(case), chunk_bytes=chunk_bytes) == expected(case)
+        assert seen(capture_of(case), chunk_bytes=chunk_bytes, keys=keys_of(case)) == expected(case)
 
     @settings(max_examples=200, deadline=None)
     @given(st.sampled_from(list(CASES)), st.integers(64, 20_000), st.lists(st.integers(1, 500), min_size=1, max_size=5))
     def test_however_few_bytes_come_at_a_time(self, case, chunk_bytes, sizes):
-        assert seen(Dribble(CONTENT[case], sizes), chunk_bytes=chunk_bytes) == expected(case)
+        assert seen(Dribble(CONTENT[case], sizes), chunk_bytes=chunk_bytes, keys=keys_of(case)) == expected(case)
 
     @pytest.mark.parametrize("case", CASES)
     def test_from_a_pipe(self, case):
@@ -71,7 +71,7 @@ class TestTheSameReport:
         writer = threading.Thread(target=write)
         writer.start()
         with open(reading, "rb", buffering=0) as pipe:
-            report = seen(pipe)
+            report = seen(pipe, keys=keys_of(case))
         writer.join()
         assert report == expected(case)
 

@@ -68,22 +68,52 @@ class Columns:
 
 
 class Capture(abc.ABC):
-    """Iterates over the `Frames` of one capture; a context manager that closes the file it opened.
+    """Iterates over the `Frames` of one capture; a context manager that closes the files it opened.
 
     The frames of a chunk are valid until the next chunk is asked for. A chunk without frames says that a pipe has been
     quiet for IDLE_SECONDS. A damaged file ends the iteration after
     everything before the damage was delivered; `warnings` then says where and what.
     """
 
-    format: ClassVar[str]  # "pcap" or "pcapng"
+    format: ClassVar[str]  # "pcap" or "pcapng", "merged" where several were merged
 
-    def __init__(self, name: str, window: Window, size: int | None, close: Callable[[], None]) -> None:
+    def __init__(self, name: str, size: int | None) -> None:
         self.name = name  # as a person would call it, for messages
         self.size = size  # bytes; None if that cannot be known before the end
         self.interfaces: list[Interface] = []  # grows while reading; counts are set when the file tells them
         self.warnings: list[Damage] = []
         self.secrets: list[Secrets] = []
         self.packets = 0  # delivered so far
+
+    @property
+    @abc.abstractmethod
+    def position(self) -> int:
+        """Bytes read so far, of `size`: of compressed captures, compressed ones."""
+
+    def __iter__(self) -> Self:
+        return self
+
+    @abc.abstractmethod
+    def __next__(self) -> Frames: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Ends the iteration and closes the files, unless the caller had opened them."""
+
+
+class FileCapture(Capture):
+    """A capture that is one file, whatever its format."""
+
+    def __init__(self, name: str, window: Window, size: int | None, close: Callable[[], None]) -> None:
+        super().__init__(name, size)
         self._numbered = 0  # numbers given away so far: Wireshark numbers some blocks that are no packets
         self._window = window
         self._columns = Columns(max(1, min(MAX_ROWS, len(window.view) // MIN_RECORD_BYTES)))
@@ -92,11 +122,7 @@ class Capture(abc.ABC):
 
     @property
     def position(self) -> int:
-        """Bytes read from the source so far."""
-        return self._window.position
-
-    def __iter__(self) -> Self:
-        return self
+        return self._window.taken
 
     def __next__(self) -> Frames:
         if self._ended:
@@ -122,16 +148,7 @@ class Capture(abc.ABC):
         columns = (array[:count] for array in self._columns.arrays)
         return Frames(self._window.view, self._numbered + 1, count, *columns)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
-        """Ends the iteration and closes the file, unless the caller had opened it."""
         self._ended = True
         self._close()
 

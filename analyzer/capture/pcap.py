@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
-from analyzer.capture.base import MAX_RECORD_BYTES, Capture, DamagedError
+from analyzer.capture.base import MAX_RECORD_BYTES, DamagedError, FileCapture
 from analyzer.capture.interfaces import Interface
 from analyzer.capture.records import BAD_CAPTURED, scan_pcap
 from analyzer.capture.window import Window
@@ -39,7 +39,7 @@ USUAL_RECORD_BYTES = 262_144
 UNBOUNDED_LINK_TYPES = frozenset({231, 249, 279})
 
 
-class PcapCapture(Capture):
+class PcapCapture(FileCapture):
     """One interface, whose link type and snaplen the file header tells."""
 
     format: ClassVar[str] = "pcap"

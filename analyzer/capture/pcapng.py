@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from analyzer.capture import records
-from analyzer.capture.base import MAX_RECORD_BYTES, Capture, DamagedError, Secrets
+from analyzer.capture.base import MAX_RECORD_BYTES, DamagedError, FileCapture, Secrets
 from analyzer.capture.interfaces import MAX_INTERFACES, Clock, Interface, InterfaceTable
 from analyzer.capture.records import scan_blocks
 from analyzer.capture.window import Window
@@ -42,7 +42,7 @@ SECRETS_OVERHEAD_BYTES = 128
 MAX_NAME_BYTES = 256
 
 
-class PcapngCapture(Capture):
+class PcapngCapture(FileCapture):
     """Sections follow one another, each with its own byte order and interfaces; `interfaces` is flat over them."""
 
     format: ClassVar[str] = "pcapng"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import os
 import shlex
 import stat
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NoReturn
 
+from analyzer.capture import compressed
 from analyzer.capture.base import TLS_KEY_LOG, Capture, Damage, DamagedError, Secrets
 from analyzer.capture.frames import CHUNK_BYTES
 from analyzer.capture.interfaces import Interface
@@ -18,27 +20,20 @@ from analyzer.capture.pcapng import SECTION_HEADER_BYTES, PcapngCapture
 from analyzer.capture.window import Readable, Window
 from analyzer.errors import InputError
 
-__all__ = ["TLS_KEY_LOG", "Capture", "Damage", "Interface", "Secrets", "find_captures", "open_capture"]
+__all__ = ["TLS_KEY_LOG", "Capture", "Damage", "Interface", "Secrets", "find_captures", "open_bytes", "open_capture"]
 
 STANDARD_INPUT = "-"
 
 MAGIC_BYTES = 4
 HEADER_BYTES = 24  # no format begins with a shorter header
 TELLING_BYTES = 64  # enough to tell text from other things
+SNIFFED_BYTES = 4096  # read at a time of a file that is perhaps no capture
 FORMATS: dict[bytes, type[PcapCapture] | type[PcapngCapture]] = {
     **dict.fromkeys(VARIANTS, PcapCapture),
     SECTION_HEADER_BYTES: PcapngCapture,
 }
 
-# First bytes, name, the command that writes the decompressed file to standard output.
-COMPRESSED = (
-    (bytes.fromhex("1f8b"), "gzip", "gzip -dc"),
-    (bytes.fromhex("28b52ffd"), "zstd", "zstd -dc"),
-    (bytes.fromhex("fd377a58"), "xz", "xz -dc"),
-    (bytes.fromhex("04224d18"), "lz4", "lz4 -dc"),
-    (b"BZh", "bzip2", "bzip2 -dc"),
-    (b"PK\x03\x04", "zip", "unzip -p"),
-)
+ZIP = b"PK\x03\x04"
 
 
 def open_capture(path: str | os.PathLike[str] | Readable, *, chunk_bytes: int = CHUNK_BYTES) -> Capture:
@@ -50,7 +45,7 @@ def open_capture(path: str | os.PathLike[str] | Readable, *, chunk_bytes: int = 
     """
     file, name, close = _open(path)
     try:
-        window = Window(file, chunk_bytes)
+        window = _unpacked(Window(file, chunk_bytes), chunk_bytes)
         if not window.need(MAGIC_BYTES):
             _refuse_short(name, window, file)
         magic = bytes(window.view[:MAGIC_BYTES])
@@ -68,6 +63,23 @@ def open_capture(path: str | os.PathLike[str] | Readable, *, chunk_bytes: int = 
     except BaseException:
         close()
         raise
+
+
+@contextlib.contextmanager
+def open_bytes(path: str | os.PathLike[str] | Readable, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Window]:
+    """What is in the file, unpacked if it is compressed, for those who read it as bytes. Ends where damage begins."""
+    file, _, close = _open(path)
+    try:
+        yield _unpacked(Window(file, chunk_bytes), chunk_bytes)
+    finally:
+        close()
+
+
+def _unpacked(window: Window, chunk_bytes: int) -> Window:
+    """A window on what is in an archive, if the file is one; else the same one."""
+    if not window.need(compressed.MAGIC_BYTES) or not compressed.codec_of(bytes(window.view[: compressed.MAGIC_BYTES])):
+        return window
+    return compressed.Unpacked(compressed.Archive(window), chunk_bytes)
 
 
 def _open(path: str | os.PathLike[str] | Readable) -> tuple[Readable, str, Callable[[], None]]:
@@ -129,7 +141,8 @@ def _printable(name: str) -> str:
 def _refuse_short(name: str, window: Window, file: Readable) -> NoReturn:
     """There are not even the bytes of a file header."""
     if window.failure is not None:
-        raise InputError(f"{name}: cannot be read: {window.failure}. Copy it to another disk or record it again.")
+        copy = "" if isinstance(window, compressed.Unpacked) else " it to another disk"
+        raise InputError(f"{name}: cannot be read: {window.failure}. Copy{copy} or record it again.")
     advice = "Record it again" if _size(file) is not None else "Check the program that writes it"
     if window.position == 0:
         raise InputError(f"{name}: is empty. {advice}.")
@@ -139,10 +152,10 @@ def _refuse_short(name: str, window: Window, file: Readable) -> NoReturn:
 def _refuse(name: str, beginning: bytes) -> NoReturn:
     """The file begins like no capture: says what it is instead, as far as its beginning tells."""
     quoted = shlex.quote(name)
-    for magic, kind, command in COMPRESSED:
-        if beginning.startswith(magic):
-            advice = f"Decompress it: `{command} {quoted} | analyzer read -`"
-            raise InputError(f"{name}: is compressed with {kind}. {advice}.")
+    if codec := compressed.codec_of(beginning):
+        raise InputError(f"{name}: is compressed twice, and inside with {codec.name}. Unpack it once.")
+    if beginning.startswith(ZIP):
+        raise InputError(f"{name}: is a zip archive. Unpack it: `unzip -p {quoted} | analyzer read -`.")
     if _is_text(beginning):
         raise InputError(f"{name}: is text, not a capture. Save packets as pcap or pcapng: `tcpdump -w capture.pcap`.")
     raise InputError(
@@ -182,10 +195,10 @@ def _captures_below(folder: str) -> list[str]:
             try:
                 # A pipe would block, and devices are not for us; what a link points to counts.
                 if stat.S_ISREG(os.stat(path).st_mode):
-                    with open(path, "rb", buffering=0) as file:
-                        if file.read(MAGIC_BYTES) in FORMATS:
+                    with open_bytes(path, chunk_bytes=SNIFFED_BYTES) as window:
+                        if window.read(MAGIC_BYTES) in FORMATS:
                             captures.append(path)
-            except OSError:
+            except (OSError, InputError):
                 unreadable.append(path)
     if captures:
         return sorted(captures)

@@ -72,8 +72,13 @@ class Window:
 
     @property
     def position(self) -> int:
-        """Bytes read from the source so far."""
+        """Bytes read so far."""
         return self._base + self.end
+
+    @property
+    def taken(self) -> int:
+        """The same, as the file counts: compressed bytes, where it is compressed."""
+        return self.position
 
     @property
     def held(self) -> int:
@@ -83,22 +88,28 @@ class Window:
         """Fields at `start + at`, which must be held."""
         return struct.unpack_from(layout, self.view, self.start + at)
 
+    def read(self, size: int) -> bytes:
+        """Consumes `size` bytes, fewer only at the end."""
+        self.need(size, patient=True)
+        data = bytes(self.view[self.start : min(self.start + size, self.end)])
+        self.start += len(data)
+        return data
+
     def need(self, count: int, patient: bool = False) -> bool:
         """Reads until `count` bytes are held; false if the source ends before. Never waits for more than that.
 
         Raises IdleError if a pipe is quiet for `idle_after` seconds, unless `patient`.
         """
         while self.end - self.start < count:
-            if not patient and self._quiet():
+            if not patient and self.idle_after is not None and self.quiet(self.idle_after):
                 raise IdleError
             if not self._read(count):
                 return False
         return True
 
-    def _quiet(self) -> bool:
-        if self.idle_after is None or not self._pollable:
-            return False
-        return not select.select([self._file], [], [], self.idle_after)[0]
+    def quiet(self, seconds: float) -> bool:
+        """Whether the file is a pipe into which nobody writes for so long."""
+        return self._pollable and not select.select([self._file], [], [], seconds)[0]
 
     def skip(self, count: int) -> bool:
         """Consumes `count` bytes, however many, without holding them; false if the source ends before."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import BinaryIO, Final
+from typing import Final
 
 from analyzer.capture.base import TLS_KEY_LOG, Capture
 from analyzer.capture.pcapng import INTERFACE, ORDERS, PACKETS, SECRETS, SECTION_HEADER, SECTION_HEADER_BYTES
+from analyzer.capture.window import Readable
 
 ENHANCED_PACKET: Final = 6
 NANOSECONDS: Final = 9  # if_tsresol: 10**-9 s
@@ -72,7 +73,7 @@ def copy_frames(capture: Capture, writer: PcapngWriter) -> int:
     return packets
 
 
-def copy_pcapng(source: BinaryIO, write: Callable[[bytes], object], key_log: bytes) -> None:
+def copy_pcapng(source: Readable, write: Callable[[bytes], object], key_log: bytes) -> None:
     """Copies a pcapng file block by block, as it is, with a secrets block before its first packet. What is damaged is
     copied as it is."""
     order = "<"
@@ -93,7 +94,7 @@ def copy_pcapng(source: BinaryIO, write: Callable[[bytes], object], key_log: byt
         write(piece)
 
 
-def _copy(source: BinaryIO, write: Callable[[bytes], object], count: int) -> None:
+def _copy(source: Readable, write: Callable[[bytes], object], count: int) -> None:
     while count and (piece := source.read(min(count, _PIECE_BYTES))):
         write(piece)
         count -= len(piece)

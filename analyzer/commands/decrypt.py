@@ -49,7 +49,7 @@ def decrypt(capture: str, output: str, keys: tuple[str, ...], quiet: bool) -> No
     are the connections' own: the key itself stays out.
     """
     from analyzer import pipeline
-    from analyzer.capture.source import open_capture
+    from analyzer.capture.source import open_bytes, open_capture
     from analyzer.capture.writing import PcapngWriter, copy_frames, copy_pcapng
 
     if capture == "-":
@@ -71,8 +71,8 @@ def decrypt(capture: str, output: str, keys: tuple[str, ...], quiet: bool) -> No
         raise AnalyzerError(f"{capture}: nothing could be decrypted, and {output} was not written: {why}")
     with open_output(output) as file, open_capture(capture) as source:
         if source.format == "pcapng":
-            with open(capture, "rb") as raw:
-                copy_pcapng(raw, file.bytes, key_log)
+            with open_bytes(capture) as content:
+                copy_pcapng(content, file.bytes, key_log)
         else:
             writer = PcapngWriter(file.bytes)
             writer.secrets(key_log)

@@ -18,7 +18,8 @@ _EPILOG = f"""\b
 Examples:
   analyzer read web.pcapng                       a line for every connection
   analyzer read -v --filter id=3 web.pcapng      the evidence for one of them
-  analyzer read captures/ more.pcap              several captures, folders too
+  analyzer read captures/ more.pcap.gz           several captures, folders too
+  analyzer read --merge eth0.pcap eth1.pcap      several as one capture
   tcpdump -U -w - | analyzer read -              while packets flow
   analyzer read --format jsonl web.pcapng | jq .close.flow
   analyzer read --filter 'close=*reset* server.port=443' web.pcapng
@@ -111,6 +112,9 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     is_flag=True,
     help="With --headers: also the values of Authorization, Cookie, Proxy-Authorization and Set-Cookie.",
 )
+@click.option(
+    "--merge", is_flag=True, help="All FILEs are one capture, in the order of time: rotated ones, or one per interface."
+)
 @click.option("--strict", is_flag=True, help="Exit with 3 if a capture is damaged or cut off.")
 @click.option("--vlan-key", is_flag=True, help="Tell connections with equal addresses in different VLANs apart.")
 @click.option(
@@ -163,7 +167,8 @@ def read(ctx: click.Context, /, **given: Any) -> None:
     """Label how every TCP connection in captures opened and closed, and which TLS
     and HTTP/1 it carried, on any port.
 
-    FILE is a pcap or pcapng file, a folder of them, or - for standard input.
+    FILE is a pcap or pcapng file, also compressed (gzip, xz, bzip2, zstd, lz4), a folder of them, or - for standard
+    input.
     """
     from analyzer.commands.reading import Reading, Settings
 

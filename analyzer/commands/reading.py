@@ -44,6 +44,7 @@ class Settings:
     time_from: When | None
     time_to: When | None
     fail_on: tuple[tuple[str, ...], ...]
+    merge: bool
     strict: bool
     vlan_key: bool
     flows: tuple[str, ...]
@@ -152,17 +153,20 @@ class Reading:
         options = self.settings.options()
         captures = self._captures()
         refuse_to_overwrite(self.settings.output, captures)
+        if self.settings.merge and len(captures) < 2:
+            raise UsageError("--merge makes one capture out of several: name two files or more, or a folder of them")
         try:
             with open_output(self.settings.output) as output:
                 live = any(is_live(path) for path in captures)
                 output.flush_always |= live
                 if output.terminal:  # the same one that shows the progress bar
                     output.guard = self._progress.hidden
-                report, summary = self._report(output, captures, live)
+                together = [captures] if self.settings.merge else [[path] for path in captures]
+                report, summary = self._report(output, [paths[0] for paths in together], live)
                 try:
-                    for path in captures:
-                        with ends_on_interrupt(path, self._interrupt):
-                            self._read(path, options, report, summary)
+                    for paths in together:
+                        with ends_on_interrupt(next(filter(is_live, paths), paths[0]), self._interrupt):
+                            self._read(paths, options, report, summary)
                         if self._interrupted:
                             break
                 except KeyboardInterrupt:
@@ -222,12 +226,14 @@ class Reading:
         summary = Summary(width=width, colour=colour, captures=len(captures), below_evidence=verbose)
         return report, None if settings.quiet else summary
 
-    def _read(self, path: str, options: pipeline.Options, report: Report, summary: Summary | None) -> None:
+    def _read(self, paths: list[str], options: pipeline.Options, report: Report, summary: Summary | None) -> None:
+        """Analyses one capture, or several as one."""
         from analyzer import pipeline
 
-        shown = "standard input" if path == "-" else path
+        merged = self.settings.merge
+        shown = "merged" if merged else "standard input" if paths[0] == "-" else paths[0]
         try:
-            analysis = pipeline.analyze(path, options)
+            analysis = pipeline.analyze(tuple(paths) if merged else paths[0], options)
         except InputError as error:
             self._cannot_read(error)
             return

@@ -22,6 +22,7 @@ cdef class Stream(ByteStream):
 cdef class Application(Layer):
     cdef public bint midstream
     cdef public long long row
+    cdef bint swapped
     cdef readonly Stream client
     cdef readonly Stream server
     cdef public Undecided content
@@ -34,6 +35,7 @@ cdef class Application(Layer):
     cdef Stream _stream(self, int side)
     cdef void _end(self, int side, long long missing, long long acked)
     cdef void _finish(self, int side, long long offset, long long at_ns, long long packet, long long missing)
+    cdef void turn(self)
     cdef bint _decide(self)
 
 cdef class Applications:

@@ -11,6 +11,7 @@ import cython
 
 from analyzer.dissector import proxy_protocol
 from analyzer.dissector.probing import Probe
+from analyzer.dissector.unknown import Dissector as _Unknown
 
 if cython.compiled:
     from cython.cimports.analyzer.dissector.bytestream import ByteStream
@@ -57,9 +58,10 @@ class Stream(ByteStream):
 class Application(Layer):
     """One connection whose bytes are followed. The reader of both its byte streams."""
 
-    def __init__(self, row, midstream, recognizer: Recognizer):
+    def __init__(self, row, swapped, midstream, recognizer: Recognizer):
         self.midstream = midstream  # it was open before the capture began
         self.row = row
+        self.swapped = swapped  # the sender of its first packet is the server
         self.client = Stream(0)
         self.server = Stream(1)
         self.content = Undecided()
@@ -130,11 +132,30 @@ class Application(Layer):
             packet = stream.fin_packet
         self.close(side, "fin", at_ns, packet)
 
+    @cython.cfunc
+    def turn(self) -> cython.void:
+        """Client and server change places: the packet stage has found out which is which.
+
+        A dissector that has read the one as the other is wrong, and what it has read is lost.
+        """
+        client: Stream = self.client
+        self.client = self.server
+        self.server = client
+        self.client.side = 0
+        self.server.side = 1
+        self.swapped = not self.swapped
+        if self.content.open and self.proxy is None:
+            self.content.turn()
+        else:
+            self.content = Undecided()
+            self.proxy = None
+            self.midstream = True
+
     # Finding out what it is.
 
     @cython.cfunc
     def _decide(self) -> cython.bint:
-        """Look at what came so far; False if it is certain that nobody knows this protocol."""
+        """Look at what came so far; False if it is certain that there is nothing to tell of it."""
         content: Undecided = self.content
         if content.inner is None and not content.dropped:
             if self.proxy is None:
@@ -145,8 +166,10 @@ class Application(Layer):
                     self.proxy = header
             self._recognizer.decide(content, self.midstream)
         if content.inner is not None:
+            if type(content.inner) is _Unknown and content.inner.over:
+                return self.proxy is not None
             self._recognizer.look_inside(content.inner, 1)
-        return not content.dropped
+        return not content.dropped or self.proxy is not None
 
 
 @cython.final
@@ -157,7 +180,7 @@ class Applications:
     def __init__(self, connections, recognizer: Recognizer):
         self._connections = connections
         self._recognizer = recognizer
-        self._followed = {}  # by connection id; None: nobody wants it
+        self._followed = {}  # by connection id; None: nobody wants it, though the chunk may have more of it
 
     def feed(self, table, data) -> None:
         """Take in the segments of a chunk that the packet stage hands on. `data`: the chunk's bytes."""
@@ -167,6 +190,8 @@ class Applications:
         connections: cython.longlong[::1] = memoryview(table.connection)
         rows: cython.longlong[::1] = memoryview(table.row)
         sides: cython.schar[::1] = memoryview(table.side)
+        senders: cython.schar[::1] = memoryview(table.sender)
+        began: cython.schar[::1] = memoryview(table.began)
         offsets: cython.longlong[::1] = memoryview(table.stream_offset)
         acks: cython.longlong[::1] = memoryview(table.ack_offset)
         missing: cython.longlong[::1] = memoryview(table.missing)
@@ -182,30 +207,37 @@ class Applications:
         octets: cython.const[cython.uchar][::1] = data
         piece: bytes
         side: cython.int
+        swapped: cython.bint
         at: cython.longlong
         begin: cython.longlong
         application: Application
         fresh: Application = None
+        given_up: list = []
         for i in range(count):
             if handed[i] == HANDED_NOT:
                 continue
             connection = connections[i]
+            side = sides[i]
+            swapped = side != senders[i]
             found = self._followed.get(connection, self)
-            if found is None:
+            if found is None and handed[i] != HANDED_KNOWN:
                 continue
-            if found is self:  # not known yet
-                if handed[i] != HANDED_BYTES:
+            if found is self or found is None:  # not known yet, or given up
+                if handed[i] != HANDED_BYTES and handed[i] != HANDED_KNOWN:
                     continue
-                fresh = found = Application(rows[i], not self._connections.began(rows[i]), self._recognizer)
+                if found is None:
+                    self._connections.remember(rows[i])
+                fresh = found = Application(rows[i], swapped, not began[i], self._recognizer)
                 self._followed[connection] = found
             application = found
-            side = sides[i]
+            if application.swapped != swapped:
+                application.turn()
             if acks[i] >= 0:
                 application._stream(1 - side).acknowledged(application, acks[i], number[i], peer_missing[i])
             stream: Stream = application._stream(side)
             stream.data_ns = data_ns[i]
             stream.data_packet = data_packet[i]
-            if handed[i] == HANDED_BYTES:
+            if handed[i] == HANDED_BYTES or handed[i] == HANDED_KNOWN:
                 begin = offsets[i] + 1 if flags[i] & FLAG_SYN else offsets[i]
                 at = begins[i]
                 if cython.compiled:
@@ -233,16 +265,25 @@ class Applications:
             application._end(1 - side, peer_missing[i], acks[i])
             if not self._steer(application):
                 self._followed[connection] = None
+                given_up.append(connection)
+        for connection in given_up:
+            if self._followed.get(connection, self) is None:
+                del self._followed[connection]
 
     @cython.ccall
     def finish(self, rows: cython.longlong[:, ::1], i: cython.Py_ssize_t) -> Application | None:
         """The connection of row i is over, or the capture is: what was found in it, and forget it."""
         application: Application = self._followed.pop(rows[i, ID], None)
-        if application is None or application.content.inner is None:
+        if application is None or (application.content.inner is None and application.proxy is None):
             return None
+        states: cython.longlong = rows[i, SIDES + STATE] | rows[i, SIDES + SIDE_WORDS + STATE]
+        swapped: cython.bint = rows[i, FLAGS] & SWAPPED != 0
+        if application.swapped != swapped:
+            return None  # a SYN came later than all that was read, and it was read the wrong way round
+        application.midstream = not states & (SYN_SEEN | SYN_ACK_SEEN)
         last_ns: cython.longlong = rows[i, LAST_NS]
         last_packet: cython.longlong = rows[i, LAST_PACKET]
-        swapped: cython.bint = rows[i, FLAGS] & SWAPPED != 0
+        reset: cython.bint = application.reset and states & RESETTER != 0  # not one that turned out to be ignored
         side: cython.int
         words: cython.Py_ssize_t
         fin_at: cython.longlong
@@ -250,21 +291,22 @@ class Applications:
         for side in range(2):
             words = SIDES + (side ^ swapped) * SIDE_WORDS
             stream: Stream = application._stream(side)
-            fin_at = rows[i, words + FIN_AT]
             stream.data_ns = rows[i, words + DATA_NS]
             stream.data_packet = rows[i, words + DATA_PACKET]
+            # A FIN after a RST is none to the packet stage, and ends the bytes all the same.
+            fin_at = rows[i, words + FIN_AT] if rows[i, words + FIN_AT] >= 0 else stream.fin_at
             if fin_at >= 0:
                 application._finish(side, fin_at, last_ns, last_packet, rows[i, words + MISSING])
         for side in range(2):
             words = SIDES + (side ^ swapped) * SIDE_WORDS
             stream: Stream = application._stream(side)
-            fin_at = rows[i, words + FIN_AT]
+            fin_at = rows[i, words + FIN_AT] if rows[i, words + FIN_AT] >= 0 else stream.fin_at
             sent = rows[i, words + SENT]
             if fin_at < 0:
                 fin_at = max(stream.next, sent)
             stream.end(application, fin_at, stream.data_ns, stream.data_packet, rows[i, words + MISSING])
         for side in range(2):  # only now: a reset ends both
-            if application.reset:
+            if reset:
                 application.close(side, "rst", application.reset_ns, application.reset_packet)
             else:
                 application.close(side, "end", last_ns, last_packet)
@@ -288,6 +330,6 @@ class Applications:
                 if skippable <= _NOBODY_WANTS - stream.next:
                     wanted = stream.next + skippable - 1
                 if wanted > stream.wanted + _MOST_COPIED_BYTES:
-                    self._connections.want(application.row, side, wanted)
+                    self._connections.want(application.row, side ^ application.swapped, wanted)
                     stream.wanted = wanted
         return True

@@ -20,12 +20,15 @@ if cython.compiled:
 else:
     from analyzer.dissector.history import ConnectionHistory
 
+from analyzer.dissector import orientation
+
 COMPILED = cython.compiled
 
 # Numbers this large are Python objects to Cython unless they have a type.
 _MASK_32 = cython.declare(cython.longlong, 0xFFFFFFFF)
 _TWO_31 = cython.declare(cython.longlong, 1 << 31)
 _TWO_32 = cython.declare(cython.longlong, 1 << 32)
+_NEVER = cython.declare(cython.longlong, 0x7FFFFFFFFFFFFFFF)
 
 
 @cython.cclass
@@ -33,23 +36,28 @@ class ConnectionTable(ConnectionHistory):
     """Follows the connections of a capture, packet by packet. Arguments: see the two classes below it."""
 
     next_id: cython.longlong
+    data: cython.const[cython.uchar][::1]
+    payload_offset: cython.longlong[::1]
 
     def __init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow):
         ConnectionHistory.__init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow)
         self.next_id = 0
 
-    def track(self, table) -> None:
-        """Take in the packets of one chunk; fills the table's columns connection, side and stream_offset."""
+    def track(self, table, data) -> None:
+        """Take in the packets of one chunk, whose bytes are `data`; fills the table's columns from `connection` on."""
         i: cython.Py_ssize_t
         count: cython.Py_ssize_t = table.count
         kind: cython.schar[::1] = memoryview(table.kind)
         self.load(table)
+        self.data = data
+        self.payload_offset = memoryview(table.payload_offset)
         for i in range(count):
             if kind[i] == KIND_TCP:
                 self._packet(i)
             else:
                 self.connection[i] = -1
                 self.side[i] = -1
+                self.sender[i] = -1
                 self.handed[i] = HANDED_NOT
                 if kind[i] == KIND_ICMP_ERROR:
                     self._icmp_error(i)
@@ -62,6 +70,7 @@ class ConnectionTable(ConnectionHistory):
         side: cython.int
         known: cython.longlong
         stream: cython.longlong = -1
+        told: cython.bint = False
         now: cython.longlong = self.time_ns[i]
         flags: cython.int = self.flags[i]
         self.handed[i] = HANDED_NOT
@@ -93,6 +102,7 @@ class ConnectionTable(ConnectionHistory):
                     self.late += 1
                     self.connection[i] = self.rows[base + ID]
                     self.side[i] = side ^ (known & SWAPPED != 0)
+                    self.sender[i] = side
                     return
                 # A refused opening that is tried again with the same numbers after all.
                 stream = self.rows[base + STREAM]
@@ -107,8 +117,6 @@ class ConnectionTable(ConnectionHistory):
         self.rows[base + LAST_PACKET] = self.number[i]
         self.rows[base + LAST_NS] = now
         self.rows[base + FLAGS] |= RECENT
-        if self.payload_captured[i] < self.payload[i]:
-            self.rows[base + FLAGS] |= CUT
         me = base + SIDES + side * SIDE_WORDS
         self.rows[me + PACKETS] += 1
         self.rows[me + BYTES] += self.payload[i]
@@ -117,13 +125,45 @@ class ConnectionTable(ConnectionHistory):
         if flags & FLAG_SYN:
             self._syn(i, row, side)
         else:
+            if self.payload_captured[i] > 0 and not self.rows[base + FLAGS] & (BY_SYN | BY_CONTENT):
+                told = self._listen(i, base, side)
             self._segment(i, row, side)
+            if told and self.handed[i] == HANDED_BYTES:
+                self.handed[i] = HANDED_KNOWN
         self.side[i] = side ^ ((self.rows[base + FLAGS] & SWAPPED) != 0)
+        self.sender[i] = side
         if self.handed[i] != HANDED_NOT:
+            self.began[i] = (
+                (self.rows[me + STATE] | self.rows[base + SIDES + (1 - side) * SIDE_WORDS + STATE])
+                & (SYN_SEEN | SYN_ACK_SEEN)
+            ) != 0  # fmt: skip
             self.missing[i] = self.rows[me + MISSING]
             self.data_packet[i] = self.rows[me + DATA_PACKET]
             self.data_ns[i] = self.rows[me + DATA_NS]
             self.peer_missing[i] = self.rows[base + SIDES + (1 - side) * SIDE_WORDS + MISSING]
+
+    @cython.cfunc
+    def _listen(self, i: cython.Py_ssize_t, base: cython.longlong, side: cython.int) -> cython.bint:
+        """The SYN was not captured: what a side says may tell who is the client. Whether it does.
+
+        Then bytes are wanted even if nobody knew what to do with those before.
+        """
+        at: cython.longlong = self.payload_offset[i]
+        end: cython.longlong = at + min(self.payload_captured[i], orientation.MOST_BYTES)
+        first: cython.int = self.data[at]
+        says: cython.int
+        if first != 22 and not (first >= 65 and first <= 90):  # neither a TLS handshake nor a capital letter
+            return False
+        says = orientation.speaker(bytes(self.data[at:end]))
+        if says < 0:
+            return False
+        self.rows[base + FLAGS] = self.rows[base + FLAGS] & ~BY_PORT | BY_CONTENT
+        if (side ^ (self.rows[base + FLAGS] & SWAPPED != 0)) != says:
+            self._turn(base)
+        if self.follow:
+            self.rows[base + SIDES + WANTED] = 0
+            self.rows[base + SIDES + SIDE_WORDS + WANTED] = 0
+        return True
 
     @cython.cfunc
     def _icmp_error(self, i: cython.Py_ssize_t) -> cython.void:
@@ -205,6 +245,24 @@ class ConnectionTable(ConnectionHistory):
             self.rows[base + RESETS_IGNORED] += 1
             return
         if self.rows[base + FLAGS] & ENDED:
+            if (
+                flags & FLAG_ACK
+                and state & (RESETTER | SYN_ACK_SEEN) == RESETTER
+                and (
+                    self.rows[peer + STATE] & SYN_SEEN
+                    and self.rows[peer + ISN] == (self.acknowledgement[i] - 1) & _MASK_32
+                )
+            ):
+                # Refused, and then accepted: one of the two is not the server's. The client's answer will tell which.
+                self._set_isn(me, sequence)
+                self.rows[me + SENT] = 1 + payload
+                self.rows[me + STATE] |= SYN_ACK_SEEN
+                self.rows[me + WINDOW] = window
+                self.rows[me + AHEAD_PACKET] = number
+                self.rows[me + AHEAD_NS] = now
+                self.rows[base + RESET_AT] = 0
+                self._syn_options(i, me)
+                return
             if flags & FLAG_ACK or self.rows[base + FLAGS] & OPENED or not state & SYN_SEEN:
                 self.rows[base + RETRANSMISSIONS] += 1
                 return
@@ -231,7 +289,7 @@ class ConnectionTable(ConnectionHistory):
             self._set_isn(me, sequence)
         if self.rows[base + EVENT_COUNT] == 0 and not self.rows[base + FLAGS] & BY_SYN:
             # Packets of this connection were captured before its SYN: now we know who the client is.
-            self.rows[base + FLAGS] &= ~(BY_PORT | SWAPPED)
+            self.rows[base + FLAGS] &= ~(BY_PORT | BY_CONTENT | SWAPPED)
             self.rows[base + FLAGS] |= BY_SYN
             if (side == 1) == ((flags & FLAG_ACK) == 0):
                 self.rows[base + FLAGS] |= SWAPPED
@@ -383,6 +441,11 @@ class ConnectionTable(ConnectionHistory):
                 self.rows[me + AHEAD] = acked
                 self.rows[me + AHEAD_PACKET] = number
                 self.rows[me + AHEAD_NS] = now
+            if (
+                self.rows[base + FLAGS] & ENDED and self.rows[peer + STATE] & RESETTER
+                and acked > self.rows[base + RESET_AT] and acked <= self.rows[peer + SENT]
+            ):  # fmt: skip
+                self._reset_failed(row, side)
             self.ack_offset[i] = acked
             if self.rows[base + FLAGS] & FOLLOWED and self.rows[peer + GAPS] != -1:
                 self.handed[i] = HANDED_ACK
@@ -394,7 +457,7 @@ class ConnectionTable(ConnectionHistory):
                 and self.rows[me + STATE] & (SYN_SEEN | SYN_ACK_SEEN)
             ):  # fmt: skip
                 self._syn_acknowledged(base, peer, side, number, now)
-            if self.rows[peer + FIN_AT] >= 0 and acked > self.rows[peer + FIN_AT]:
+            if self.rows[peer + FIN_AT] >= 0 and acked > self.rows[peer + FIN_AT] and not self._was_reset(base):
                 covers_fin = True
                 if not self.rows[peer + STATE] & FIN_ACKED:
                     self.rows[peer + STATE] |= FIN_ACKED
@@ -431,8 +494,10 @@ class ConnectionTable(ConnectionHistory):
         if window == 0:
             self.rows[base + ZERO_WINDOWS] += 1
 
-        if self.rows[base + FLAGS] & ENDED:
-            self.handed[i] = HANDED_NOT  # nobody reads what comes after the end
+        if self.rows[base + FLAGS] & ENDED and not self._was_reset(base):
+            self.handed[i] = (
+                HANDED_NOT  # nothing comes after two FINs; what comes after a RST was on its way, or goes on
+            )
         elif payload > 0 and (
             end > self.rows[me + WANTED]
             or ((filled or self.rows[me + GAPS] != -1) and self.rows[base + FLAGS] & FOLLOWED)
@@ -459,6 +524,8 @@ class ConnectionTable(ConnectionHistory):
         peer: cython.longlong = base + SIDES + (1 - side) * SIDE_WORDS
         again: cython.bint = self.rows[me + FIN_AT] >= 0
         step: cython.int = STEP_FIN_ACK if acknowledges and not again else STEP_FIN
+        if self._was_reset(base) and not again:
+            return
         if not again:
             self.rows[me + FIN_AT] = end
         self._emit(base, SCOPE_CLOSE, step, side, self.number[i], self.time_ns[i], self.payload[i], self.window[i],
@@ -521,4 +588,6 @@ class ConnectionTable(ConnectionHistory):
             self.handed[i] = HANDED_END
         self._emit(base, SCOPE_OPEN if opening else SCOPE_CLOSE, STEP_RST, side, self.number[i], self.time_ns[i],
                    self.payload[i], self.window[i], False)  # fmt: skip
+        self.rows[me + STATE] |= RESETTER
+        self.rows[base + RESET_AT] = _NEVER if opening else max(offset, self.rows[me + SENT])
         self._end(row)

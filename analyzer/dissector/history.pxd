@@ -12,6 +12,13 @@ cdef class ConnectionHistory(ConnectionRows):
     cdef long long[::1] close_tests
 
     cdef void _emit(self, long long base, int scope, int step, int side, long long number, long long now, long long payload, long long window, bint again)
+    cdef int _advance(self, long long base, int scope, long long symbol, bint again)
+    cdef void _turn(self, long long base)
+    cdef bint _was_reset(self, long long base)
+    cdef void _reset_failed(self, long long row, int side)
+    cdef void _take_back(self, long long base, int step)
+    cdef int _side_bit(self, long long code)
+    cdef void _replay(self, long long base)
     cdef void _note(self, long long base, long long code, long long number, long long now, bint diverged)
     cdef void _add_gap(self, long long base, long long me, long long start, long long end, long long now)
     cdef bint _seen_before(self, long long base, long long me, long long start, long long end, long long now)

@@ -20,6 +20,11 @@ else:
 
 COMPILED = cython.compiled
 
+# What becomes of an event.
+_DROPPED = cython.declare(cython.int, 0)
+_KEPT = cython.declare(cython.int, 1)
+_DIVERGED = cython.declare(cython.int, 2)
+
 
 @cython.cclass
 class ConnectionHistory(ConnectionRows):
@@ -48,15 +53,12 @@ class ConnectionHistory(ConnectionRows):
         now: cython.longlong, payload: cython.longlong, window: cython.longlong, again: cython.bint,
     ) -> cython.void:  # fmt: skip
         """An event of scope tcp-open or tcp-close: note it, and advance the scope's automaton."""
-        run: cython.longlong = self.rows[base + OPEN_RUN + scope]
-        state: cython.longlong = run & RUN_STATE_MASK
         symbol: cython.longlong
-        reached: cython.longlong
+        taken: cython.int
         tests: cython.longlong[::1] = self.open_tests if scope == SCOPE_OPEN else self.close_tests
         truths: cython.longlong = 1 if again else 0
         value: cython.longlong
         t: cython.Py_ssize_t
-        diverged: cython.bint = False
         count: cython.Py_ssize_t = tests.shape[0] // 3
         if self.rows[base + FLAGS] & SWAPPED:
             side = 1 - side
@@ -70,29 +72,125 @@ class ConnectionHistory(ConnectionRows):
             ):
                 truths |= 2 << t
         symbol = (step * 2 + side) << (count + 1) | truths
+        taken = self._advance(base, scope, symbol, again)
+        if taken != _DROPPED:
+            self._note(base, symbol << 2 | scope << 1 | again, number, now, taken == _DIVERGED)
+
+    @cython.cfunc
+    def _advance(
+        self, base: cython.longlong, scope: cython.int, symbol: cython.longlong, again: cython.bint
+    ) -> cython.int:
+        """The scope's automaton sees one more event. _DROPPED: it came after the flow, and is not noted."""
+        run: cython.longlong = self.rows[base + OPEN_RUN + scope]
+        state: cython.longlong = run & RUN_STATE_MASK
+        reached: cython.longlong
         if run >> RUN_OVER_SHIFT:
-            if not again:
-                return
-        elif run >> RUN_DIVERGED_SHIFT == 0:
-            reached = self.open_automaton[state, symbol] if scope == SCOPE_OPEN else self.close_automaton[state, symbol]
-            if reached == -1:
-                reached = self.automata[scope].grow(state, symbol)
-                self._load_automata()
-            if reached == 0:
-                if (run >> RUN_BEST_SHIFT) & RUN_STATE_MASK != 0:
-                    self.rows[base + OPEN_RUN + scope] = run | cython.cast(cython.longlong, 1) << RUN_OVER_SHIFT
-                    return
-                diverged = True
-                run |= (self.rows[base + EVENT_COUNT] + 1) << RUN_DIVERGED_SHIFT
+            return _KEPT if again else _DROPPED
+        if run >> RUN_DIVERGED_SHIFT != 0:
+            return _KEPT
+        reached = self.open_automaton[state, symbol] if scope == SCOPE_OPEN else self.close_automaton[state, symbol]
+        if reached == -1:
+            reached = self.automata[scope].grow(state, symbol)
+            self._load_automata()
+        if reached == 0:
+            if (run >> RUN_BEST_SHIFT) & RUN_STATE_MASK != 0:
+                self.rows[base + OPEN_RUN + scope] = run | cython.cast(cython.longlong, 1) << RUN_OVER_SHIFT
+                return _DROPPED
+            self.rows[base + OPEN_RUN + scope] = run | (self.rows[base + EVENT_COUNT] + 1) << RUN_DIVERGED_SHIFT
+            return _DIVERGED
+        run = run & ~cython.cast(cython.longlong, RUN_STATE_MASK) | reached
+        if self.open_complete[reached] if scope == SCOPE_OPEN else self.close_complete[reached]:
+            run = run & ~(cython.cast(cython.longlong, RUN_STATE_MASK) << RUN_BEST_SHIFT) | reached << RUN_BEST_SHIFT
+        self.rows[base + OPEN_RUN + scope] = run
+        return _KEPT
+
+    @cython.cfunc
+    def _turn(self, base: cython.longlong) -> cython.void:
+        """Client and server change places, also in the events noted so far."""
+        event: cython.longlong = self.rows[base + EVENT_HEAD]
+        side: cython.longlong
+        self.rows[base + FLAGS] ^= SWAPPED
+        while event != -1:
+            side = cython.cast(cython.longlong, 1) << self._side_bit(self.events[event * EVENT_WORDS + EVENT_CODE])
+            self.events[event * EVENT_WORDS + EVENT_CODE] ^= side
+            event = self.events[event * EVENT_WORDS + EVENT_NEXT]
+        self._replay(base)
+
+    @cython.cfunc
+    def _was_reset(self, base: cython.longlong) -> cython.bint:
+        """Then there is nothing left to close. If it turns out otherwise, steps not noted yet are to be noted later."""
+        return (self.rows[base + SIDES + STATE] | self.rows[base + SIDES + SIDE_WORDS + STATE]) & RESETTER != 0
+
+    @cython.cfunc
+    def _reset_failed(self, row: cython.longlong, side: cython.int) -> cython.void:
+        """`side` has acknowledged what its peer sent after the peer's RST: it never saw the RST, or refused it for a
+        reason that the capture does not show. One that is accepted closes at once (RFC 9293 §3.10.7.3, §3.10.7.4)."""
+        base: cython.longlong = row * ROW_WORDS
+        me: cython.longlong = base + SIDES + side * SIDE_WORDS
+        peer: cython.longlong = base + SIDES + (1 - side) * SIDE_WORDS
+        self.rows[peer + STATE] &= ~RESETTER
+        self.rows[base + FLAGS] &= ~ENDED
+        self.rows[base + RESETS_IGNORED] += 1
+        self._take_back(base, STEP_RST)
+        self._unlink(row)
+        self._append(row, False)
+        if self.rows[base + RESET_AT] == 0:
+            self.rows[me + STATE] |= SYN_ACKED
+            self._emit(base, SCOPE_OPEN, STEP_SYN_ACK, 1 - side, self.rows[peer + AHEAD_PACKET],
+                       self.rows[peer + AHEAD_NS], self.rows[peer + SENT] - 1, self.rows[peer + WINDOW],
+                       False)  # fmt: skip
+
+    @cython.cfunc
+    def _take_back(self, base: cython.longlong, step: cython.int) -> cython.void:
+        """This step, the last of its kind, has turned out not to have happened."""
+        event: cython.longlong = self.rows[base + EVENT_HEAD]
+        before: cython.longlong = -1
+        found: cython.longlong = -1
+        found_before: cython.longlong = -1
+        code: cython.longlong
+        while event != -1:
+            code = self.events[event * EVENT_WORDS + EVENT_CODE]
+            if code >> (self._side_bit(code) + 1) == step:
+                found = event
+                found_before = before
+            before = event
+            event = self.events[event * EVENT_WORDS + EVENT_NEXT]
+        if found != -1:
+            event = self.events[found * EVENT_WORDS + EVENT_NEXT]
+            if found_before == -1:
+                self.rows[base + EVENT_HEAD] = event
             else:
-                run = run & ~cython.cast(cython.longlong, RUN_STATE_MASK) | reached
-                if self.open_complete[reached] if scope == SCOPE_OPEN else self.close_complete[reached]:
-                    run = (
-                        run & ~(cython.cast(cython.longlong, RUN_STATE_MASK) << RUN_BEST_SHIFT)
-                        | reached << RUN_BEST_SHIFT
-                    )
-            self.rows[base + OPEN_RUN + scope] = run
-        self._note(base, symbol << 2 | scope << 1 | again, number, now, diverged)
+                self.events[found_before * EVENT_WORDS + EVENT_NEXT] = event
+            if event == -1:
+                self.rows[base + EVENT_TAIL] = found_before
+            self.events[found * EVENT_WORDS + EVENT_NEXT] = self.free_event
+            self.free_event = found
+        self._replay(base)
+
+    @cython.cfunc
+    def _side_bit(self, code: cython.longlong) -> cython.int:
+        """Where `_emit` has put the side into an event's code: above the truths of its scope's tests."""
+        return 3 + (self.close_tests.shape[0] if code & 2 else self.open_tests.shape[0]) // 3
+
+    @cython.cfunc
+    def _replay(self, base: cython.longlong) -> cython.void:
+        """The automata see the connection's events anew, since they have changed.
+
+        What came after a flow was not noted, and stays so. After `_turn` that makes a difference only to pages of a
+        user's own that hold for one side.
+        """
+        event: cython.longlong = self.rows[base + EVENT_HEAD]
+        code: cython.longlong
+        _: cython.longlong
+        self.rows[base + OPEN_RUN] = 1
+        self.rows[base + CLOSE_RUN] = 1
+        self.rows[base + EVENT_COUNT] = 0
+        while event != -1:
+            code = self.events[event * EVENT_WORDS + EVENT_CODE]
+            for _ in range(self.events[event * EVENT_WORDS + EVENT_TIMES]):
+                self._advance(base, code >> 1 & 1, code >> 2, code & 1)
+            self.rows[base + EVENT_COUNT] += 1
+            event = self.events[event * EVENT_WORDS + EVENT_NEXT]
 
     @cython.cfunc
     def _note(

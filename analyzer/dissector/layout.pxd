@@ -26,6 +26,7 @@ cdef enum:
     HANDED_BYTES = 1
     HANDED_END = 2
     HANDED_ACK = 3
+    HANDED_KNOWN = 4
     FIRST_PACKET = 0
     LAST_PACKET = 1
     START_NS = 2
@@ -53,7 +54,8 @@ cdef enum:
     FAULT_PACKET = 24
     STREAM = 25
     RETRY_PACKET = 26
-    SIDES = 27
+    RESET_AT = 27
+    SIDES = 28
     SIDE_WORDS = 17
     ISN = 0
     SENT = 1
@@ -72,7 +74,7 @@ cdef enum:
     MISSING = 14
     DATA_PACKET = 15
     DATA_NS = 16
-    ROW_WORDS = 61
+    ROW_WORDS = 62
     KEY_WORDS = 8
     KEY_HIGH_A = 0
     KEY_LOW_A = 1
@@ -91,7 +93,7 @@ cdef enum:
     REUSED = 128
     EVENTS_FULL = 256
     RECENT = 512
-    CUT = 1024
+    BY_CONTENT = 1024
     FOLLOWED = 262144
     BAD_SYN_ACK = 2048
     RETRIED = 4096
@@ -107,6 +109,7 @@ cdef enum:
     DATA_SENT = 32
     MOVED_ON = 64
     UNSURE = 256
+    RESETTER = 512
     LOST = 128
     SYN_OPTION_PRESENT = 1
     SYN_OPTION_SACK = 2

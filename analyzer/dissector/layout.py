@@ -41,6 +41,7 @@ HANDED_NOT = 0
 HANDED_BYTES = 1
 HANDED_END = 2  # a FIN or an accepted RST, without bytes that are wanted
 HANDED_ACK = 3  # an acknowledgement, while the peer's bytes have a hole
+HANDED_KNOWN = 4  # bytes that tell, for the first time, what a connection without captured SYN speaks
 
 # Words of a connection's row.
 FIRST_PACKET = 0
@@ -70,10 +71,11 @@ RESETS_IGNORED = 23
 FAULT_PACKET = 24  # the first packet with BAD_SYN_ACK
 STREAM = 25  # Wireshark's tcp.stream: as ID, but it also numbers what only ICMP errors quote
 RETRY_PACKET = 26  # the first packet with RETRIED
+RESET_AT = 27  # what the side whose RST ended the connection had sent by then; 0: it answers the SYN after all
 
 # Then SIDE_WORDS words for the sender of the first packet, and as many for its peer. Offsets count a side's sequence
 # space from its SYN (0) on and do not wrap; -1 is "not known".
-SIDES = 27
+SIDES = 28
 SIDE_WORDS = 17
 ISN = 0  # sequence number at offset 0: the SYN's, or guessed from the first segment
 SENT = 1  # offset after the last byte, SYN or FIN captured
@@ -92,7 +94,7 @@ WANTED = 13  # offset from which the dissector wants this side's bytes; the larg
 MISSING = 14  # bytes in the holes, together
 DATA_PACKET = 15  # the last that brought new bytes, and its time
 DATA_NS = 16
-ROW_WORDS = 61
+ROW_WORDS = 62
 
 # Words of a connection's key: endpoint A is the lower of the two by address and port.
 KEY_WORDS = 8
@@ -115,7 +117,7 @@ EVICTED = 64  # dropped to stay within the limit on connections
 REUSED = 128  # ended by a SYN with another initial sequence number
 EVENTS_FULL = 256
 RECENT = 512  # has had a packet since the eviction last looked
-CUT = 1024  # payload missing because of the snapshot length
+BY_CONTENT = 1024  # client and server by what they say
 FOLLOWED = 262144  # bytes of it were handed on, so its end is handed on, too
 BAD_SYN_ACK = 2048  # a SYN-ACK whose numbers do not fit
 RETRIED = 4096  # opened again with the same numbers after a reset
@@ -133,6 +135,7 @@ FIN_ACKED = 16
 DATA_SENT = 32  # the event DATA was emitted
 MOVED_ON = 64  # sent as if its opening were complete, which was not captured
 UNSURE = 256  # sent a RST beyond what was captured of it: the capture cannot tell whether it was accepted
+RESETTER = 512  # its RST ended the connection
 LOST = 128  # set when finished: the peer acknowledged bytes of this side that were never captured
 
 # SYN_OPTIONS of a side: bits, then the window scale and the maximum segment size, each plus one.

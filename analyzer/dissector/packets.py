@@ -28,6 +28,8 @@ COLUMNS: dict[str, type[np.generic]] = {
     "payload_offset": np.int64,  # index into the chunk's data
     "connection": np.int64,  # the connection's id; -1: none
     "side": np.int8,  # 0 client, 1 server, -1 none; as known when the packet was read
+    "sender": np.int8,  # 0 who sent the connection's first packet, 1 its peer, -1 none; unlike `side` never in doubt
+    "began": np.int8,  # where `handed`: whether a SYN or SYN-ACK had been captured by then
     "stream_offset": np.int64,  # of `sequence`, unwrapped to 64 bits: the SYN is 0, the first byte 1
     "ack_offset": np.int64,  # of `acknowledgement`, in the peer's offsets; -1: none
     "row": np.int64,  # the connection's place in the tracker; -1: none

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import cython
 
-from analyzer.dissector import proxy_protocol, socks
+from analyzer.dissector import proxy_protocol, socks, unknown
 from analyzer.dissector.handover import Handover
 from analyzer.dissector.http1 import connection as http1
 from analyzer.dissector.probing import Probe
@@ -32,10 +32,12 @@ COMPILED = cython.compiled
 
 # Tunnels in tunnels cost their sender forty bytes each, and us a call for each.
 MOST_LAYERS = 8
-# Each with `probe` and `Dissector`; in doubt the first that is certain.
-_PROTOCOLS = (tls, http1, socks, starttls)
+# Bytes of one side, if they are nobody's, that are kept until the other side says something.
+MOST_UNANSWERED = 16_384
 # What an Upgrade may lead to and its own dissector takes at once, or nobody knows: any other protocol is looked for.
-_UNKNOWN_INSIDE = frozenset({"tunnel", "socks", "starttls"})
+_UNKNOWN_INSIDE = frozenset({"tunnel", "socks", "starttls", "unknown"})
+# Each with `probe` and `Dissector`; in doubt the first that is certain.
+_PROTOCOLS = (http1, tls, socks, starttls)
 _MATCH = Probe.MATCH
 _NO_MATCH = Probe.NO_MATCH
 _NEED_MORE = Probe.NEED_MORE
@@ -63,20 +65,27 @@ class Recognizer:
 
         `midstream`: the connection was open before the capture began, so messages may begin anywhere.
         """
-        begins = [(side, begin) for side in range(2) if (begin := undecided.pending(side))]
-        if not begins:
+        client: bytes = undecided.pending(0)
+        server: bytes = undecided.pending(1)
+        more: cython.bint = False
+        if not client and not server:
             return
-        undetermined = False
         for protocol in _PROTOCOLS:
-            answers = [protocol.probe(side, begin, anywhere=midstream) for side, begin in begins]
-            if _MATCH in answers:
+            asked = protocol.probe(0, client, anywhere=midstream) if client else _NO_MATCH
+            answered = protocol.probe(1, server, anywhere=midstream) if server else _NO_MATCH
+            if asked is _MATCH or answered is _MATCH:
                 undecided.take(self._dissector(protocol, midstream))
                 return
-            undetermined |= _NEED_MORE in answers
-        if not undetermined:
-            undecided.drop()
+            more = more or asked is _NEED_MORE or answered is _NEED_MORE
+        # What no protocol begins with may be garbage, and the answer tell what it was sent to.
+        if not more and ((client and server) or len(client) + len(server) >= MOST_UNANSWERED):
+            if midstream:
+                undecided.drop()
+            else:
+                undecided.take(unknown.Dissector())
 
-    def _dissector(self, protocol, midstream):
+    @cython.cfunc
+    def _dissector(self, protocol, midstream: cython.bint):
         if protocol is http1:
             return http1.Dissector(self.keep_fields, midstream)
         if protocol is tls:

@@ -56,6 +56,8 @@ cdef class ConnectionRows:
     cdef long long[::1] payload_captured
     cdef long long[::1] connection
     cdef signed char[::1] side
+    cdef signed char[::1] sender
+    cdef signed char[::1] began
     cdef long long[::1] stream_offset
     cdef long long[::1] ack_offset
     cdef long long[::1] row_of
@@ -70,10 +72,9 @@ cdef class ConnectionRows:
     cdef unsigned long long hash
 
     cpdef void advance(self, long long now_ns)
-    cpdef void want(self, long long row, int side, long long offset)
+    cpdef void want(self, long long row, int sender, long long offset)
+    cpdef void remember(self, long long row)
     cpdef void forget(self, long long row)
-    cpdef bint began(self, long long row)
-    cdef long long _side_of(self, long long row, int side)
     cdef void _find(self, Py_ssize_t i)
     cdef long long _create(self, Py_ssize_t i, long long stream)
     cdef long long _orientation(self, Py_ssize_t i)

@@ -85,6 +85,8 @@ class ConnectionRows:
         self.payload_captured = memoryview(table.payload_captured)
         self.connection = memoryview(table.connection)
         self.side = memoryview(table.side)
+        self.sender = memoryview(table.sender)
+        self.began = memoryview(table.began)
         self.stream_offset = memoryview(table.stream_offset)
         self.ack_offset = memoryview(table.ack_offset)
         self.row_of = memoryview(table.row)
@@ -149,9 +151,16 @@ class ConnectionRows:
         return rows, keys, events, ends
 
     @cython.ccall
-    def want(self, row: cython.longlong, side: cython.int, offset: cython.longlong) -> cython.void:
-        """The dissector wants the bytes of this side (0 client, 1 server) only from `offset` on."""
-        self.rows[self._side_of(row, side) + WANTED] = offset
+    def want(self, row: cython.longlong, sender: cython.int, offset: cython.longlong) -> cython.void:
+        """The dissector wants the bytes of this sender (as the table's column) only from `offset` on."""
+        self.rows[row * ROW_WORDS + SIDES + sender * SIDE_WORDS + WANTED] = offset
+
+    @cython.ccall
+    def remember(self, row: cython.longlong) -> cython.void:
+        """All bytes of this connection are wanted from now on, whatever was said before."""
+        self.want(row, 0, 0)
+        self.want(row, 1, 0)
+        self.rows[row * ROW_WORDS + FLAGS] |= FOLLOWED
 
     @cython.ccall
     def forget(self, row: cython.longlong) -> cython.void:
@@ -159,20 +168,6 @@ class ConnectionRows:
         self.want(row, 0, _NEVER)
         self.want(row, 1, _NEVER)
         self.rows[row * ROW_WORDS + FLAGS] &= ~FOLLOWED
-
-    @cython.ccall
-    def began(self, row: cython.longlong) -> cython.bint:
-        """Whether the connection's beginning was captured: a SYN or SYN-ACK."""
-        one: cython.longlong = self.rows[row * ROW_WORDS + SIDES + STATE]
-        other: cython.longlong = self.rows[row * ROW_WORDS + SIDES + SIDE_WORDS + STATE]
-        return (one | other) & (SYN_SEEN | SYN_ACK_SEEN) != 0
-
-    @cython.cfunc
-    def _side_of(self, row: cython.longlong, side: cython.int) -> cython.longlong:
-        """Where the words of client (0) or server (1) begin."""
-        if self.rows[row * ROW_WORDS + FLAGS] & SWAPPED:
-            side = 1 - side
-        return row * ROW_WORDS + SIDES + side * SIDE_WORDS
 
     @cython.cfunc
     def _find(self, i: cython.Py_ssize_t) -> cython.void:

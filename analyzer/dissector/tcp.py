@@ -35,6 +35,8 @@ To `tcp-close` go:
 `RST`
     The first accepted reset once the opening is complete, or was not captured (§3.5.2, §3.5.3). It ends the scope.
 
+A `RST` of either scope is taken back if its receiver later acknowledges what was sent after it: it was not accepted.
+
 This module holds names only, so that reading the flow pages costs nothing more.
 """
 

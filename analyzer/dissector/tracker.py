@@ -106,7 +106,7 @@ class Tracker:
     def feed(self, frames: Frames) -> PacketTable:
         """Take in a chunk. The returned table is valid until the next call."""
         self._headers.read(frames, self.table)
-        self._connections.track(self.table)
+        self._connections.track(self.table, frames.data)
         if self.applications is not None:
             self.applications.feed(self.table, frames.data)
         if frames.count:

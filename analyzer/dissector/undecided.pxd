@@ -20,6 +20,7 @@ cdef class Undecided(Layer):
     cpdef object pending(self, int side)
     cpdef void take(self, Layer inner)
     cpdef void drop(self)
+    cpdef void turn(self)
     cdef void _count(self, int side, long long length)
     cdef void _hold(self, int side, object data, long long lost, str text, long long at_ns, long long packet)
     cdef void _forget(self)

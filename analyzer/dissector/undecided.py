@@ -93,6 +93,14 @@ class Undecided(Layer):
             self._held.append((of, data, *rest))
 
     @cython.ccall
+    def turn(self) -> cython.void:
+        """What was taken for the one side's is the other's. Only while nothing is decided."""
+        self._client_bytes, self._server_bytes = self._server_bytes, self._client_bytes
+        self._client_begin, self._server_begin = self._server_begin, self._client_begin
+        self._client_broken, self._server_broken = self._server_broken, self._client_broken
+        self._held = [(1 - side, *rest) for side, *rest in self._held]
+
+    @cython.ccall
     def feed(self, side: cython.int, data, at_ns: cython.longlong, packet: cython.longlong) -> cython.void:
         self._count(side, len(data))
         if self.inner is not None:

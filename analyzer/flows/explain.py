@@ -21,7 +21,7 @@ from analyzer.flows.matcher import DEAD, SIDE_NAMES, START, Automaton
 BEFORE: Final = 48
 AFTER: Final = 16
 
-# Places looked at per page. A page that is near at all is found much earlier; what somebody sent to keep us busy is not.
+# Places looked at per page. A page that is near at all is found much earlier; one that is not is not worth naming.
 MOST_PLACES: Final = 1000
 
 _MEMO_LIMIT: Final = 4096

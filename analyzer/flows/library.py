@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from analyzer.dissector import http1, tcp, tls
+from analyzer.dissector import http1, http2, tcp, tls
 from analyzer.errors import FlowPageError, UsageError
 from analyzer.flows.diagram import parse
 from analyzer.flows.expression import Beginning, Expression, walk
@@ -40,12 +40,23 @@ OF_A_TLS_RUN: Final[Mapping[str, str]] = {
     "completed": "flag",  # the handshake was complete before
 }
 
+# What a connection's surroundings, or the rest of a stream, say (`reporter/http2.py`).
+OF_AN_HTTP2_CONNECTION: Final[Mapping[str, str]] = {
+    "tls": "flag",  # the connection runs inside TLS
+}
+OF_AN_HTTP2_STREAM: Final[Mapping[str, str]] = {
+    "tunnel": "flag",  # of a final response: CONNECT was answered with 200 to 299
+    "above_goaway": "flag",  # of a request: GOAWAY said that it was not processed
+}
+
 SCOPES: Final[Mapping[str, Vocabulary]] = {
     "tcp-open": Vocabulary(tcp.STEPS, tcp.ATTRIBUTES, compiled=True),
     "tcp-close": Vocabulary(tcp.STEPS, tcp.ATTRIBUTES, compiled=True),
     "tls": Vocabulary(tls.STEPS, {**tls.ATTRIBUTES, **OF_A_TLS_RUN}, traced=False),
     "http1": Vocabulary(http1.STEPS, http1.ATTRIBUTES),
-    "lifecycle": Vocabulary(("ref tcp-open", "ref tls", "ref http1", "ref tcp-close")),
+    "http2": Vocabulary(http2.CONNECTION_STEPS, {**http2.ATTRIBUTES, **OF_AN_HTTP2_CONNECTION}, traced=False),
+    "http2-stream": Vocabulary(http2.STREAM_STEPS, {**http2.ATTRIBUTES, **OF_AN_HTTP2_STREAM}),
+    "lifecycle": Vocabulary(("ref tcp-open", "ref tls", "ref http1", "ref http2", "ref tcp-close")),
 }
 
 _REQUIRED: Final = ("id", "scope", "title", "drawn_in_article", "standard", "either_side")

@@ -233,8 +233,8 @@ class Automaton:
         return all(flow.by_abort for (flow, _), local in flows if flow.states[local])
 
     def expected(self, state: int) -> list[str]:
-        """What could come next, as "server FIN", sorted. Never expected are retransmissions, records that cannot be read
-        where their steps have names, and what cuts any flow short."""
+        """What could come next, as "server FIN", sorted. Never expected are retransmissions, records that cannot be
+        read where their steps have names, and what cuts any flow short."""
         names = {
             f"{SIDE_NAMES[atom.side ^ swapped]} {atom.name}" if atom.side != EITHER else atom.name
             for flow, swapped, rest in self.remaining(state)

@@ -20,7 +20,7 @@ from typing import Any, get_args
 
 from analyzer import model
 from analyzer.errors import UsageError
-from analyzer.reporter import words
+from analyzer.reporter import words, words_of_http2
 
 _Holds = Callable[[model.Connection], bool]
 _Read = Callable[[model.Connection], Sequence[Any]]  # the values a field has; several for "either side"
@@ -55,13 +55,14 @@ _EXAMPLES = {"number": "443", "bytes": "1500 or 10kB", "duration": "20ms, 1.5s o
 _SIDES = (*get_args(model.Side), "none")
 _OUTCOMES = get_args(model.Outcome)
 _CAUSES = (*get_args(model.Cause), "none")
-_ORIENTED = ("syn", "port", "first-packet")
+_ORIENTED = ("syn", "content", "port", "first-packet")
 _YES_OR_NO = ("yes", "no", "none")
 _STRENGTHS = ("strong", "acceptable", "weak", "broken", "none")
 
 
 def _http(read: Callable[[model.Http], Any]) -> _Read:
-    return lambda c: (read(c.http) if c.http else None,)
+    """The values of the HTTP of a connection and of that inside its tunnel."""
+    return lambda c: [read(http) for http in words.spoken(c)] or (None,)
 
 
 def _tls(read: Callable[[model.Tls], Iterable[Any]]) -> _Read:
@@ -118,9 +119,8 @@ def _of_any(read: Callable[[model.Verdict], Any]) -> _Read:
 
 def _exchanges(c: model.Connection) -> Iterator[model.Exchange]:
     """Of the connection itself and of what it carried through a tunnel."""
-    for http in (c.http, c.tunnel and c.tunnel.http):
-        if http:
-            yield from http.exchanges
+    for http in words.spoken(c):
+        yield from http.exchanges
 
 
 def _requested(read: Callable[[model.Request], str | None]) -> _Read:
@@ -133,6 +133,35 @@ def _statuses(c: model.Connection) -> Sequence[int | None]:
         found += one.interim
         found.append(one.response.status if one.response else None)
     return found or (None,)
+
+
+def _streams(read: Callable[[model.Exchange], Any]) -> _Read:
+    return lambda c: [read(one) for one in _exchanges(c) if one.stream is not None] or (None,)
+
+
+def _stream_verdicts(read: Callable[[model.Verdict], Any]) -> _Read:
+    return _streams(lambda one: read(one.verdict) if one.verdict else None)
+
+
+def _http2(read: Callable[[model.Http], Iterable[Any]]) -> _Read:
+    def values(c: model.Connection) -> Sequence[Any]:
+        found = (http for http in words.spoken(c) if http.version == words_of_http2.VERSION)
+        return [value for http in found for value in read(http)] or (None,)
+
+    return values
+
+
+def _grpc_statuses(http: model.Http) -> Iterator[int | None]:
+    return (one.grpc.status for one in http.exchanges if one.grpc)
+
+
+def _resets(http: model.Http) -> Iterator[str]:
+    return (one.reset.error for one in http.exchanges if one.reset)
+
+
+def _any(holds: Callable[[model.Exchange], bool]) -> _Read:
+    """Whether it holds for a stream, of HTTP/2 connections."""
+    return _http2(lambda http: (_yes_or_no(any(map(holds, http.exchanges))),))
 
 
 # Field → (kind, how to read it). Kinds: "address", "flow", "path", "text", "name" (text in any case), a tuple of the
@@ -184,6 +213,18 @@ _FIELDS: dict[str, tuple[str | tuple[str, ...], _Read]] = {
     "target": ("text", _requested(lambda request: request.target)),
     "authority": ("name", _requested(lambda request: request.authority)),
     "status": ("number", _statuses),
+    "max_concurrent": ("number", _http(lambda http: http.max_concurrent)),
+    "stream": ("number", _streams(lambda one: one.stream)),
+    "stream.flow": ("flow", _stream_verdicts(lambda verdict: verdict.flow)),
+    "stream.outcome": (_OUTCOMES, _stream_verdicts(lambda verdict: verdict.outcome)),
+    "stream.cause": (_CAUSES, _stream_verdicts(lambda verdict: verdict.cause)),
+    "multiplexed": (_YES_OR_NO, _http2(lambda http: (_yes_or_no(http.max_concurrent > 1),))),
+    "interleaved": (_YES_OR_NO, _any(lambda one: one.interleaved)),
+    "pushed": (_YES_OR_NO, _any(lambda one: one.pushed)),
+    "grpc.status": ("number", _http2(_grpc_statuses)),
+    "reset": ("name", _http2(_resets)),
+    "goaway": ("name", _http2(lambda http: (goaway.error for goaway in http.goaway))),
+    "stalls": ("number", _http2(lambda http: (len(http.stalls),))),
     "packets": ("number", lambda c: (c.packets.client + c.packets.server,)),
     "client.packets": ("number", lambda c: (c.packets.client,)),
     "server.packets": ("number", lambda c: (c.packets.server,)),
@@ -211,7 +252,10 @@ _OF_TLS = (
     "tls", "cipher_suite", "key_exchange", "strength", "server_name", "sni", "alpn", "ja3", "ja3s", "ja4", "resumed",
     "decrypted", "alert", "certificate",
 )  # fmt: skip
-_OF_HTTP = ("http", "lifecycle", "exchanges", "method", "target", "authority", "status")
+_OF_HTTP = (
+    "http", "lifecycle", "exchanges", "method", "target", "authority", "status", "max_concurrent", "stream",
+    "multiplexed", "interleaved", "pushed", "grpc", "reset", "goaway", "stalls",
+)  # fmt: skip
 _OF_CONTENT = frozenset(field for field in FIELDS if field.partition(".")[0] in _OF_TLS + _OF_HTTP)
 _LISTED = "`analyzer read --help` lists the fields"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from analyzer import model
-from analyzer.dissector import layout, proxy_protocol, socks
+from analyzer.dissector import layout, socks, unknown
 from analyzer.dissector.applications import Application, Applications
 from analyzer.dissector.handover import Handover
 from analyzer.dissector.http1 import connection as http1
@@ -87,13 +87,15 @@ class InsideLabeler:
         exchanges = None if found.http is None else len(found.http.exchanges) + found.http.exchanges_not_listed
         parts = (("tcp-open", opening), *found.parts, ("tcp-close", close))
         first = found.first_response_ns
+        proxy = None if application is None else application.proxy
         return Found(
             found.tls,
             found.http,
             found.tunnel,
             self._lifecycle.label(parts, exchanges, unread=found.unread),
             found.faults,
-            None if application is None else _proxied_for(application.proxy),
+            None if proxy is None else 1 if proxy.version == 1 else 2,
+            None if proxy is None else proxy.source,
             None if first is None else first - start_ns,
             found.tls_ns,
         )
@@ -104,7 +106,7 @@ class InsideLabeler:
                 return self._http1(layer, around)
             case tls.Dissector():
                 return self._inside_tls(layer, around)
-            case socks.Dissector() | starttls.Dissector():
+            case socks.Dissector() | starttls.Dissector() | unknown.Dissector():
                 return self._behind_prelude(layer, around)
             case _:
                 return Contents()
@@ -132,10 +134,13 @@ class InsideLabeler:
             unread=unread,
         )
 
-    def _behind_prelude(self, dissector: socks.Dissector | starttls.Dissector, around: Circumstances) -> Contents:
+    def _behind_prelude(
+        self, dissector: socks.Dissector | starttls.Dissector | unknown.Dissector, around: Circumstances
+    ) -> Contents:
         """What comes after a dialogue that leads to it is the connection's own."""
         found, tunnel = self._tunnel(dissector.handover, around)
-        return found._replace(tunnel=tunnel, faults=(*dissector.faults, *found.faults))
+        faults = () if isinstance(dissector, unknown.Dissector) else dissector.faults
+        return found._replace(tunnel=tunnel, faults=(*faults, *found.faults))
 
     def _tunnel(self, handover: Handover | None, around: Circumstances) -> tuple[Contents, model.Tunnel | None]:
         if handover is None:
@@ -158,6 +163,8 @@ def _after(handover: Handover) -> str:
             return f"STARTTLS {handover.target}"
         case "socks":
             return str(handover.target)
+        case "unknown":
+            return "a protocol that is not known here"
         case _:
             return f"Upgrade {handover.protocol}"
 
@@ -184,11 +191,3 @@ def _lost_here(why: str | None) -> model.Cause | None:
             return why
         case _:
             return "lost-in-capture"
-
-
-def _proxied_for(header: proxy_protocol.Header | None) -> str | None:
-    if header is None:
-        return None
-    if header.source is None:
-        return f"PROXY protocol v{header.version}, no address"
-    return f"PROXY protocol v{header.version}, {header.source.address} port {header.source.port}"

@@ -6,7 +6,7 @@ import functools
 import socket
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from analyzer import model
 from analyzer.dissector.layout import *
@@ -44,7 +44,8 @@ class Found(NamedTuple):
     tunnel: model.Tunnel | None = None
     lifecycle: model.Verdict | None = None
     faults: Sequence[model.Fault] = ()
-    proxied_for: str | None = None
+    proxy_protocol: Literal[1, 2] | None = None
+    proxied_for: model.Endpoint | None = None
     first_response_ns: int | None = None  # since the connection's first packet
     tls_ns: int | None = None
 
@@ -136,7 +137,7 @@ class Labeler:
             tcp_stream=row[STREAM],
             client=first,
             server=second,
-            oriented_by="syn" if flags & BY_SYN else "port" if flags & BY_PORT else "first-packet",
+            oriented_by=_oriented_by(flags),
             vlan=_vlan_ids(row[VLAN]) if row[VLAN] else [],
             first_packet=row[FIRST_PACKET],
             last_packet=row[LAST_PACKET],
@@ -147,6 +148,7 @@ class Labeler:
             tcp=model.Tcp(_syn_options(row, client), _syn_options(row, server)),
             open=open_verdict,
             close=close_verdict,
+            proxy_protocol=inside.proxy_protocol,
             proxied_for=inside.proxied_for,
             tls=inside.tls,
             http=inside.http,
@@ -230,6 +232,14 @@ def _label(scope: Scope, row: list[int], run: _Run, lost: model.Cause | None, cl
     )
     quiet = ended or clock_ns - last_ns >= SILENCE_NS
     return label(scope, ran, lost=lost, ended=ended, evicted=bool(row[FLAGS] & EVICTED), quiet=quiet)
+
+
+def _oriented_by(flags: int) -> Literal["syn", "content", "port", "first-packet"]:
+    if flags & BY_SYN:
+        return "syn"
+    if flags & BY_CONTENT:
+        return "content"
+    return "port" if flags & BY_PORT else "first-packet"
 
 
 def _faults(row: list[int]) -> list[model.Fault]:

@@ -14,7 +14,13 @@ DRAWN: Final[Mapping[str, str]] = {
     "tcp-open": "tcp-open/three-way-handshake",
     "tls": "tls/1.2-rsa",
     "http1": "http1/single-exchange",
+    "http2": "http2/over-tls",
     "tcp-close": "tcp-close/four-way",
+}
+# And how many exchanges: F2, F4 and F7 one request and its response; F5 two, each on its stream.
+_EXCHANGES: Final[Mapping[str, tuple[int, str, str]]] = {
+    "http1": (1, "exchange", "exchanges"),
+    "http2": (2, "stream", "streams"),
 }
 
 # `unread`: what TLS carries is not known at all.
@@ -41,8 +47,9 @@ class LifecycleLabeler:
         """One connection.
 
         `parts`: its scopes and their verdicts, in the order of the connection: "tcp-open", each of its handshakes as
-        "tls", "http1", "tcp-close"; `exchanges`: how many there were, None if that is not known; `unread`: the scope of
-        what TLS carries where it could not be read but ALPN names it, HIDDEN where even that cannot be read.
+        "tls", "http1" or "http2" (both after an upgrade), "tcp-close"; `exchanges`: how many there were, after an
+        upgrade those of HTTP/2, None if that is not known; `unread`: the scope of what TLS carries where it could not
+        be read but ALPN names it, HIDDEN where even that cannot be read.
         """
         steps = [
             model.Step(part.steps[0].side, f"ref {scope}", part.steps[-1].last_packet, part.steps[-1].last_packet,
@@ -105,17 +112,28 @@ class LifecycleLabeler:
     def _differences(self, parts: Sequence[tuple[str, model.Verdict]], exchanges: int | None) -> list[str]:
         """How the parts differ from what is drawn; of HTTP the number of exchanges says more than the flow."""
         found = []
+        spoken = [scope for scope, _ in parts if scope in _EXCHANGES][-1:]  # after an upgrade what it led to
+        count = _exchanges_differ(spoken[0], exchanges) if spoken else None
         for scope, part in parts:
             drawn = DRAWN[scope]
-            if scope == "http1" and exchanges not in (None, 1):
+            if scope in _EXCHANGES and scope not in spoken:
                 continue
-            if part.flow and part.flow != drawn:
+            if scope == "http1" and count is not None:
+                continue
+            # That HTTP/2 is not over TLS is a difference of this page.
+            if scope != "http2" and part.flow and part.flow != drawn:
                 found.append(f"{self._library.page(part.flow).title}, drawn: {self._library.page(drawn).title}")
             if scope != "http1":
                 found += part.differs
-        if exchanges not in (None, 1):
-            found.append(f"{in_words(exchanges)} exchanges, drawn: one")
-        return found
+        return found if count is None else [*found, count]
+
+
+def _exchanges_differ(scope: str, exchanges: int | None) -> str | None:
+    """In words, by how many exchanges there were."""
+    drawn, one, several = _EXCHANGES[scope]
+    if exchanges is None or exchanges == drawn:
+        return None
+    return f"{in_words(exchanges)} {one if exchanges == 1 else several}, drawn: {in_words(drawn)}"
 
 
 def _with_unread(scopes: Sequence[str], unread: str | None) -> Iterator[str]:

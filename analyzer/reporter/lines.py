@@ -165,7 +165,7 @@ class LineWriter(ExchangeFiller):
                 quiet |= 2 if code & 2 else 1
             else:
                 quiet &= ~(2 if code & 2 else 1)
-        self.key[0] = flags & ~(RECENT | REPORTED | TAKEN | GONE | CUT | FOLLOWED)
+        self.key[0] = flags & ~(RECENT | REPORTED | TAKEN | GONE | FOLLOWED)
         self.key[1] = self.rows[i, OPEN_RUN]
         self.key[2] = self.rows[i, CLOSE_RUN]
         self.key[3] = self.rows[i, one + STATE] << 32 | self.rows[i, other + STATE]

@@ -105,7 +105,7 @@ class HandshakeLabeler:
         former if somebody changes keys afterwards, which is always readable. `change`: index of the last time, or 0.
         """
         for i in range(at, len(events)):
-            if events[i].step == ENCRYPTED and i > change:
+            if events[i].step == ENCRYPTED and i >= change:
                 continue
             symbol = _symbol(self._scope, events[i], {"renegotiation": True, "sized": "other"})
             if self._scope.automaton.advance(START, symbol) not in (DEAD, START):

@@ -10,6 +10,8 @@ from analyzer import model
 from analyzer.reporter.escape import escape
 
 NEVER_OPENED = "never opened"
+UNKNOWN = "?"  # what depends on header fields that were not captured
+STREAMS = "http2-stream"  # the scope of the verdicts on streams
 
 # Readable without colour: each outcome has a mark and a word of its own. The close of what never opened is "unseen" in
 # the data; for people it is nothing at all, since nothing is missing.
@@ -194,13 +196,26 @@ def secured(connection: model.Connection) -> list[model.Tls]:
     return [*found, inside] if inside and inside not in found else found
 
 
+def spoken(connection: model.Connection) -> list[model.Http]:
+    """The HTTP of a connection and that inside its tunnel; each once, for the outermost may be the tunnel's."""
+    inside = connection.tunnel.http if connection.tunnel else None
+    found = [connection.http] if connection.http else []
+    return [*found, inside] if inside and inside not in found else found
+
+
 def verdicts(connection: model.Connection) -> list[tuple[str, model.Verdict]]:
-    """The verdicts of a connection, each with the name of its field; those of TLS (one for each handshake), of HTTP and
-    of the whole where there are."""
+    """The verdicts of a connection, each with the name of its field or scope; those of TLS (one for each handshake), of
+    HTTP and of the whole where there are. Of HTTP/2 streams, of which there may be thousands, the first of each kind:
+    flow, outcome and cause."""
     found: list[tuple[str, model.Verdict]] = [("open", connection.open), ("close", connection.close)]
     found += [("tls", handshake) for tls in secured(connection) for handshake in tls.handshakes]
-    if connection.http:
-        found.append(("http", connection.http.connection))
+    for http in spoken(connection):
+        found.append(("http", http.connection))
+        kinds: dict[tuple[str | None, str, str | None], model.Verdict] = {}
+        for one in http.exchanges:
+            if (verdict := one.verdict) is not None:
+                kinds.setdefault((verdict.flow, verdict.outcome, verdict.cause), verdict)
+        found += [(STREAMS, verdict) for verdict in kinds.values()]
     if connection.lifecycle:
         found.append(("lifecycle", connection.lifecycle))
     return found
@@ -211,17 +226,17 @@ def exchange_count(http: model.Http) -> int:
     return len(http.exchanges) + http.exchanges_not_listed
 
 
-def exchange(one: model.Exchange, width: int) -> str:
+def exchange(one: model.Exchange, width: int, *, measured: bool = True) -> str:
     """`GET /index.html → 200  5.10 kB  0.42 ms` in at most `width` cells: first the target is shortened, then what
-    stands at the end goes."""
+    stands at the end goes. `measured`: also size and time."""
     asked, target = "(no request)", ""
     if one.request:
         # Cut before it is escaped: a target may be as long as a header.
-        asked = shorten(escape(one.request.method[:width]), _LONGEST_METHOD)
-        target = " " + escape(one.request.target[: 4 * width])
+        asked = shorten(escape((one.request.method or UNKNOWN)[:width]), _LONGEST_METHOD)
+        target = " " + escape((one.request.target or UNKNOWN)[: 4 * width])
     answer = f" → {_answer(one)}"
-    facts = [size(one.response.body_bytes)] if one.response else []
-    if one.started_ns is not None and one.finished_ns is not None:
+    facts = [size(one.response.body_bytes)] if measured and one.response else []
+    if measured and one.started_ns is not None and one.finished_ns is not None:
         facts.append(duration(one.finished_ns - one.started_ns))
     least = min(cells(target), _LEAST_TARGET)
     while facts and cells(asked + answer) + sum(cells(fact) + 2 for fact in facts) + least > width:
@@ -231,14 +246,16 @@ def exchange(one: model.Exchange, width: int) -> str:
 
 
 def _answer(one: model.Exchange) -> str:
-    """`200`, `100, 200`, `200 cut`, `no response`."""
+    """`200`, `100, 200`, `200 cut`, `no response`. HTTP/0.9 has no status; that of HTTP/2 may depend on header fields
+    that were not captured."""
     said = [str(status) for status in one.interim[:_INTERIM_SHOWN]]
     if len(one.interim) > _INTERIM_SHOWN:
         said.append("…")
     if one.response is None:
         said.append("no response")
     else:
-        status = "no status" if one.response.status is None else str(one.response.status)
+        unknown = "no status" if one.stream is None else "unknown status"
+        status = unknown if one.response.status is None else str(one.response.status)
         said.append(status if one.response.complete else f"{status} cut")
     return ", ".join(said)
 

@@ -212,10 +212,7 @@ def test_wrong_uses_are_told():
         (b"\xd4\xc3", "is too short for a capture, 2 bytes. Record it again."),
         (TWO_PACKETS[:23], "is too short for a capture, 23 bytes. Record it again."),
         (section()[:20], "is too short for a capture, 20 bytes. Record it again."),
-        (b"\x1f\x8b\x08\0more", "is compressed with gzip. Decompress it: `gzip -dc {path} | analyzer read -`."),
-        (b"\x28\xb5\x2f\xfd", "is compressed with zstd. Decompress it: `zstd -dc {path} | analyzer read -`."),
-        (b"\xfd7zXZ\0", "is compressed with xz. Decompress it: `xz -dc {path} | analyzer read -`."),
-        (b"\x04\x22\x4d\x18", "is compressed with lz4. Decompress it: `lz4 -dc {path} | analyzer read -`."),
+        (b"PK\x03\x04more", "is a zip archive. Unpack it: `unzip -p {path} | analyzer read -`."),
         ("größer\n".encode(), "is text, not a capture. Save packets as pcap or pcapng: `tcpdump -w capture.pcap`."),
         (
             b"snoop\0\0\0",

@@ -14,6 +14,8 @@ GET = b"GET /page HTTP/1.1\r\nHost: test\r\n\r\n"
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n" + bytes(300)
 HEAD = 40  # bytes of PAGE's head
 DATA = {"get": GET, "page": PAGE}
+# Of TLS 1.2, with one cipher suite and no extensions.
+CLIENT_HELLO = b"\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x03" + bytes(32) + b"\x00\x00\x02\xc0\x2f\x01\x00"
 ASK = ("C DATA get", "S ACK")
 CLOSE = ("C FIN", "S FIN", "C ACK")
 
@@ -282,12 +284,20 @@ class TestWhatItIs:
     def test_not_http(self):
         data = {"hello": b"220 mail.test ESMTP\r\n", "ehlo": b"EHLO test\r\n"}
         connection = talk(*HANDSHAKE, "S DATA hello", "C DATA ehlo", "S DATA hello", "C ACK", *CLOSE, data=data)
-        assert (connection.http, connection.tunnel, connection.lifecycle) == (None, None, None)
-        assert connection.close.flow is not None
+        assert (connection.http, connection.tls, connection.tunnel) == (None, None, None)
+        assert connection.lifecycle.flow == "lifecycle/tcp-only"
+
+    def test_a_response_to_garbage(self):
+        connection = talk(
+            *HANDSHAKE, "C DATA junk", "S DATA page", "C ACK", *CLOSE, data=DATA | {"junk": b"\0\1" * 9 + b"\n"}
+        )
+        assert (only_exchange(connection).request, only_exchange(connection).response.status) == (None, 200)
+        assert connection.faults[0].message.endswith("this is not HTTP: 19 bytes skipped up to the end")
+        assert connection.http.connection.cause != "mid-stream"
 
     def test_no_bytes_at_all(self):
         connection = talk(*HANDSHAKE, *CLOSE)
-        assert (connection.http, connection.lifecycle) == (None, None)
+        assert (connection.http, connection.lifecycle.flow) == (None, "lifecycle/tcp-only")
 
     def test_midstream(self):
         connection = talk(*ASK, "S DATA page", "C ACK", *CLOSE)
@@ -306,10 +316,70 @@ class TestWhatItIs:
         assert (response.body_bytes, response.complete) == (100 - HEAD, False)
         assert flow(connection) == ("http1/single-exchange", "variant")
 
+    def test_bytes_after_a_reset_that_did_not_count(self):
+        connection = talk(*HANDSHAKE, "C RST", *ASK, "S DATA page", "C ACK", *CLOSE)
+        assert flow(connection) == SINGLE
+        assert (connection.lifecycle.flow, connection.lifecycle.outcome) == ("lifecycle/http1-connection", "variant")
+        assert connection.close.flow == "tcp-close/three-segment"
+
+    def test_who_sends_on_after_its_own_reset_is_read(self):
+        for begin in (HANDSHAKE, HANDSHAKE[:2]):
+            connection = talk(*begin, "C RST", "C DATA get", "S RST")
+            exchange = only_exchange(connection)
+            assert (exchange.request.target, exchange.response) == ("/page", None)
+
+    @pytest.mark.parametrize("end", [(), ("S FIN",), ("C RST",)])
+    def test_what_was_on_its_way_to_who_reset_is_read(self, end):
+        connection = talk(*HANDSHAKE, *ASK, "S DATA page[0:100]", "C RST", "S DATA page[100:]", *end)
+        response = only_exchange(connection).response
+        assert (response.body_bytes, response.complete, response.last_packet) == (300, True, 8)
+        assert flow(connection) == SINGLE
+        assert (connection.close.flow, connection.notes.resets_ignored) == ("tcp-close/reset", 0)
+        assert connection.lifecycle.flow == "lifecycle/http1-connection"
+
+    def test_where_it_was_not_all(self):
+        connection = talk(*HANDSHAKE, *ASK, "S DATA page[0:100]", "C RST", "S DATA page[100:200]")
+        response = only_exchange(connection).response
+        assert (response.body_bytes, response.complete) == (200 - HEAD, False)
+        assert flow(connection) == ("http1/single-exchange", "variant")
+
+    @pytest.mark.parametrize(("end", "complete"), [((), False), (("S FIN",), True)])
+    def test_a_response_until_the_end_of_a_connection_that_was_reset(self, end, complete):
+        data = DATA | {"page": b"HTTP/1.0 200 OK\r\n\r\nhello, world"}
+        connection = talk(*HANDSHAKE, *ASK, "S DATA page[0:22]", "C RST", "S DATA page[22:]", *end, data=data)
+        response = only_exchange(connection).response
+        assert (response.body_bytes, response.complete) == (12, complete)
+        assert connection.close.flow == "tcp-close/reset"
+
+    def test_tls_that_was_on_its_way_to_who_reset_is_read(self):
+        hello = b"\x16\x03\x03\x00\x2a\x02\x00\x00\x26\x03\x03" + bytes(32) + b"\x00\xc0\x2f\x00"
+        data = {"hello": CLIENT_HELLO, "answer": hello}
+        connection = talk(*HANDSHAKE, "C DATA hello", "C RST", "S DATA answer", data=data)
+        assert connection.tls.cipher_suite == "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+
+    def test_a_second_reset_after_one_that_did_not_count(self):
+        begun = ("S DATA page[0:100]", "C ACK")
+        connection = talk(*HANDSHAKE, "S RST", *ASK, *begun, "S RST")
+        response = only_exchange(connection).response
+        assert (response.body_bytes, response.complete) == (100 - HEAD, False)
+        assert (connection.close.flow, connection.notes.resets_ignored) == ("tcp-close/reset", 1)
+
     def test_a_first_segment_cut_by_the_snapshot_length(self):
         connection = talk(*HANDSHAKE, "C DATA get cut=20", "S DATA page", "C ACK", *ASK, "S DATA page", *CLOSE)
         assert any("of a head are missing: snaplen" in fault.message for fault in connection.faults)
         assert [exchange.request.packet for exchange in connection.http.exchanges] == [4, 7]
+
+    def test_a_response_whose_head_is_cut_by_the_snapshot_length(self):
+        connection = talk(*HANDSHAKE, *ASK, "S DATA page cut=30", "C ACK", *CLOSE)
+        assert (flow(connection), connection.http.connection.cause) == ((None, "unseen"), "snaplen")
+        assert (connection.lifecycle.outcome, connection.lifecycle.cause) == ("unseen", "snaplen")
+        assert connection.close.flow == "tcp-close/three-segment"
+
+    def test_a_response_whose_body_is_cut_by_the_snapshot_length(self):
+        connection = talk(*HANDSHAKE, *ASK, "S DATA page cut=40", "C ACK", *CLOSE)
+        response = only_exchange(connection).response
+        assert (response.body_bytes, response.body_bytes_lost, response.complete) == (300, 300, True)
+        assert flow(connection) == SINGLE
 
     def test_a_loss_in_the_first_head(self):
         ask = ("C DATA get[0:10]", "C DATA get[10:20] lost", "C DATA get[20:]", "S ACK")
@@ -340,7 +410,7 @@ class TestWhatItIs:
     def test_behind_a_proxy_that_says_for_whom(self):
         data = DATA | {"proxy": b"PROXY TCP4 192.0.2.7 192.0.2.9 5678 80\r\n"}
         connection = talk(*HANDSHAKE, "C DATA proxy", "S ACK", *ASK, "S DATA page", "C ACK", *CLOSE, data=data)
-        assert connection.proxied_for == "PROXY protocol v1, 192.0.2.7 port 5678"
+        assert (connection.proxy_protocol, connection.proxied_for) == (1, model.Endpoint("192.0.2.7", 5678))
         assert flow(connection) == SINGLE
         assert only_exchange(connection).request.packet == 6
 
@@ -348,8 +418,23 @@ class TestWhatItIs:
         data = DATA | {"get": b"PROXY TCP4 192.0.2.7 192.0.2.9 5678 80\r\n" + GET}
         for ask in (("C DATA get",), ("C DATA get[0:10]", "C DATA get[10:]"), ("C DATA get[0:50]", "C DATA get[50:]")):
             connection = talk(*HANDSHAKE, *ask, "S DATA page", "C ACK", *CLOSE, data=data)
-            assert connection.proxied_for == "PROXY protocol v1, 192.0.2.7 port 5678"
+            assert (connection.proxy_protocol, connection.proxied_for) == (1, model.Endpoint("192.0.2.7", 5678))
             assert only_exchange(connection).request.header_bytes == len(GET)
+
+    @pytest.mark.parametrize("length", [10, 30_000, 300_000])
+    @pytest.mark.parametrize("answer", [(), ("S DATA junk[0:10]", "C ACK")])
+    def test_that_before_what_nobody_knows(self, length, answer):
+        data = {"proxy": b"PROXY TCP4 192.0.2.7 192.0.2.9 5678 80\r\n", "junk": bytes(length)}
+        lines = (*answer, *in_segments("C", "junk", data["junk"]), "S ACK", *CLOSE)
+        connection = talk(*HANDSHAKE, "C DATA proxy", "S ACK", *lines, data=data)
+        assert (connection.proxy_protocol, connection.proxied_for) == (1, model.Endpoint("192.0.2.7", 5678))
+        assert (connection.http, connection.tls, connection.tunnel) == (None, None, None)
+        assert connection.lifecycle.flow == "lifecycle/tcp-only"
+
+    def test_that_alone(self):
+        data = {"proxy": b"PROXY TCP4 192.0.2.7 192.0.2.9 5678 80\r\n"}
+        connection = talk(*HANDSHAKE, "C DATA proxy", "S ACK", *CLOSE, data=data)
+        assert (connection.proxy_protocol, connection.proxied_for) == (1, model.Endpoint("192.0.2.7", 5678))
 
     def test_http_in_a_tunnel(self):
         data = DATA | {

@@ -218,7 +218,7 @@ class TestReset:
         ("seq", "counts"), [(0, True), (+1, False), (+100, False), (+65536, False), (-1, False), (+(2**31), False)]
     )
     def test_only_one_with_the_number_expected(self, seq, counts):  # RFC 9293 §3.10.7.4, RFC 5961 §3.2
-        connection = play(*HANDSHAKE, f"C RST seq={seq:+d}", "S ACK", "C DATA 1", "S ACK")
+        connection = play(*HANDSHAKE, f"C RST seq={seq:+d}", "S ACK", "C DATA 1", "silence 1")
         assert steps(connection.close) == (["C RST"] if counts else [])
         assert connection.notes.resets_ignored == (not counts)
 
@@ -240,6 +240,39 @@ class TestReset:
     def test_unless_its_receiver_goes_on(self):
         connection = play(*HANDSHAKE, "S DATA 100 lost", "S RST", "C DATA 5", "silence 9")
         assert (connection.close.outcome, connection.close.cause) == ("incomplete", "open-at-end")
+
+    def test_one_whose_receiver_acknowledges_what_came_after_it_did_not_count(self):
+        connection = play(*HANDSHAKE, "C DATA 9", "C RST", "C DATA 5", "S ACK", "C FIN", "S ACK", "S FIN", "C ACK")
+        assert connection.close.flow == "tcp-close/four-way"
+        assert (connection.notes.resets, connection.notes.resets_ignored) == (2 - 1, 1)
+        again = play(*HANDSHAKE, "C RST", "C DATA 5", "S ACK", "C RST")
+        assert (steps(again.close), again.notes.resets_ignored) == (["C RST"], 1)
+
+    @pytest.mark.parametrize("after", [("S ACK",), ("S DATA 9",), ("C DATA 5", "S ACK ack=-5"), ("C DATA 5", "C RST")])
+    def test_what_was_on_its_way_proves_nothing(self, after):
+        connection = play(*HANDSHAKE, "C DATA 9", "C RST", *after)
+        assert (steps(connection.close), connection.notes.resets_ignored) == (["C RST"], 0)
+
+    def test_nor_does_what_comes_after_it_was_reported(self):
+        connection = play(*HANDSHAKE, "C RST", "silence 3", "C DATA 5", "S ACK")
+        assert steps(connection.close) == ["C RST"]
+
+    def test_in_the_middle_of_a_close(self):
+        connection = play(*HANDSHAKE, "S FIN", "C RST", "S FIN again", "C DATA 5", "S ACK", "C FIN", "S ACK")
+        assert steps(connection.close) == ["S FIN", "S FIN again", "C FIN-ACK", "S ACK"]
+
+    def test_a_refusal_that_is_followed_by_the_answer_did_not_count(self):
+        refused = ("C SYN", "S RST-ACK", "S SYN-ACK isn=700")
+        connection = play(*refused, "C ACK", "C DATA 5", "S ACK")
+        assert (steps(connection.open), connection.notes.resets_ignored) == (OPENED, 1)
+        assert [step.packet for step in connection.open.steps] == [1, 3, 4]
+        assert connection.tcp.server.initial_sequence_number == 700
+        for answer in ((), ("C RST",), ("S DATA 5",)):
+            assert play(*refused, *answer).open.flow == "tcp-open/refused"
+
+    def test_a_fin_after_it_is_no_step(self):
+        assert steps(play("C SYN", "S RST-ACK", "S FIN").close) == []
+        assert closing("C RST", "S FIN", "C FIN") == ["C RST"]
 
     def test_without_the_receivers_side_it_cannot_be_judged(self):
         assert steps(play("C DATA 5", "C RST seq=+100000000").close) == ["C RST"]

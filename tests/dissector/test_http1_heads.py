@@ -45,6 +45,7 @@ ODD_LINES = [
     ("GET file HTTP/1.1", "GET file", "§3.2)"),
     ("GET * HTTP/1.1", "GET *", "§3.2.4)"),
     ("CONNECT /x HTTP/1.1", "CONNECT /x", "§3.2.3)"),
+    ("CONNECT b:25 / HTTP/1.0", "CONNECT b:25", "§3)"),
     ("GET HTTP/1.1", "GET ", "§3)"),
 ]
 

@@ -27,12 +27,17 @@ def test_a_gap_in_a_body_is_counted():
         ([GET, BODY, "S gap 9"], "lost-in-capture"),
         ([GET, "S HTTP/1.1 200 OK|X", "S gap 9"], "lost-in-capture"),
         ([GET, CHUNKED, "S gap 9"], "lost-in-capture"),
-        (["S rest of a body", OK], "mid-stream"),
+        (["S neither head nor body", OK], "framing"),
         ([GET, "S HTTP/1.1 200 OK|Transfer-Encoding: chunked||?|x"], "framing"),
     ],
 )
 def test_it_is_said_whether_steps_may_be_missing(turns, cause):
     assert talk(*turns).lost == cause
+
+
+def test_a_capture_that_began_later_than_the_connection():
+    assert talk("S rest of a body", OK, midstream=True).lost == "mid-stream"
+    assert talk(GET, OK, "S gap 9", midstream=True).lost == "lost-in-capture"
 
 
 def test_a_gap_to_the_very_end_of_a_body():
@@ -76,7 +81,13 @@ def test_a_lost_response_is_not_mistaken_for_the_next_one():
 def test_where_a_chunked_body_ends_after_a_gap_is_not_known():
     found = talk(GET, CHUNKED, "S gap 20", "S yz|0||", "S fin")
     assert brief(found) == ["GET / -> 200 +10…"]
-    assert steps(found)[-1] == "S Cut Response"
+    assert steps(found) == ["C HTTP Request"]
+    assert found.exchanges[0].response.cut == "lost-in-capture"
+
+
+def test_nor_where_one_ends_whose_head_is_cut():
+    found = talk(GET, "S HTTP/1.1 200 OK|Con", "S gap 50", "S fin")
+    assert (brief(found), steps(found)) == (["GET / -> 200…"], ["C HTTP Request"])
     assert found.exchanges[0].response.cut == "lost-in-capture"
 
 

@@ -20,6 +20,7 @@ from tests.dissector import twins
 from tests.dissector.frames import frames
 from tests.dissector.test_headers import ANYTHING
 from tests.dissector.test_http1_any import everything, play, turns
+from tests.dissector.test_orientation import DATA
 
 pytestmark = pytest.mark.skipif(not twins.is_compiled(), reason="nothing is compiled here: there is no twin")
 
@@ -82,7 +83,23 @@ def test_on_recorded_captures(case):
     assert_twins(chunks)
 
 
-KINDS = ["SYN", "SYN-ACK", "ACK", "DATA 1", "DATA 100", "FIN", "FIN 7", "RST", "RST-ACK", "ICMP", "SYN-FIN", "SYN 20"]
+KINDS = [
+    "SYN",
+    "SYN-ACK",
+    "ACK",
+    "DATA 1",
+    "DATA 100",
+    "FIN",
+    "FIN 7",
+    "RST",
+    "RST-ACK",
+    "ICMP",
+    "SYN-FIN",
+    "SYN 20",
+    "DATA get",
+    "DATA ok",
+    "DATA hello",
+]
 WORDS = ["", "", "", "again", "lost", "seq=-1", "seq=+100", "seq=4294967295", "seq=+2147483648", "ack=-1", "ack=+9",
          "ack=2147483648", "isn=4294967290", "isn=0", "win=0", "win=5", "wscale=14", "mss=536", "vlan=7", "cut=0",
          "size0", "at=100", "at=0", "code=4", "quote=8"]  # fmt: skip
@@ -91,7 +108,7 @@ LINES = st.tuples(st.sampled_from("CS"), st.sampled_from(KINDS), st.sampled_from
 
 def said(lines: list[tuple[str, ...]]) -> Conversation:
     """Random lines; what cannot be said again yet is said for the first time."""
-    conversation = Conversation()
+    conversation = Conversation(data=DATA)
     for side, kind, *words in lines:
         if kind.split()[0] not in conversation.sides[side].last:
             words = [word for word in words if word != "again"]

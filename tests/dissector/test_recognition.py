@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from analyzer.dissector import unknown
 from analyzer.dissector.handover import Handover
 from analyzer.dissector.http1 import connection as http1
+from analyzer.dissector.layer import EVERYTHING
 from analyzer.dissector.probing import Probe
-from analyzer.dissector.recognition import MOST_LAYERS, Recognizer, inside, proxy_header
+from analyzer.dissector.recognition import MOST_LAYERS, MOST_UNANSWERED, Recognizer, inside, proxy_header
+from analyzer.dissector.tls import connection as tls
 from analyzer.dissector.undecided import Undecided
 
 CLIENT, SERVER = 0, 1
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 CONNECT = b"CONNECT b:80 HTTP/1.1\r\nHost: b:80\r\n\r\n"
+CLIENT_HELLO = bytes.fromhex("1603010006010000020303")  # the beginning of one
+SERVER_HELLO = bytes.fromhex("1603030006020000020303")
 PROXY = b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n"
 
 
@@ -41,9 +46,44 @@ def test_too_little_to_tell(talk):
     assert decided(*talk).open
 
 
-@pytest.mark.parametrize("talk", [(b"\x00\x01\x02\x03", b""), (b"", b"\xff\xfe"), (b"\n\n{}", b"\x80\x81\x82")])
+@pytest.mark.parametrize("talk", [(b"\x00\x01\x02\x03", b"\x80\x81\x82"), (b"\n\n{}", b"\x80\x81\x82")])
 def test_nobodys(talk):
-    assert decided(*talk).dropped
+    assert isinstance(decided(*talk).inner, unknown.Dissector)
+
+
+def test_tls_behind_a_protocol_that_nobody_knows():
+    layer = decided(b"\x00\x01\x02\x03", b"\x00\x01").inner
+    layer.feed(CLIENT, CLIENT_HELLO, 3, 3)
+    assert layer.handover is None
+    layer.feed(SERVER, SERVER_HELLO, 4, 4)
+    Recognizer().look_inside(layer)
+    assert isinstance(layer.handover.inner, tls.Dissector)
+    assert layer.handover.bytes == [len(CLIENT_HELLO), len(SERVER_HELLO)]
+
+
+def test_what_only_looks_like_a_hello():
+    layer = decided(b"\x00\x01\x02\x03", b"\x00\x01").inner
+    layer.feed(CLIENT, CLIENT_HELLO, 3, 3)
+    layer.feed(SERVER, b"no, thanks", 4, 4)
+    layer.feed(SERVER, SERVER_HELLO, 5, 5)
+    assert layer.handover is None
+
+
+def test_the_unknown_is_watched_for_so_long_and_no_longer():
+    layer = decided(b"\x00\x01\x02\x03", b"\x00\x01").inner
+    for packet in range(9):
+        assert layer.over == (packet * 4000 > unknown.WATCHED_BYTES)
+        layer.feed(CLIENT, bytes(4000), packet, packet)
+    assert layer.skippable(CLIENT) == EVERYTHING
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_what_is_nobodys_waits_for_the_answer_but_not_for_ever(side):
+    talk = [b"", b""]
+    talk[side] = b"\x00\x01\x02\x03"
+    assert decided(*talk).open
+    talk[side] *= MOST_UNANSWERED // 4
+    assert isinstance(decided(*talk).inner, unknown.Dissector)
 
 
 def test_the_middle_of_a_connection():

@@ -299,7 +299,7 @@ def web_showcase() -> list[model.Connection]:
         connection(http=http(exchange(headers=secret), connection=single), lifecycle=life),
         connection(
             id=1, http=http(*[exchange(f"GET /{n}", at=n, packet=10 * n) for n in range(1, 18)], max_concurrent=3),
-            lifecycle=different, proxied_for="PROXY protocol v1, 192.0.2.10 port 36730",
+            lifecycle=different, proxy_protocol=1, proxied_for=model.Endpoint("192.0.2.10", 36730),
         ),
         connection(id=2, http=http(*odd, exchanges_not_listed=3)),
         connection(id=3, http=http(exchange("GET /chat", 101, 0), websocket=frames)),
@@ -412,4 +412,122 @@ def tls_showcase() -> list[model.Connection]:
         connection(id=6, tls=mail, tunnel=model.Tunnel("STARTTLS smtp", model.PerSide(1540, 4170), tls=mail)),
         connection(id=7, tls=long),
         connection(id=8, tls=tls(handshake("", **unknown()), **nothing | {"server_name": None})),
+    ]  # fmt: skip
+
+
+def on_stream(page: str = "exchange", **given: Any) -> model.Verdict:
+    """The verdict on a stream, F9 where it is a plain exchange."""
+    plain = {"exchange": {"outcome": "documented", "drawn_in_article": "F9"}}.get(page, {"outcome": "variant"})
+    fields: dict[str, Any] = {
+        "flow": f"http2-stream/{page}", "drawn_in_article": None, "standard": "RFC 9113 §8.1", **plain,
+    }  # fmt: skip
+    return opened(given.pop("script", "C HEADERS 4 1.0, S HEADERS 6 1.3, S DATA*3 6-10 1.4"), **fields | given)
+
+
+def stream(
+    number: int, asked: str | None = "GET /index.html", status: int | None = 200, body: int = 5120, **given: Any
+) -> model.Exchange:
+    """An exchange on an HTTP/2 stream: each 0.1 ms and two packets after the one before."""
+    fields: dict[str, Any] = {
+        "stream": number, "verdict": on_stream(), "at": 1 + number / 20, "packet": 4 + number,
+    }  # fmt: skip
+    one = exchange(asked, status, body, **fields | given)
+    return msgspec.structs.replace(
+        one,
+        request=one.request and msgspec.structs.replace(one.request, header_bytes_on_wire=61),
+        response=one.response and msgspec.structs.replace(one.response, header_bytes_on_wire=44),
+    )
+
+
+def http2(*streams: model.Exchange, **given: Any) -> model.Http:
+    fields: dict[str, Any] = {
+        "version": "HTTP/2",
+        "connection": opened("C Preface 4 0.5, C SETTINGS 4 0.5, S SETTINGS 5 0.7, C SETTINGS ACK 6 0.8, C HEADERS 8 1.0",
+                             flow="http2/over-tls", drawn_in_article="F8", standard="RFC 9113 §3.2"),
+        "settings": model.Settings(
+            {"ENABLE_PUSH": 0, "MAX_CONCURRENT_STREAMS": 100, "INITIAL_WINDOW_SIZE": 33_554_432},
+            {"MAX_CONCURRENT_STREAMS": 128, "INITIAL_WINDOW_SIZE": 65_536, "MAX_FRAME_SIZE": 16_777_215},
+        ),
+        "frames": {"SETTINGS": 4, "HEADERS": 2 * len(streams), "DATA": 3 * len(streams), "WINDOW_UPDATE": 2},
+    }  # fmt: skip
+    return http(*streams, **fields | given)
+
+
+def http2_showcase() -> list[model.Connection]:
+    """Connections that speak HTTP/2: one stream, many at once, odd ones, gRPC, mid-stream, h2c, without keys."""
+    life = opened("C ref 3 0.3", flow="lifecycle/http2-connection", drawn_in_article="F5", standard="RFC 9113 §3")
+    secret = [(":method", "GET"), ("cookie", "(not shown)")]
+    numbers = range(1, 49, 2)
+    many = [
+        stream(
+            n, f"GET /asset-{n}.js", interleaved=True, multiplexed_with=[m for m in numbers if m != n][:15],
+            multiplexed_with_not_listed=8,
+        )
+        for n in numbers
+    ]  # fmt: skip
+    cancelled = "C HEADERS 8 1.2, S HEADERS 9 1.5, C RST_STREAM 12 1.9"
+    astray = model.Divergence(9, "server", "DATA", ["server HEADERS"], "http2-stream/exchange",
+                              ["server HEADERS missing after packet 7"])  # fmt: skip
+    reset = {"reset": model.Reset("client", "CANCEL", 12), "complete": False}
+    odd = [
+        stream(1, "GET /big.bin", 200, 1_000_000, verdict=on_stream("reset", script=cancelled), **reset),
+        stream(3, "GET /later", None, verdict=on_stream("refused"), reset=model.Reset("server", "REFUSED_STREAM", 14)),
+        stream(2, "GET /style.css", 200, pushed=True, verdict=on_stream("pushed", standard="RFC 9113 §8.4")),
+        stream(5, "GET /astray", 200, 9, verdict=on_stream(divergence=astray, script="C HEADERS 7 1.0, S DATA 9 1.2",
+                                                           **unknown("diverged", None))),
+        stream(7, "GET /early", 200, interim=[103], verdict=on_stream("interim-response")),
+        stream(9, "POST /upload", 200, 0, sent=70_000, reset=model.Reset("server", "NO_ERROR", 20)),
+        stream(11, "CONNECT /chat", 200, 90, protocol="websocket", verdict=on_stream("tunnel")),
+        stream(13, "GET /waiting", None, verdict=on_stream(outcome="incomplete", cause="open-at-end")),
+        stream(4, "GET /unwanted.js", None, pushed=True, verdict=on_stream("reset"),
+               reset=model.Reset("client", "CANCEL", 30)),
+    ]  # fmt: skip
+    upgraded = opened("C HEADERS 4 1.0, S HEADERS 6 1.3", flow="http2/upgraded", outcome="variant",
+                      drawn_in_article=None, standard="RFC 7540 §3.2")  # fmt: skip
+    stalls = [model.Stall(1, "server", 3_100_000, 12_400_000, 33), model.Stall(0, "client", 40_000_000, 950_000, 41)]
+    call = "POST /example.Greeter/"
+    trailers = [("grpc-status", "0"), ("grpc-message", "")]
+    with_trailers = on_stream("exchange-with-trailers")
+    calls = [
+        stream(1, call + "SayHello", 200, 20, verdict=with_trailers, trailers=trailers,
+               grpc=model.Grpc(0, model.PerSide(1, 1))),
+        stream(3, call + "LotsOfReplies", 200, 0, verdict=with_trailers, grpc=model.Grpc(5, model.PerSide(1, 0))),
+        stream(5, call + "Endless", 200, 200, verdict=on_stream("reset"), complete=False,
+               grpc=model.Grpc(None, model.PerSide(1, 1200)), reset=model.Reset("client", "CANCEL", 40)),
+        stream(7, "GET /plain", 200, verdict=with_trailers),
+    ]  # fmt: skip
+    unread = on_stream(**unknown())
+    middle = [
+        stream(901, None, 200, 70_000, verdict=unread),
+        stream(
+            903,
+            request=model.Request(None, None, None, 29, 0, 61, 0),
+            response=model.Response(None, 30, 0, 44, 7, 33, True),
+            verdict=unread,
+        ),
+    ]
+    upgrade = http(
+        exchange("GET /", 101, 0),
+        connection=opened(
+            "", flow="http1/upgrade-h2c", outcome="variant", drawn_in_article=None, standard="RFC 9110 §7.8"
+        ),
+    )
+    return [
+        connection(http=http2(stream(1, headers=secret)), lifecycle=life, tls=tls()),
+        connection(
+            id=1, lifecycle=life, tls=tls(),
+            http=http2(*many, max_concurrent=20, frame_switches=61, head_of_line_waits=2, stalls=stalls,
+                       goaway=[model.Goaway("server", "NO_ERROR", 2**31 - 1, 90),
+                               model.Goaway("server", "NO_ERROR", 47, 95)]),
+        ),
+        connection(id=2, http=http2(*odd, exchanges_not_listed=3, max_concurrent=4, frame_switches=3,
+                                    goaway=[model.Goaway("client", "ENHANCE_YOUR_CALM", 4, 38)])),
+        connection(id=3, http=http2(*calls, max_concurrent=1)),
+        connection(id=4, http=http2(*middle, settings=None, connection=opened("", **unknown()), max_concurrent=2)),
+        connection(
+            id=5, http=upgrade,
+            tunnel=model.Tunnel("Upgrade h2c", model.PerSide(200, 5200), http=http2(stream(1), connection=upgraded)),
+        ),
+        connection(id=6, http=http2(settings=None, frames={}, connection=opened("", **unknown(cause="no-keys")),
+                                    max_concurrent=0)),
     ]  # fmt: skip

@@ -13,8 +13,12 @@ from tests.reporter.builders import (
     exchange,
     handshake,
     http,
+    http2,
+    http2_showcase,
+    on_stream,
     opened,
     refused,
+    stream,
     tls,
     tls_showcase,
     unknown,
@@ -50,7 +54,26 @@ INSIDE = connection(
     ),
 )  # fmt: skip
 HIDDEN = connection(tls=tls(opened("", **unknown()), version=None, resumed=None, strength=None, alpn="h2[a]"))
-ALL = (ORDINARY, OVER_IPV6, MID_STREAM, WEB, SECURE, INSIDE, HIDDEN, refused(), diverged(), *tls_showcase())
+STREAMS = connection(
+    http=http2(
+        stream(1, multiplexed_with=[3], interleaved=True),
+        stream(3, verdict=on_stream("reset"), reset=model.Reset("client", "CANCEL", 9)),
+        stream(5, verdict=on_stream(**unknown("diverged", None)), grpc=model.Grpc(5, model.PerSide(1, 1))),
+        stream(7, verdict=on_stream(outcome="incomplete", cause="open-at-end"), grpc=model.Grpc(0, model.PerSide())),
+        max_concurrent=2, goaway=[model.Goaway("server", "ENHANCE_YOUR_CALM", 5, 40)],
+        stalls=[model.Stall(1, "server", 0, 5, 30)],
+    ),
+)  # fmt: skip
+PUSHED = connection(http=http2(stream(2, pushed=True, verdict=on_stream("pushed"))))
+UPGRADED = connection(
+    http=http(exchange("GET /", 101, 0)),
+    tunnel=model.Tunnel(
+        "Upgrade h2c", model.PerSide(),
+        http=http2(stream(1, verdict=on_stream(**unknown("diverged", None))), connection=opened(flow="http2/upgraded")),
+    ),
+)  # fmt: skip
+ALL = (ORDINARY, OVER_IPV6, MID_STREAM, WEB, SECURE, INSIDE, HIDDEN, STREAMS, PUSHED, UPGRADED, refused(), diverged(),
+       *tls_showcase(), *http2_showcase())  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -163,6 +186,27 @@ ALL = (ORDINARY, OVER_IPV6, MID_STREAM, WEB, SECURE, INSIDE, HIDDEN, refused(), 
         ("certificate.problem='expired by 3 *'", SECURE),
         ("certificate.problem=none", HIDDEN),
         ("certificate.problem!=none", SECURE),
+        ("http=over-tls http=http2/* http.version=HTTP/2", STREAMS),
+        ("http=upgraded http=keep-alive http.version=2 http.version=1.1", UPGRADED),  # inside and outside
+        ("outcome=diverged outcome=incomplete cause=open-at-end", STREAMS),  # of streams
+        ("outcome=diverged", UPGRADED),
+        ("stream=3 stream!=4", STREAMS),
+        ("stream>6", STREAMS),
+        ("stream=none", WEB),
+        ("stream.flow=http2-stream/reset stream.flow=reset|pushed", STREAMS),
+        ("stream.flow=none", STREAMS),  # the diverged one
+        ("stream.flow=none", ORDINARY),
+        ("stream.outcome=diverged stream.cause=open-at-end", STREAMS),
+        ("stream.flow=pushed pushed=yes multiplexed=no interleaved=no", PUSHED),
+        ("multiplexed=yes interleaved=yes pushed=no max_concurrent>1 max_concurrent=2", STREAMS),
+        ("multiplexed=none pushed=none interleaved=none max_concurrent=1", WEB),
+        ("max_concurrent=none", ORDINARY),
+        ("grpc.status=5 grpc.status=0 grpc.status>0", STREAMS),
+        ("grpc.status=none", PUSHED),
+        ("reset=cancel reset=C* resets=0", STREAMS),
+        ("reset=none goaway=none stalls=0", connection(http=http2(stream(1)))),
+        ("goaway=ENHANCE_YOUR_CALM stalls=1 stalls>0", STREAMS),
+        ("stalls=none", ORDINARY),
     ],
 )
 def test_holds(expression, subject):
@@ -196,6 +240,16 @@ def test_holds(expression, subject):
         ("alert=none", SECURE),
         ("certificate=*bob", SECURE),
         ("certificate.problem=*mismatch*", SECURE),
+        ("outcome=diverged", PUSHED),
+        ("stream=2", STREAMS),
+        ("stream.flow=pushed", STREAMS),
+        ("stream.flow=*", WEB),
+        ("stream.outcome=unseen", STREAMS),
+        ("multiplexed=no", WEB),  # pipelining is something else
+        ("reset=REFUSED_STREAM", STREAMS),
+        ("grpc.status!=5", STREAMS),
+        ("grpc.status>0", PUSHED),
+        ("goaway=NO_ERROR", STREAMS),
     ],
 )
 def test_does_not_hold(expression, subject):
@@ -227,6 +281,9 @@ def test_does_not_hold(expression, subject):
         ("decrypted=true", "there are: yes, no, none"),
         ("strength=bad", "there are: strong, acceptable, weak, broken"),
         ("tls.version<1.3", "compare it with = or !="),
+        ("pushed=1", "there are: yes, no, none"),
+        ("reset<CANCEL", "compare it with = or !="),
+        ("grpc.status=NOT_FOUND", "write 443"),
         ("server_nam=x", "did you mean server_name"),
     ],
 )
@@ -267,5 +324,6 @@ def test_every_field_reads_every_connection(field):
 def test_what_is_inside_must_be_looked_into(field):
     inside = ("tls", "http", "lifecycle", "exchanges", "method", "target", "authority", "status", "cipher_suite",
               "key_exchange", "strength", "server_name", "sni", "alpn", "ja3", "ja3s", "ja4", "resumed", "decrypted",
-              "alert", "certificate")  # fmt: skip
+              "alert", "certificate", "max_concurrent", "stream", "multiplexed", "interleaved", "pushed", "grpc",
+              "reset", "goaway", "stalls")  # fmt: skip
     assert parse_filter(f"{field}!=none").needs_content is (field.partition(".")[0] in inside)

@@ -18,7 +18,10 @@ from tests.reporter.builders import (
     exchange,
     handshake,
     http,
+    http2,
+    http2_showcase,
     showcase,
+    stream,
     tls,
     tls_showcase,
     web_showcase,
@@ -39,7 +42,9 @@ def test_json_lines_are_the_model_and_nothing_else():
     assert [msgspec.json.decode(line, type=model.Connection) for line in lines] == showcase()
 
 
-@pytest.mark.parametrize("connections", [web_showcase(), tls_showcase()], ids=["http", "tls"])
+@pytest.mark.parametrize(
+    "connections", [web_showcase(), tls_showcase(), http2_showcase()], ids=["http", "tls", "http2"]
+)
 def test_what_is_inside_is_in_json_lines_as_it_is_in_the_model(connections):
     lines = b"".join(jsonl(connections)).splitlines()
     found = [msgspec.json.decode(line, type=model.Connection) for line in lines]
@@ -109,7 +114,7 @@ def of_tls(**given):
 
 
 def test_csv_sums_tls_up():
-    assert list(COLUMNS)[-12:] == TLS_COLUMNS
+    assert list(COLUMNS)[-15:-3] == TLS_COLUMNS
     alerts = [
         model.Alert("client", "warning", "close_notify", 37), model.Alert("server", None, None, 38, True),
         model.Alert("client", "warning", "close_notify", 39),
@@ -126,6 +131,33 @@ def test_csv_sums_tls_up():
                   ja4=None, decrypted=False)  # fmt: skip
     nothing.handshakes.clear()
     assert of_tls(tls=nothing) == ["", "", "", "", "", "", "", "false", "", "", "", ""]
+
+
+HTTP2_COLUMNS = ["http_version", "http_max_concurrent", "streams_reset", "goaway"]
+
+
+def of_http2(**given):
+    (row,) = rows([connection(**given)])
+    return [row[name] for name in HTTP2_COLUMNS]
+
+
+def test_csv_sums_http2_up():
+    assert list(COLUMNS)[-3:] == HTTP2_COLUMNS[1:]
+    cancelled = stream(3, reset=model.Reset("client", "CANCEL", 9))
+    goaways = [model.Goaway(side, "NO_ERROR", 3, 40) for side in ("server", "server", "client")]
+    one = http2(stream(1), cancelled, max_concurrent=2, goaway=goaways)
+    assert of_http2(http=one) == ["HTTP/2", "2", "1", "server NO_ERROR; client NO_ERROR"]
+    assert of_http2(http=http2(stream(1))) == ["HTTP/2", "1", "0", ""]
+    assert of_http2(http=http(exchange(), max_concurrent=3)) == ["HTTP/1.1", "3", "", ""]
+    assert of_http2() == [""] * 4
+    inside = model.Tunnel("Upgrade h2c", model.PerSide(), http=one)
+    assert of_http2(http=http(exchange("GET /", 101)), tunnel=inside)[1:] == [
+        "2",
+        "1",
+        "server NO_ERROR; client NO_ERROR",
+    ]
+    worn = http2(goaway=[model.Goaway("server", "\x1b[2J", 3, 40)])
+    assert of_http2(http=worn)[3] == r"server \x1b[2J"
 
 
 @pytest.mark.parametrize("evil", ["=cmd|'/c calc'!A0", "@SUM(A1)", "-1+1", "\x1b[2J=1", "\t=1"])

@@ -26,9 +26,13 @@ from tests.reporter.builders import (
     exchange,
     handshake,
     http,
+    http2,
+    http2_showcase,
+    on_stream,
     opened,
     refused,
     showcase,
+    stream,
     tls,
     tls_showcase,
     unknown,
@@ -46,6 +50,9 @@ def everything(width, **options):
         "http-table": printed(Table, web_showcase(), width=width, **options),
         "http-evidence": printed(Evidence, web_showcase(), width=width, **options),
         "http-summary": summed_up(web_showcase(), width=width, **options),
+        "http2-table": printed(Table, http2_showcase(), width=width, **options),
+        "http2-evidence": printed(Evidence, http2_showcase(), width=width, **options),
+        "http2-summary": summed_up(http2_showcase(), width=width, **options),
         "tls-table": printed(Table, tls_showcase(), width=width, **options),
         "tls-evidence": printed(Evidence, tls_showcase(), width=width, **options),
         "tls-summary": summed_up(tls_showcase(), width=width, **options),
@@ -57,7 +64,7 @@ def everything(width, **options):
 
 @pytest.mark.parametrize("width", [80, 120, 200])
 @pytest.mark.parametrize(
-    "kind", [f"{of}{output}" for of in ("", "http-", "tls-") for output in ("table", "evidence", "summary")]
+    "kind", [f"{of}{output}" for of in ("", "http-", "http2-", "tls-") for output in ("table", "evidence", "summary")]
 )
 def test_golden(kind, width):
     text = everything(width)[kind]
@@ -178,11 +185,23 @@ def test_what_a_capture_says_cannot_reach_the_terminal():
         client_certificates=[certificate(subject=evil, problems=[evil])],
     )  # fmt: skip
     decrypted = tls(decryption=evil, server_name=name)
+    astray = model.Divergence(1, "client", evil, [evil], evil, [evil])
+    streams = http2(
+        stream(
+            1, f"{evil} {evil}", headers=[(evil, evil)], trailers=[(evil, evil)], protocol=evil,
+            reset=model.Reset("client", evil, 9), grpc=model.Grpc(77, model.PerSide(1, 1)),
+            verdict=on_stream(evil, standard=evil, differs=[evil], branches=[evil], steps=[step]),
+        ),
+        stream(3, verdict=on_stream(**unknown("diverged", None), divergence=astray, steps=[step])),
+        settings=model.Settings({evil: 1}, {evil: 2}), frames={evil: 3}, goaway=[model.Goaway("client", evil, 1, 2)],
+        connection=opened(flow=f"http2/{evil}", differs=[evil], steps=[step]), max_concurrent=2,
+    )  # fmt: skip
     hostile = connection(
         capture=evil,
         tls=worn,
         faults=[model.Fault(1, evil, evil)],
-        proxied_for=evil,
+        proxy_protocol=1,
+        proxied_for=model.Endpoint(evil, 1),
         lifecycle=opened(flow=evil, differs=[evil], standard=evil),
         http=http(
             exchange(f"{evil} {evil}", headers=[(evil, evil)]),
@@ -190,7 +209,7 @@ def test_what_a_capture_says_cannot_reach_the_terminal():
             connection=opened(flow=evil, differs=[evil], branches=[evil]),
             websocket=model.WebSocket(model.Frames({evil: 1}), 1000),
         ),
-        tunnel=model.Tunnel(f"CONNECT {evil}", model.PerSide(1, 1), decrypted, http(exchange(f"GET {evil}"))),
+        tunnel=model.Tunnel(f"CONNECT {evil}", model.PerSide(1, 1), decrypted, streams),
         open=opened(differs=[evil], branches=[evil], flow=f"tcp-open/{evil}", standard=evil),
         close=closed(**unknown("diverged", None), divergence=model.Divergence(1, "client", evil, [evil], evil, [evil])),
     )

@@ -204,6 +204,7 @@ def test_a_beginning_that_was_not_captured():
     first, second = handshakes(f"S NST CCS FIN? · C DATA · {RENEWED}", lost="mid-stream")
     assert (first.outcome, first.cause, first.steps) == ("unseen", "mid-stream", [])
     assert flow_of(second) == "1.2-renegotiation"
+    assert handshake("S E26 · C DATA", lost="mid-stream").cause == "mid-stream", "an alert, and no renegotiation"
     assert flow_of(handshake(FULL, lost="mid-stream")) == "1.2-ecdhe", "TLS began later than the connection"
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from analyzer import model
 from analyzer.reporter import words
-from tests.reporter.builders import exchange
+from tests.reporter.builders import connection, exchange, http, http2, on_stream, opened, stream, tls, unknown
 
 
 @pytest.mark.parametrize(
@@ -123,6 +123,11 @@ def test_what_has_no_status_says_so():
     assert words.exchange(old, 60) == "GET / → no status  7 B  0.42 ms"
 
 
+def test_what_was_not_captured_is_marked():
+    unread = exchange(request=model.Request(None, None, None, 4, 0, 61, 0))
+    assert words.exchange(unread, 60) == "? ? → 200  5.12 kB  0.42 ms"
+
+
 def test_the_target_is_shortened_before_anything_goes():
     one = exchange("GET /a/long/way/to/index.html")
     assert words.exchange(one, 45) == "GET /a/long/way/to/i… → 200  5.12 kB  0.42 ms"
@@ -135,3 +140,30 @@ def test_an_exchange_fits_every_width(method, target, width, interim):
     said = words.exchange(exchange(f"{method} {target}", interim=interim), width)
     assert words.cells(said) <= width
     assert said.isprintable()
+
+
+def test_what_is_inside_is_found_once():
+    outer, inner = http(exchange("GET /", 101)), http2(stream(1))
+    tunnel = model.Tunnel("Upgrade h2c", model.PerSide(), http=inner)
+    assert words.spoken(connection()) == []
+    assert words.spoken(connection(http=outer)) == [outer]
+    assert words.spoken(connection(http=outer, tunnel=tunnel)) == [outer, inner]
+    assert words.spoken(connection(http=inner, tunnel=tunnel)) == [inner]
+
+
+def test_verdicts_are_those_of_each_part():
+    inside = model.Tunnel("CONNECT a:443", model.PerSide(), tls(), http2(stream(1), connection=opened(flow="http2/x")))
+    one = connection(http=http(), tunnel=inside, lifecycle=opened())
+    assert [scope for scope, _ in words.verdicts(one)] == [
+        "open", "close", "tls", "http", "http", "http2-stream", "lifecycle",
+    ]  # fmt: skip
+    assert [scope for scope, _ in words.verdicts(connection())] == ["open", "close"]
+
+
+def test_of_thousands_of_streams_the_first_of_each_kind_is_judged():
+    astray = [on_stream(**unknown("diverged", None) | {"standard": str(n)}) for n in range(2)]
+    ends = [on_stream(outcome="incomplete", cause=cause) for cause in ("open-at-end", "connection-ended")]
+    streams = [stream(2 * n + 1, verdict=on_stream(), packet=1) for n in range(5000)]
+    streams += [stream(20_001, verdict=verdict) for verdict in (*astray, *ends, *astray, *ends)]
+    found = [verdict for scope, verdict in words.verdicts(connection(http=http2(*streams))) if scope == words.STREAMS]
+    assert found == [on_stream(), astray[0], *ends]

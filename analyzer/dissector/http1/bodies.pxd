@@ -11,6 +11,7 @@ cdef class Bodies(Pairing):
     cdef public str lost
     cdef long long _head_limit
     cdef bint _keep_fields
+    cdef bint _midstream
     cdef readonly Side client
     cdef readonly Side server
 

@@ -45,6 +45,7 @@ class Bodies(Pairing):
         self.lost = None  # why steps may be missing: the cause of a gap, "mid-stream", "framing"
         self._head_limit = max(16, head_limit)
         self._keep_fields = keep_fields
+        self._midstream = False  # the connection was open before the capture began
         self.client = Side(CLIENT)
         self.server = Side(SERVER)
 
@@ -197,11 +198,9 @@ class Bodies(Pairing):
         if why is not None and s.messages:
             self.fault(s.packet, why)
         elif not s.messages:
-            # Most likely the capture began in the middle of a message, and requests before it are not known either.
+            # Perhaps the capture began in the middle of a message, and requests before it are not known either.
             self._forgive()
-            self.lost = self.lost or "mid-stream"
-        if s.messages:
-            self.lost = self.lost or cut
+        self.lost = self.lost or ("mid-stream" if self._midstream and not s.messages else cut)
         if s.buffer:
             s.buffer.clear()
         s.line_seen = False
@@ -232,7 +231,9 @@ class Bodies(Pairing):
     @cython.cfunc
     def _say_skipped(self, s: Side, count: cython.longlong, where: str) -> cython.void:
         if count:
-            begin = "" if s.messages else "the capture begins inside a message, or this is not HTTP: "
+            begin = "" if s.messages else "this is not HTTP: "
+            if begin and self._midstream:
+                begin = f"the capture begins inside a message, or {begin}"
             self.fault(s.packet, f"{begin}{count} bytes skipped {where}")
 
     # Bytes that are not, or perhaps not, HTTP/1

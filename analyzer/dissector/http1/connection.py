@@ -62,7 +62,7 @@ class Dissector(Messages):
 
     def __init__(self, keep_fields=False, midstream=False, *, head_limit=HEAD_LIMIT):
         self._begin(head_limit, keep_fields)
-        self._requests_lost = midstream
+        self._midstream = self._requests_lost = midstream
 
     # Input
 
@@ -358,6 +358,8 @@ class Dissector(Messages):
             if s.buffer and s.state == HEAD:
                 self.lost = self.lost or cause
                 self._head_without_end(s, f"{length} bytes of a head are missing: {cause}", True)
+                if s.message is not None:
+                    s.message.cut = cause
             else:
                 where = "between two messages" if s.state == HEAD else "where the size of a chunk stood"
                 self._lose(s, f"{length} bytes are missing {where}: {cause}", cause)
@@ -417,8 +419,9 @@ class Dissector(Messages):
                 if over and s.state != LOST and not answered:
                     rest = f", {s.remaining} bytes before its end" if state == LENGTH else ""
                     self.fault(s.packet, f"the connection ended inside a body{rest} (RFC 9112 §8)")
-                cut = s.message.cut or how
-                self._end_message(s, cut, over)
+                # Where its end is not in the capture, nobody knows whether it was cut.
+                seen = s.message.cut is None or s.message.cut == "framing"
+                self._end_message(s, s.message.cut or how, over and seen)
         s.state = DONE
 
 

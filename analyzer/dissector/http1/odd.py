@@ -52,6 +52,8 @@ def request_line(line: bytes) -> tuple[str, str, str, str | None, str | None] | 
     if len(words) > 1 and last[:5].upper() == b"HTTP/":
         start = line.index(method) + len(method)
         target = line[start : line.rindex(last)].strip(_BLANKS)
+        if method == b"CONNECT" and len(words) > 2:
+            target = words[1]  # §3: host:port has no blanks, so the words are told apart by them
         version, fault = _odd_version(last)
         if b"%b %b %b" % (method, target, last) != line:
             fault = "blanks in the request line that do not belong there (RFC 9112 §3)"
@@ -63,7 +65,7 @@ def request_line(line: bytes) -> tuple[str, str, str, str | None, str | None] | 
     if absolute := _ABSOLUTE.match(target):
         authority = absolute[1].rpartition(b"@")[2]
     elif method == b"CONNECT":
-        authority = target.partition(b" ")[0]
+        authority = target
     if not fault:
         fault = _fault_of_target(method, target, bool(absolute))
     return method.decode(), text_of(target), version, fault, None if authority is None else text_of(authority)

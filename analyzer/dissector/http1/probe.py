@@ -15,6 +15,7 @@ from analyzer.dissector.probing import Probe
 COMPILED = cython.compiled
 
 _LONGEST_LINE = 16_384  # bytes looked at for the end of a start line
+_MOST_SEARCHED = 65_536  # bytes in which a message may begin anywhere
 _STATUS_BEGIN = re.compile(rb"HTTP/1\.[01] [1-9][0-9][0-9](?:[ \r\n]|\Z)")
 _REQUEST_BEGIN = re.compile(rb"(" + TOKEN + rb"{1,32})(?:[ \t\v\f\r]+(.*))?\Z", re.DOTALL)
 _MATCH = Probe.MATCH
@@ -29,10 +30,10 @@ def probe(side: cython.int, data, anywhere: cython.bint = False):
     """
     if type(data) is bytes and not anywhere and (_is_status_line(data) if side else begins_with_request(data)):
         return _MATCH
-    first = bytes(data[:_LONGEST_LINE])
     if anywhere:
-        begun = Resync(requests=side == 0).feed(first)
+        begun = Resync(requests=side == 0).feed(bytes(data[:_MOST_SEARCHED]))
         return Probe.MATCH if begun is not None else Probe.NEED_MORE
+    first = bytes(data[:_LONGEST_LINE])
     first = first.lstrip(b"\r\n")  # RFC 9112 §2.2
     if not first:
         return Probe.NEED_MORE

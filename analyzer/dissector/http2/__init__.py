@@ -25,19 +25,20 @@ Of the connection:
 `GOAWAY`
     §6.8. `last_stream` of 2147483647 announces the real one: the graceful close has two steps.
 `Violation`
-    A connection error (§5.4.1): what the frame's sender must not do. `error` is the code the receiver should answer with.
+    A connection error (§5.4.1): what the frame's sender must not do. `error` is the code that its peer should answer
+    with.
 
 Of a stream:
 
 `HEADERS`
     A request, or a final response. A request that was promised is PUSH_PROMISE. After an Upgrade stream 1 begins with
-    HEADERS and END_STREAM of the client: the HTTP/1.1 request (§3.1 of RFC 7540, deprecated by §3.1).
+    HEADERS and END_STREAM of the client: the HTTP/1.1 request (RFC 7540 §3.2).
 `Interim HEADERS`
     A response with a status of 100 to 199 (§8.1).
 `Trailers`
     The field section after a body (§8.1).
 `DATA`
-    §6.1. One step per run of DATA of a side, where the run's first frame ended: what ends a run is any other step.
+    §6.1. One step per run of DATA of a side, where the run's first frame ended: another step of that side ends a run.
 `END_STREAM`
     The side sends no more on this stream (§5.1): follows the step of the frame that carries the flag.
 `PUSH_PROMISE`

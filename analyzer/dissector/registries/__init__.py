@@ -24,6 +24,9 @@ _FILES: Final[dict[str, tuple[str | None, str, int]]] = {
     "extensions": ("tls-extensiontype-values-1.csv", "Extension Name", 4),
     "certificate-compression": ("certificate-compression-algorithm-ids.csv", "Description", 4),
     "ssl2-cipher-kinds": (None, "", 6),
+    "http2-frame-types": ("http2-frame-type.csv", "Frame Type", 2),
+    "http2-settings": ("http2-settings.csv", "Name", 4),
+    "http2-error-codes": ("http2-error-code.csv", "Name", 2),
 }
 _NAMELESS: Final = ("Unassigned", "Reserved")
 _REMARKS: Final = (" (OBSOLETE)",)
@@ -54,13 +57,14 @@ def table(registry: str) -> dict[int, str]:
     with (_HERE / file).open(newline="", encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
             called = row[column]
+            value = row["Value"] if "Value" in row else row["Code"]
             if "RFC8701" in row["Reference"]:
-                for code in _codes(row["Value"]):
+                for code in _codes(value):
                     found[code] = f"GREASE (0x{code:0{digits}x})"
             elif not called.startswith(_NAMELESS):
                 for remark in _REMARKS:
                     called = called.removesuffix(remark)
-                for code in _codes(row["Value"]):
+                for code in _codes(value):
                     found[code] = called
     return found
 

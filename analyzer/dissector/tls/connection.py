@@ -40,6 +40,7 @@ from analyzer.dissector.tls.steps import CLIENT, SERVER, SIDE_NAMES, Alert, Hand
 
 __all__ = ["ATTRIBUTES", "CLIENT", "SERVER", "STEPS", "Alert", "Dissector", "Handshake", "TlsEvent", "probe"]
 
+MOST_EARLY: Final = 262_144  # bytes of early data kept until it is known whether the server takes them
 MOST_HIDDEN: Final = 64  # unreadable records of TLS 1.3 that become events, per side and handshake
 _MOST_COLLECTED_MAYBE: Final = 1024  # bytes of a ChangeCipherSpec or heartbeat that are looked at
 
@@ -58,6 +59,8 @@ class Dissector(Negotiation):
         self.unopened = [0, 0]  # records that should have been opened and were not
         readers = (RecordReader(number, self, midstream=midstream) for number in (CLIENT, SERVER))
         self._sides = tuple(Side(reader.number, reader, uncertain=midstream) for reader in readers)
+        self._early: list[tuple[bytes, int, int]] = []  # opened early data that nobody has accepted or rejected
+        self._early_size = 0
         if midstream:
             self.lost = "mid-stream"
 
@@ -263,6 +266,8 @@ class Dissector(Negotiation):
             self.fault(s.reader.packet, f"a record of type {CONTENT_TYPES[content_type - 20]} is empty (RFC 8446 §5.1)")
         elif content_type == HANDSHAKE:
             self._messages(s, fragment or b"")
+            if self._early:
+                self._decide_early()
         elif content_type == ALERT:
             self._alert(s, fragment or b"", encrypted=encrypted)
         elif content_type == APPLICATION_DATA:
@@ -296,10 +301,32 @@ class Dissector(Negotiation):
         h = self.current
         if (s.number == CLIENT and h.tls13 and h.finished[CLIENT] is None) or h.version is None:
             self._early_data(s, len(data))
+            if h.early_accepted is None:
+                self._hold_early(data, s.reader.at_ns, s.reader.packet)
+                return
         else:
             self._application_data(s, len(data))
         if self.plain is not None and data:
             self.plain.feed(s.number, data, s.reader.at_ns, s.reader.packet)
+
+    def _hold_early(self, data: bytes, at_ns: int, packet: int) -> None:
+        """Whether the server reads early data is known from its EncryptedExtensions on (§4.2.10): what it rejects was
+        never said to it."""
+        self._early_size += len(data)
+        if self._early_size <= MOST_EARLY:
+            self._early.append((data, at_ns, packet))
+
+    def _decide_early(self) -> None:
+        h = self.current
+        if h.early_accepted is None and h.retry is None:
+            return
+        held, self._early = self._early, []
+        if h.early_accepted and self.plain is not None:
+            for data, at_ns, packet in held:
+                self.plain.feed(CLIENT, data, at_ns, packet)
+            if self._early_size > MOST_EARLY:
+                beyond = self._early_size - sum(len(data) for data, _, _ in held)
+                self.plain.gap(CLIENT, beyond, "buffer-full", held[-1][2] if held else 0)
 
     def _application_data(self, s: Side, length: int, *, inferred: bool = False) -> None:
         h = self.current

@@ -1,4 +1,4 @@
-"""What the summary counts: texts, times, exchanges, TLS. Memory is bounded whatever the size of the capture."""
+"""What the summary counts: texts, times, HTTP, TLS. Memory is bounded whatever the size of the capture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from analyzer import model
-from analyzer.reporter import words, words_of_tls
+from analyzer.reporter import words, words_of_http2, words_of_tls
 from analyzer.reporter.escape import escape
 
 _QUANTILES_FROM = 20  # values; of fewer, 95 % is the greatest or next to it
@@ -87,24 +87,28 @@ class HttpCounts:
     """Counts of exchanges."""
 
     def __init__(self) -> None:
-        self.exchanges = self.not_listed = self.unanswered = self.without_status = self.cut = 0
-        self.methods = Tally()
+        self.exchanges = self.not_listed = self.unanswered = self.without_status = self.unknown_status = self.cut = 0
+        self.versions, self.methods = Tally(), Tally()
         self.statuses: collections.Counter[int] = collections.Counter()
         self.per_connection, self.first_bytes = Histogram(), Histogram()
 
     def add(self, http: model.Http) -> None:
+        if http.version:
+            self.versions.add(http.version)
         count = words.exchange_count(http)
         self.exchanges += count
         self.not_listed += http.exchanges_not_listed
         self.per_connection.add(count)
         for one in http.exchanges:
             if one.request:
-                self.methods.add(one.request.method)
+                self.methods.add(one.request.method or words.UNKNOWN)
             if one.response is None:
                 self.unanswered += 1
             else:
                 self.cut += not one.response.complete
-                if one.response.status is None:
+                if one.response.status is None and one.stream is not None:
+                    self.unknown_status += 1
+                elif one.response.status is None:
                     self.without_status += 1
                 else:
                     self.statuses[one.response.status] += 1
@@ -133,9 +137,57 @@ class HttpCounts:
             found = self.statuses.most_common(_SHOWN)
             more = ", …" if len(self.statuses) > _SHOWN else ""
             said += f" ({', '.join(f'{status}: {words.count(number)}' for status, number in found)}{more})"
-        missing = {"no response": self.unanswered, "no status": self.without_status, "cut": self.cut}
+        missing = {
+            "no response": self.unanswered, "no status": self.without_status, "unknown": self.unknown_status,
+            "cut": self.cut,
+        }  # fmt: skip
         rest = [f"{what} {words.count(number)}" for what, number in missing.items() if number]
         return "; ".join(filter(None, [said, ", ".join(rest)]))
+
+
+class Http2Counts:
+    """Counts of HTTP/2 connections and of their streams, as far as these are listed."""
+
+    def __init__(self) -> None:
+        self.connections = self.multiplexed = self.interleaved = self.most = self.waits = 0
+        self.header_bytes = self.header_bytes_on_wire = 0
+        self.grpc, self.resets, self.goaways = Tally(), Tally(), Tally()
+        self.stalls = Histogram()
+
+    def add(self, http: model.Http) -> None:
+        self.connections += 1
+        self.most = max(self.most, http.max_concurrent)
+        self.multiplexed += http.max_concurrent > 1
+        self.interleaved += any(one.interleaved for one in http.exchanges)
+        text, wire = words_of_http2.header_bytes(http)
+        self.header_bytes += text
+        self.header_bytes_on_wire += wire
+        for one in http.exchanges:
+            if one.grpc:
+                self.grpc.add(words_of_http2.grpc_status(one.grpc.status))
+            if one.reset:
+                self.resets.add(f"{one.reset.side} {one.reset.error}")
+        for goaway in http.goaway:
+            self.goaways.add(f"{goaway.side} {goaway.error}")
+        for stall in http.stalls:
+            self.stalls.add(stall.length_ns)
+        self.waits += http.head_of_line_waits
+
+    def at_once_words(self) -> str:
+        """`up to 20 streams; several on 3 of 4 connections, interleaved on 2`."""
+        if self.most < 2:
+            return ""
+        said = f"up to {words.plural(self.most, 'stream')}"
+        if self.connections > 1 and self.multiplexed:
+            said += f"; several on {words.count(self.multiplexed)} of {words.count(self.connections)} connections"
+            return said + (f", interleaved on {words.count(self.interleaved)}" if self.interleaved else "")
+        return said + (", interleaved" if self.interleaved else "")
+
+    def header_words(self) -> str:
+        return words_of_http2.compressed(self.header_bytes, self.header_bytes_on_wire)
+
+    def wait_words(self) -> str:
+        return f"{words.plural(self.waits, 'lost segment')} held up other streams" if self.waits else ""
 
 
 class TlsCounts:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 
 from analyzer import model
-from analyzer.reporter import words
+from analyzer.reporter import words, words_of_http2
 from analyzer.reporter.escape import escape
 
 _BATCH_CHARACTERS = 1 << 16
@@ -16,7 +16,7 @@ _Value = str | int | None
 
 def _methods(connection: model.Connection) -> str:
     """Each once, in the order of their first use."""
-    found = (one.request.method for one in _exchanges(connection) if one.request)
+    found = (one.request.method for one in _exchanges(connection) if one.request and one.request.method)
     return " ".join(dict.fromkeys(found))
 
 
@@ -27,6 +27,25 @@ def _statuses(connection: model.Connection) -> str:
 
 def _exchanges(connection: model.Connection) -> list[model.Exchange]:
     return connection.http.exchanges if connection.http else []
+
+
+def _http2(connection: model.Connection) -> list[model.Http]:
+    return [http for http in words.spoken(connection) if http.version == words_of_http2.VERSION]
+
+
+def _most_at_once(connection: model.Connection) -> int | None:
+    return max((http.max_concurrent for http in words.spoken(connection)), default=None)
+
+
+def _streams_reset(connection: model.Connection) -> int | None:
+    """Of the streams that are listed."""
+    found = _http2(connection)
+    return sum(one.reset is not None for http in found for one in http.exchanges) if found else None
+
+
+def _goaway(connection: model.Connection) -> str:
+    """Each once, in the order of their first appearance."""
+    return "; ".join(dict.fromkeys(f"{one.side} {one.error}" for http in _http2(connection) for one in http.goaway))
 
 
 def _tls(read: Callable[[model.Tls], _Value]) -> Callable[[model.Connection], _Value]:
@@ -104,6 +123,9 @@ COLUMNS: dict[str, Callable[[model.Connection], _Value]] = {
     "ja3s": _tls(lambda tls: tls.ja3s),
     "ja4": _tls(lambda tls: tls.ja4),
     "alerts": _tls(_alerts),
+    "http_max_concurrent": _most_at_once,
+    "streams_reset": _streams_reset,
+    "goaway": _goaway,
 }
 
 

@@ -8,22 +8,25 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from analyzer import model
-from analyzer.reporter import words, words_of_tls
+from analyzer.reporter import words, words_of_http2, words_of_tls
 from analyzer.reporter.escape import escape
 
 _LABEL = 11  # columns before the text of a labelled line: "  options  "
 _INDENT = "    "
+_DEEPER = "  "  # of a stream's verdict, so that it stands in line with what else is said of the exchange
 _EXCHANGES = 1000  # listed of a connection
 _HANDSHAKES = 100  # with their ladders
+_STREAMS = 100  # with their ladders, of those of which there is more to say than that they are exchanges
 _NAMES = 20  # of a certificate
 _ALERTS = 100
 _ARROW = 17  # columns of an arrow, room for the longest common step name
 
 _ORIENTED = {
     "syn": "the client sent the SYN",
+    "content": "no SYN captured: client and server by what they say",
     "port": "no SYN captured: the server has the lower or registered port",
     "first-packet": "no SYN captured: the client sent the first packet",
 }
@@ -58,7 +61,10 @@ class Evidence:
         yield from self._heading(c)
         yield from self._verdict("open", c.open, c)
         yield from self._verdict("close", c.close, c)
-        yield from self._labelled("proxied", [escape(c.proxied_for)] if c.proxied_for else [])
+        if c.proxy_protocol is not None:
+            client = c.proxied_for
+            named = "no address" if client is None else f"{escape(client.address)} port {client.port}"
+            yield from self._labelled("proxied", [f"PROXY protocol v{c.proxy_protocol}, {named}"])
         # The outermost TLS or HTTP may be the tunnel's: it stands there.
         if c.tls and not (c.tunnel and c.tunnel.tls == c.tls):
             yield from self._tls("tls", c.tls, c)
@@ -171,15 +177,38 @@ class Evidence:
                 yield from self._wrapped(escape(problem), f"{indent}! ", indent + "  ", "yellow")
 
     def _http(self, label: str, http: model.Http, c: model.Connection) -> Iterator[str]:
-        # What was said stands below, exchange by exchange; the steps tell more only where something is wrong.
-        yield from self._verdict(label, http.connection, c, _extent(http), ladder=bool(http.connection.divergence))
         listed = http.exchanges[:_EXCHANGES]
-        for one in listed:
-            yield from self._exchange(one)
+        if http.version == words_of_http2.VERSION:
+            yield from self._http2(label, http, c)
+            ladders = _STREAMS
+            indented = Evidence(self._write, width=self._width - len(_DEEPER), colour=self._colour)
+            for one in listed:
+                verdict = None if one.verdict is None or words_of_http2.is_plain(one.verdict) else one.verdict
+                ladders -= verdict is not None
+                ladder = ladders >= 0 or (verdict is not None and verdict.outcome == "diverged")
+                judged = () if verdict is None else indented._verdict("", verdict, c, ladder=ladder)
+                yield from self._exchange(one, judged)
+        else:
+            # What was said stands below, exchange by exchange; the steps tell more only where something is wrong.
+            yield from self._verdict(label, http.connection, c, _extent(http), ladder=bool(http.connection.divergence))
+            for one in listed:
+                yield from self._exchange(one)
         if more := words.exchange_count(http) - len(listed):
             yield from self._labelled("", [f"… and {words.count(more)} more"], "bright_black")
         if http.websocket:
             yield from self._labelled("websocket", [_frames(http.websocket)])
+
+    def _http2(self, label: str, http: model.Http, c: model.Connection) -> Iterator[str]:
+        extent = words_of_http2.extent(http)
+        yield from self._verdict(label, http.connection, c, f"HTTP/2, {extent}" if extent else "HTTP/2")
+        yield from self._labelled("settings", words_of_http2.settings(http))
+        yield from self._labelled("frames", words_of_http2.frames(http))
+        headers = words_of_http2.compressed(*words_of_http2.header_bytes(http))
+        yield from self._labelled("headers", [headers] if headers else [])
+        errors = bool(words_of_http2.problems(http))
+        yield from self._labelled("goaway", words_of_http2.goaways(http), "yellow" if errors else None)
+        yield from self._labelled("stalls", words_of_http2.stalls(http))
+        yield from self._labelled("waits", words_of_http2.waits(http))
 
     def _tunnel(self, tunnel: model.Tunnel, c: model.Connection) -> Iterator[str]:
         said = f"{words.size(tunnel.bytes.client)} sent, {words.size(tunnel.bytes.server)} received"
@@ -190,13 +219,17 @@ class Evidence:
         if tunnel.http:
             yield from self._http("inside", tunnel.http, c)
 
-    def _exchange(self, one: model.Exchange) -> Iterator[str]:
+    def _exchange(self, one: model.Exchange, judged: Iterable[str] = ()) -> Iterator[str]:
+        """`judged`: what the verdict on its stream says."""
         request, response = one.request, one.response
         began = request or response
         number = str(began.packet) if began else ""
         at_ns = one.started_ns if one.started_ns is not None else one.first_byte_ns
         lead = f"{number:>{_LABEL}}  " + (f"+{at_ns / 1e6:,.3f} ms  " if at_ns is not None else "")
+        lead += f"stream {one.stream}  " if one.stream is not None else ""
         yield lead + words.exchange(one, max(20, self._width - len(lead)))
+        for line in judged:
+            yield _DEEPER + line
         facts = [f"request: {_message(request)}"] if request else []
         if response:
             until = f"–{response.last_packet}" if response.last_packet != response.packet else ""
@@ -207,11 +240,17 @@ class Evidence:
                 ", ".join(f"{name} {words.duration(ns - one.started_ns)}" for name, ns in ends if ns is not None)
             )
         indent = " " * (_LABEL + 2)
+        facts += words_of_http2.facts(one)
         yield from self._flowing(indent, [(fact, "bright_black") for fact in facts], indent)
         for message, arrow in ((request, ">"), (response, "<")):
             for name, value in (message and message.headers) or ():
-                text = f"{escape(name)}: {escape(value)}"
-                yield from self._wrapped(text, f"{' ' * (_LABEL + 2)}{arrow} ", " " * (_LABEL + 6))
+                yield from self._field(name, value, arrow)
+        for name, value in one.trailers or ():
+            yield from self._field(name, value, "trailer")
+
+    def _field(self, name: str, value: str, lead: str) -> Iterator[str]:
+        text = f"{escape(name)}: {escape(value)}"
+        yield from self._wrapped(text, f"{' ' * (_LABEL + 2)}{lead} ", " " * (_LABEL + 6))
 
     def _wrapped(self, text: str, lead: str, indent: str, colour: str | None = None) -> Iterator[str]:
         for line in textwrap.wrap(text, max(20, self._width - len(indent)), break_on_hyphens=False):

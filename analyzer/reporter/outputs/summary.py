@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from analyzer import model
-from analyzer.reporter import words
+from analyzer.reporter import words, words_of_http2
 from analyzer.reporter.escape import escape
-from analyzer.reporter.outputs.counts import TIED, Histogram, HttpCounts, TlsCounts, quantiles
+from analyzer.reporter.outputs.counts import TIED, Histogram, Http2Counts, HttpCounts, TlsCounts, quantiles
 
 _EXAMPLES = 8  # deviating connections named one by one
 _NUMBER = 8  # cells of a count in a list, with the comma behind it
@@ -23,7 +23,10 @@ _INDENT = "  "
 _LABEL = 11  # columns of a label such as "opened"
 
 # Scope → its label.
-_LABELS = {"open": "opened", "close": "closed", "tls": "tls", "http": "http", "lifecycle": "lifecycle"}
+_LABELS = {
+    "open": "opened", "close": "closed", "tls": "tls", "http": "http", words.STREAMS: "streams",
+    "lifecycle": "lifecycle",
+}  # fmt: skip
 
 
 class Totals(Protocol):
@@ -77,7 +80,7 @@ class Summary:
         self._read = 0  # captures
         self._totals: collections.Counter[str] = collections.Counter()
         self._scopes = {name: _Scope() for name in _LABELS}
-        self._http, self._tls = HttpCounts(), TlsCounts()
+        self._http, self._http2, self._tls = HttpCounts(), Http2Counts(), TlsCounts()
         self._outcomes: set[str] = set()
         self._drawings: set[str] = set()
         self._notes: collections.Counter[str] = collections.Counter()
@@ -92,12 +95,18 @@ class Summary:
         self.shown += 1
         verdicts = words.verdicts(connection)
         for scope, verdict in verdicts:
-            self._scopes[scope].add(verdict)
+            if scope != words.STREAMS:
+                self._scopes[scope].add(verdict)
             self._outcomes.add(words.outcome(verdict))
             if verdict.flow and verdict.drawn_in_article:
                 self._drawings.add(escape(verdict.drawn_in_article))
-        if connection.http:
-            self._http.add(connection.http)
+        for http in words.spoken(connection):
+            self._http.add(http)
+            if http.version == words_of_http2.VERSION:
+                self._http2.add(http)
+            for one in http.exchanges:
+                if one.verdict:
+                    self._scopes[words.STREAMS].add(one.verdict)
         for tls in words.secured(connection):
             self._tls.add(tls, self._who(connection))
         self._packets += connection.packets.client + connection.packets.server
@@ -115,7 +124,8 @@ class Summary:
                 self._diverged_count += 1
                 if len(self._diverged) < _EXAMPLES:
                     why = words.divergence_words(verdict.divergence) if verdict.divergence else "follows no flow"
-                    self._diverged.append(f"{self._who(connection)}  {scope}: {why}")
+                    where = words_of_http2.stream_of(connection, verdict) if scope == words.STREAMS else scope
+                    self._diverged.append(f"{self._who(connection)}  {where}: {why}")
         for fault in connection.faults:
             self._faults_count += 1
             if len(self._faults) < _EXAMPLES:
@@ -150,7 +160,8 @@ class Summary:
             if self._scopes[scope].counts:
                 yield from self._flows(label, self._scopes[scope])
         longest = min(_SUITE, self._width - len(_INDENT) - _LABEL - _NUMBER)
-        yield from self._labelled("versions", self._tls.versions.words())
+        versions = (self._tls.versions.words(), self._http.versions.words())
+        yield from self._labelled("versions", ", ".join(filter(None, versions)))
         yield from self._labelled("suites", self._tls.suites.words(longest))
         yield from self._labelled("names", self._tls.name_words())
         label = "decrypted"
@@ -161,6 +172,11 @@ class Summary:
         yield from self._labelled("exchanges", self._http.count_words())
         yield from self._labelled("methods", self._http.methods.words())
         yield from self._labelled("statuses", self._http.status_words())
+        yield from self._labelled("grpc", self._http2.grpc.words())
+        yield from self._labelled("at once", self._http2.at_once_words())
+        yield from self._labelled("headers", self._http2.header_words())
+        yield from self._labelled("resets", self._http2.resets.words(longest))
+        yield from self._labelled("goaways", self._http2.goaways.words(longest))
         if not self._below_evidence:
             yield from self._labelled("marks", self._legend(), "bright_black")
             if self._drawings:
@@ -173,6 +189,8 @@ class Summary:
         yield from self._labelled("handshake", quantiles(self._handshakes))
         yield from self._labelled("tls time", quantiles(self._tls_handshakes))
         yield from self._labelled("first byte", quantiles(self._http.first_bytes))
+        yield from self._labelled("stalls", quantiles(self._http2.stalls))
+        yield from self._labelled("waits", self._http2.wait_words())
         noted = [words.note_words(name, self._notes[name]) for name in words.NOTE_WORDS if self._notes[name]]
         yield from self._labelled("noticed", ", ".join(noted))
 

@@ -5,8 +5,8 @@ where it would not fit without the others, either; nothing is wrapped. The first
 is laid out by its contents, a long or live one keeps the widths of its beginning, so that rows can be printed while
 packets flow.
 
-Below a connection stand its TLS, what is wrong with that, and its first HTTP exchanges, a line each; they are no cells
-and change no widths.
+Below a connection stand its TLS, what is wrong with that, its HTTP/2, and its first HTTP exchanges, a line each; they
+are no cells and change no widths.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from analyzer import model
-from analyzer.reporter import words, words_of_tls
+from analyzer.reporter import words, words_of_http2, words_of_tls
 from analyzer.reporter.escape import escape
 
 # Rows held back before the first is printed: enough that most captures are laid out as a whole, and sorted.
@@ -99,7 +99,8 @@ def _remarks(connection: model.Connection) -> str:
     said: list[str] = []
     for scope, verdict in words.verdicts(connection):
         if verdict.divergence and (why := words.divergence_words(verdict.divergence)) not in said:
-            said.append(why)
+            where = f"{words_of_http2.stream_of(connection, verdict)}: " if scope == words.STREAMS else ""
+            said.append(where + why)
         if scope in ("open", "close"):  # how many exchanges there were is seen below
             said.extend(escape(difference.removeprefix("variant: ")) for difference in verdict.differs)
     said += words.notes_words(connection.notes)
@@ -239,16 +240,34 @@ def _below(connection: model.Connection, width: int) -> list[_Line]:
         if problems := words_of_tls.problems(tls):
             lines.append([(words.shorten(f"! {', '.join(problems)}", room), "yellow")])
         (outer if after is None else inner).extend(lines)
-    exchanges = _exchanges(connection.http, room) if connection.http else []
-    around = tunnel is None or tunnel.http != connection.http  # else the exchanges are those inside the tunnel
-    return [*outer, *exchanges, *inner] if around else [*outer, *inner, *exchanges]
+    for http in words.spoken(connection):
+        inside = tunnel is not None and tunnel.http == http
+        # Of HTTP/1 in a tunnel that HTTP opened, the line that opened it says enough.
+        if http.version == words_of_http2.VERSION:
+            after = tunnel.after if tunnel and inside else None
+            (inner if inside else outer).extend(_http2(http, room, after))
+        elif http is connection.http:
+            (inner if inside else outer).extend(_exchanges(http, room))
+    return [*outer, *inner]
+
+
+def _http2(http: model.Http, room: int, after: str | None) -> list[_Line]:
+    lines = [words_of_http2.line(http, room, after)]
+    if problems := words_of_http2.problems(http):
+        lines.append([(words.shorten(f"! {', '.join(problems)}", room), "yellow")])
+    shown = http.exchanges[:_EXCHANGES]
+    digits = max((len(str(one.stream)) for one in shown), default=0)
+    return [*lines, *(words_of_http2.exchange(one, room, digits) for one in shown), *_more(http)]
 
 
 def _exchanges(http: model.Http, room: int) -> list[_Line]:
-    lines = [words.exchange(one, room) for one in http.exchanges[:_EXCHANGES]]
-    if more := words.exchange_count(http) - len(lines):
-        lines.append(f"… and {words.count(more)} more")
-    return [[(line, None)] for line in lines]
+    lines: list[_Line] = [[(words.exchange(one, room), None)] for one in http.exchanges[:_EXCHANGES]]
+    return lines + _more(http)
+
+
+def _more(http: model.Http) -> list[_Line]:
+    more = words.exchange_count(http) - min(_EXCHANGES, len(http.exchanges))
+    return [[(f"… and {words.count(more)} more", None)]] if more else []
 
 
 class Table:

@@ -1,0 +1,18 @@
+"""Records ARIA, TLS 1.2, which tshark does not decrypt: openssl on both sides."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from certificates import Authority
+from recording import Lab
+from tls_recording import EPHEMERAL, Keys, keep, s_client, s_server, slowly
+
+with Lab(forward=slowly) as lab:
+    authority, keys = Authority(lab.server), Keys(lab.client)
+    identity = authority.issue("example.test", key="rsa")
+    s_server(lab.server, identity, "-tls1_2", "-cipher", "ECDHE-ARIA128-GCM-SHA256")
+    with lab.client.capture() as packets:
+        s_client(lab.client, "-cipher", "ECDHE-ARIA128-GCM-SHA256", *keys.openssl)
+    wanted = EPHEMERAL.replace("Finished", "Encrypted")
+    keep(packets, __file__, f"{wanted}, C Data, S Data, S Encrypted, C Encrypted", keys=keys)

@@ -1,0 +1,18 @@
+"""Records TLS 1.3 with ChaCha20-Poly1305 and an Ed25519 certificate below an intermediate authority: curl and nginx."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from certificates import Authority
+from recording import Lab
+from tls_recording import FULL_13, PAGE_READ, Keys, https, keep, nginx, slowly
+
+with Lab(forward=slowly) as lab:
+    authority, keys = Authority(lab.server), Keys(lab.client)
+    between = Authority(lab.server, "Example Intermediate", issuer=authority)
+    identity = between.issue("example.test", key="ed25519")
+    nginx(lab.server, identity)
+    with lab.client.capture() as packets:
+        https(lab.client, keys, authority, "--tls13-ciphers", "TLS_CHACHA20_POLY1305_SHA256")
+    keep(packets, __file__, f"{FULL_13}, {PAGE_READ}", keys=keys)

@@ -1,0 +1,18 @@
+"""Records HTTPS and puts the secrets into the capture: curl and nginx."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from certificates import Authority
+from recording import Lab
+from tls_recording import FULL_13, PAGE_READ, Keys, https, keep, nginx, slowly
+
+with Lab(forward=slowly) as lab:
+    authority, keys = Authority(lab.server), Keys(lab.client)
+    identity = authority.issue("example.test")
+    nginx(lab.server, identity)
+    with lab.client.capture() as packets:
+        https(lab.client, keys, authority)
+    packets.edit("editcap", "--inject-secrets", f"tls,{keys.path}", "{in}", "{out}")
+    keep(packets, __file__, f"{FULL_13}, {PAGE_READ}")
