@@ -10,6 +10,8 @@ from __future__ import annotations
 import cython
 import numpy as np
 
+from analyzer.dissector.unknown import Dissector as _Unknown
+
 if cython.compiled:
     from cython.cimports.analyzer.dissector.applications import Application
     from cython.cimports.analyzer.dissector.http1.connection import Dissector
@@ -92,7 +94,11 @@ class ExchangeFiller(Filler):
         over: cython.bint = False
         first: cython.bint = False
         turn: cython.int = -1
-        if self.automaton is None or not isinstance(layer, Dissector) or application.proxy is not None:
+        if application.proxy is not None:
+            return 0
+        if type(layer) is _Unknown and layer.handover is None:
+            return at  # nothing is said of it
+        if self.automaton is None or not isinstance(layer, Dissector):
             return 0
         http: Dissector = layer
         # Faults and divergences name packets in words.

@@ -85,11 +85,15 @@ DATA = {
     "continue": b"HTTP/1.1 100 Continue\r\n\r\n",
     "hint": b"HTTP/1.1 103 Early Hints\r\n\r\n",
     "noise": b"\x00\x01\x02",
+    "mail": b"220 mail.test ESMTP\r\n",
+    "hello": bytes.fromhex("16030100310100002d0303") + bytes(32) + bytes.fromhex("000002002f0100000200"),
+    "proxy": b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n",
 }
 HTTP_LINES = [
     *(f"C DATA {name}" for name in ("get", "get", "get", "old", "head", "odd", "twice", "post", "body", "connect")),
     *(f"S DATA {name}" for name in ("ok", "ok", "ok", "part", "empty", "chunks", "close", "continue", "hint")),
-    "C FIN", "S FIN", "C RST", "S RST", "C ACK", "S ACK", "S DATA noise", "S DATA ok lost", "C DATA again", "silence 3",
+    "C DATA noise", "C DATA hello", "C DATA proxy", "S DATA mail", "C FIN", "S FIN", "C RST", "S RST", "C ACK",
+    "S ACK", "S DATA noise", "S DATA ok lost", "C DATA again", "silence 3",
 ]  # fmt: skip
 
 
