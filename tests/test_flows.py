@@ -7,6 +7,7 @@ from collections import defaultdict
 import pytest
 
 from analyzer.flows import load_library
+from analyzer.reporter import words
 from tests.cases import CASES, analysed
 
 PAGES = {page.id: page for page in load_library().pages}
@@ -14,8 +15,11 @@ PAGES = {page.id: page for page in load_library().pages}
 
 def verdicts_of(connection):
     yield from (connection.open, connection.close)
-    tunnelled = connection.tunnel and connection.tunnel.http
-    yield from (http.connection for http in (connection.http, tunnelled) if http)
+    for tls in words.secured(connection):
+        yield from tls.handshakes
+    for http in words.spoken(connection):
+        yield http.connection
+        yield from (one.verdict for one in http.exchanges if one.verdict)
     if connection.lifecycle:
         yield connection.lifecycle
 

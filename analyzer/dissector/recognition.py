@@ -7,17 +7,14 @@ certain that they are not theirs, nobody does. Pure-Python mode, types in `recog
 
 from __future__ import annotations
 
+import functools
+
 import cython
 
-from analyzer.dissector import proxy_protocol, socks, unknown
+from analyzer.dissector import proxy_protocol
 from analyzer.dissector.handover import Handover
-from analyzer.dissector.http1 import connection as http1
-from analyzer.dissector.http2 import connection as http2
-from analyzer.dissector.http2.exchanges import Upgraded
 from analyzer.dissector.probing import Probe
-from analyzer.dissector.starttls import connection as starttls
-from analyzer.dissector.tls import connection as tls
-from analyzer.dissector.tls.decrypt import Opener
+from analyzer.dissector.unknown import Dissector as Unknown
 
 if cython.compiled:
     from cython.cimports.analyzer.dissector.http1.connection import Dissector as Http1
@@ -38,8 +35,6 @@ MOST_LAYERS = 8
 MOST_UNANSWERED = 16_384
 # What an Upgrade may lead to and its own dissector takes at once, or nobody knows: any other protocol is looked for.
 _UNKNOWN_INSIDE = frozenset({"tunnel", "socks", "starttls", "unknown"})
-# Each with `probe` and `Dissector`; in doubt the first that is certain.
-_PROTOCOLS = (http2, http1, tls, socks, starttls)
 _MATCH = Probe.MATCH
 _NO_MATCH = Probe.NO_MATCH
 _NEED_MORE = Probe.NEED_MORE
@@ -72,7 +67,7 @@ class Recognizer:
         more: cython.bint = False
         if not client and not server:
             return
-        for protocol in _PROTOCOLS:
+        for protocol in protocols():
             asked = protocol.probe(0, client, anywhere=midstream) if client else _NO_MATCH
             answered = protocol.probe(1, server, anywhere=midstream) if server else _NO_MATCH
             if asked is _MATCH or answered is _MATCH:
@@ -84,18 +79,24 @@ class Recognizer:
             if midstream:
                 undecided.drop()
             else:
-                undecided.take(unknown.Dissector())
+                undecided.take(Unknown())
 
     @cython.cfunc
     def _dissector(self, protocol, midstream: cython.bint):
-        if protocol is http1:
-            return http1.Dissector(self.keep_fields, midstream)
-        if protocol is http2:
-            return http2.Dissector(keep_fields=self.keep_fields, midstream=midstream)
-        if protocol is tls:
-            opener = Opener(self.secrets) if self.secrets is not None and self.secrets.has_any else None
-            return tls.Dissector(opener=opener, midstream=midstream)
-        return protocol.Dissector()
+        match kind_of(protocol.Dissector):
+            case "http1":
+                return protocol.Dissector(self.keep_fields, midstream)
+            case "http2":
+                return protocol.Dissector(keep_fields=self.keep_fields, midstream=midstream)
+            case "tls":
+                opener = None
+                if self.secrets is not None and self.secrets.has_any:
+                    from analyzer.dissector.tls.decrypt import Opener
+
+                    opener = Opener(self.secrets)
+                return protocol.Dissector(opener=opener, midstream=midstream)
+            case _:
+                return protocol.Dissector()
 
     @cython.ccall
     def look_inside(self, layer: Layer, depth: cython.int = 1) -> cython.void:
@@ -116,9 +117,11 @@ class Recognizer:
             if inner.inner is not None:
                 self.look_inside(inner.inner, depth + 1)
 
-
     def _upgraded(self, layer):
         """HTTP/2 after a 101: stream 1 is the request that asked for it (RFC 7540 §3.2)."""
+        from analyzer.dissector.http2.connection import Dissector
+        from analyzer.dissector.http2.exchanges import Upgraded
+
         request = layer.exchanges[-1].request if layer.exchanges else None
         upgraded = None
         if request is not None:
@@ -128,7 +131,28 @@ class Recognizer:
                 layer.exchanges[-1].started_ns or 0, request.body_bytes,
                 None if settings is None else settings.decode("ascii", "replace"), request.head_packet,
             )  # fmt: skip
-        return http2.Dissector(keep_fields=self.keep_fields, upgraded=upgraded)
+        return Dissector(keep_fields=self.keep_fields, upgraded=upgraded)
+
+
+@functools.cache
+def protocols() -> tuple:
+    """The modules of all protocols, each with `probe` and `Dissector`; in doubt the first that is certain.
+
+    Loaded when bytes first come that are not plainly HTTP/1: most captures would never use most of them.
+    """
+    from analyzer.dissector import socks
+    from analyzer.dissector.http1 import connection as http1
+    from analyzer.dissector.http2 import connection as http2
+    from analyzer.dissector.starttls import connection as starttls
+    from analyzer.dissector.tls import connection as tls
+
+    return (http2, http1, tls, socks, starttls)
+
+
+@functools.cache
+def kind_of(dissector: type) -> str:
+    """The protocol of a dissector's class, as its module is called: "tls", "http2", "unknown" …"""
+    return dissector.__module__.split(".")[2]
 
 
 def inside(layer) -> list:

@@ -8,7 +8,7 @@ from typing import Final
 from analyzer.dissector.handover import Handover
 from analyzer.dissector.layer import EVERYTHING, Layer
 from analyzer.dissector.probing import Probe
-from analyzer.dissector.tls.probe import probe
+from analyzer.model import Fault
 
 WATCHED_BYTES: Final = 16_384  # of each side
 _CLIENT: Final = 0
@@ -22,6 +22,7 @@ class Dissector(Layer):
     def __init__(self) -> None:
         self.handover: Handover | None = None
         self.over = False
+        self.faults: list[Fault] = []  # none: what is not known cannot be wrong
         self._hello: Handover | None = None  # what begins like a ClientHello, unanswered
         self._watched = [0, 0]
 
@@ -31,7 +32,7 @@ class Dissector(Layer):
             return
         if self.over:
             return
-        begins = data[:1] == _HANDSHAKE and probe(side, data) is Probe.MATCH
+        begins = data[:1] == _HANDSHAKE and _begins_tls(side, data)
         if self._hello is not None:
             if side == _SERVER and not begins:
                 self._hello = None
@@ -65,3 +66,9 @@ class Dissector(Layer):
             self.handover.close(side, how, at_ns, packet)
         elif side == _CLIENT or how == "rst":
             self.over = self._hello is None
+
+
+def _begins_tls(side: int, data: bytes | memoryview) -> bool:
+    from analyzer.dissector.tls.probe import probe
+
+    return probe(side, data) is Probe.MATCH

@@ -30,7 +30,7 @@ from analyzer.flows.shading import UNREAD
 VARIANT: Final = "variant:"
 
 # Steps that can follow anything, and so are never what was about to happen.
-ABORTS: Final = frozenset({"RST", "Alert"})
+ABORTS: Final = frozenset({"RST", "RST_STREAM", "Alert"})
 
 # Readings of a diagram that are possible at the same time. Ours need one; nobody can follow a diagram with this many.
 MAX_ALTERNATIVES: Final = 128

@@ -129,13 +129,3 @@ def fold(events: Sequence[found.HttpEvent], start_ns: int) -> tuple[list[model.S
             where.append(index)
             turn = -1
     return steps, where
-
-
-def faults_of(dissector: Dissector) -> list[model.Fault]:
-    """What was wrong, as far as it is listed."""
-    faults = list(dissector.faults)
-    if dissector.faults_beyond:
-        faults.append(
-            model.Fault(faults[-1].packet, "http", f"{dissector.faults_beyond} further faults are not listed")
-        )
-    return faults

@@ -13,7 +13,6 @@ from analyzer import model
 from analyzer.dissector.http2 import ATTRIBUTES
 from analyzer.dissector.http2 import exchanges as found
 from analyzer.dissector.http2.connection import Dissector
-from analyzer.flows.expression import last_steps
 from analyzer.flows.library import Library
 from analyzer.flows.matcher import DEAD, START, Run
 from analyzer.reporter.http import MOST_EXCHANGES, REDACTED, SECRET_FIELDS
@@ -189,25 +188,11 @@ def _judge(scope: Scope, symbols: list[int], steps: list[model.Step], around: Ci
         best, symbols = run.best, symbols[: run.best_length]
     ran = Ran(steps, symbols, best, state, run.ended, diverged_at)
     fields = label(scope, ran, lost=around.lost, ended=around.ended, evicted=around.evicted, quiet=quiet)
-    if fields["outcome"] == "incomplete":
-        fields |= _about_to_happen(scope, ran)
     divergence = fields.get("divergence")
     if divergence is not None:
         expected = [one for one in divergence.expected if not one.endswith(_NEVER_EXPECTED)]
         fields["divergence"] = msgspec.structs.replace(divergence, expected=expected)
     return fields
-
-
-def _about_to_happen(scope: Scope, ran: Ran) -> _Fields:
-    """Of the flows that are possible the likeliest: not one that needs a reset, which can follow anything."""
-    living = scope.automaton.completed(ran.state, ran.symbols) or scope.automaton.living(ran.state, ran.symbols)
-    one = next((one for one in living if not last_steps(one.page.expression) <= {_RESET}), living[0])
-    return {
-        "flow": one.page.id,
-        "drawn_in_article": one.page.drawn_in_article,
-        "standard": one.page.standard,
-        "branches": list(one.branches),
-    }
 
 
 def _remember(memo: dict[tuple[object, ...], Any], key: tuple[object, ...], value: object) -> None:
@@ -253,22 +238,13 @@ def fold(steps: Sequence[model.Step]) -> list[model.Step]:
     return folded
 
 
-def _grpc(call: found.Grpc) -> model.Grpc | None:
-    """None: bytes that tell how many messages there were are missing."""
+def _grpc(call: found.Grpc) -> model.Grpc:
+    """How many messages there were is not known where bytes that tell it are missing."""
     if call.client_messages is None or call.server_messages is None:
-        return None
+        return model.Grpc(call.status, None)
     return model.Grpc(call.status, model.PerSide(call.client_messages, call.server_messages))
 
 
 def _reset(one: found.Exchange, side: model.Side) -> model.Reset:
     packet = next((event.packet for event in reversed(one.events) if event.step == _RESET), 0)
     return model.Reset(side, one.error if one.error is not None else UNKNOWN, packet)
-
-
-def faults_of(dissector: Dissector) -> list[model.Fault]:
-    """What was wrong, as far as it is listed."""
-    faults = list(dissector.faults)
-    if dissector.faults_beyond:
-        text = f"{dissector.faults_beyond} further faults are not listed"
-        faults.append(model.Fault(faults[-1].packet, "http2", text))
-    return faults

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from analyzer import model
-from analyzer.dissector import layout, socks, unknown
+from analyzer.dissector import layout
 from analyzer.dissector.applications import Application, Applications
 from analyzer.dissector.handover import Handover
 from analyzer.dissector.http1 import connection as http1
 from analyzer.dissector.http1.exchanges import Exchange
-from analyzer.dissector.http2 import connection as http2
 from analyzer.dissector.layer import Layer
-from analyzer.dissector.starttls import connection as starttls
-from analyzer.dissector.tls import connection as tls
-from analyzer.dissector.tls.roots import Roots
+from analyzer.dissector.recognition import kind_of
 from analyzer.dissector.undecided import Undecided
 from analyzer.dissector.websocket import Dissector as WebSocket
 from analyzer.flows.library import Library
-from analyzer.reporter.http import HttpLabeler, faults_of
-from analyzer.reporter.http2 import Http2Labeler
-from analyzer.reporter.http2 import faults_of as http2_faults_of
+from analyzer.reporter.http import HttpLabeler
 from analyzer.reporter.labels import Found
 from analyzer.reporter.lifecycle import HIDDEN, LifecycleLabeler
-from analyzer.reporter.tls import TlsLabeler
-from analyzer.reporter.tls import faults_of as tls_faults_of
-from analyzer.reporter.verdicts import Circumstances
+from analyzer.reporter.verdicts import Circumstances, faults_of
+
+if TYPE_CHECKING:
+    from analyzer.dissector import socks
+    from analyzer.dissector.http2 import connection as http2
+    from analyzer.dissector.starttls import connection as starttls
+    from analyzer.dissector.tls import connection as tls
+    from analyzer.dissector.tls.roots import Roots
+    from analyzer.reporter.http2 import Http2Labeler
+    from analyzer.reporter.tls import TlsLabeler
 
 Part = tuple[str, model.Verdict]  # a scope and what it came to
 
@@ -66,10 +69,23 @@ class InsideLabeler:
         self.applications = applications
         self.automaton = library.automaton("http1")
         self.headers = headers
+        self._library, self._roots, self._secrets = library, roots, secrets
         self._http = HttpLabeler(library, headers=headers, secrets=secrets)
-        self._http2 = Http2Labeler(library, headers=headers, secrets=secrets)
-        self._tls = TlsLabeler(library, roots)
         self._lifecycle = LifecycleLabeler(library)
+
+    # Only when a connection speaks them: their pages and tables take time to load.
+
+    @functools.cached_property
+    def _http2(self) -> Http2Labeler:
+        from analyzer.reporter.http2 import Http2Labeler
+
+        return Http2Labeler(self._library, headers=self.headers, secrets=self._secrets)
+
+    @functools.cached_property
+    def _tls(self) -> TlsLabeler:
+        from analyzer.reporter.tls import TlsLabeler
+
+        return TlsLabeler(self._library, self._roots)
 
     def exchange(self, exchange: Exchange, start_ns: int) -> model.Exchange:
         """One exchange alone."""
@@ -105,14 +121,14 @@ class InsideLabeler:
         )
 
     def _contents(self, layer: Layer, around: Circumstances, *, inside_tls: bool = False) -> Contents:
-        match layer:
-            case http1.Dissector():
-                return self._http1(layer, around)
-            case http2.Dissector():
-                return self._http2_connection(layer, around, inside_tls=inside_tls)
-            case tls.Dissector():
-                return self._inside_tls(layer, around)
-            case socks.Dissector() | starttls.Dissector() | unknown.Dissector():
+        match kind_of(cast("type", layer.__class__)):
+            case "http1":
+                return self._http1(cast("http1.Dissector", layer), around)
+            case "http2":
+                return self._http2_connection(cast("http2.Dissector", layer), around, inside_tls=inside_tls)
+            case "tls":
+                return self._inside_tls(cast("tls.Dissector", layer), around)
+            case "socks" | "starttls" | "unknown":
                 return self._behind_prelude(layer, around)
             case _:
                 return Contents()
@@ -122,7 +138,8 @@ class InsideLabeler:
         found, tunnel = self._tunnel(dissector.handover, around)
         first = min((one.first_byte_ns for one in dissector.exchanges if one.first_byte_ns is not None), default=None)
         faults = (*faults_of(dissector), *found.faults)
-        parts, exchanges = (("http1", http.connection),), _count(http)
+        parts: tuple[tuple[str, model.Verdict], ...] = (("http1", http.connection),)
+        exchanges: int | None = _count(http)
         if dissector.handover is not None and dissector.handover.protocol == "h2c" and found.parts:
             parts, exchanges = (*parts, *found.parts), found.exchanges
         return Contents(found.tls, http, tunnel, faults, first, found.tls_ns, parts, exchanges)
@@ -134,7 +151,7 @@ class InsideLabeler:
         first = min((one.first_byte_ns for one in dissector.exchanges if one.first_byte_ns is not None), default=None)
         return Contents(
             http=http,
-            faults=tuple(http2_faults_of(dissector)),
+            faults=tuple(faults_of(dissector)),
             first_response_ns=first,
             parts=(("http2", http.connection),),
             exchanges=_count(http),
@@ -150,19 +167,17 @@ class InsideLabeler:
         started, finished = dissector.started_ns, dissector.finished_ns
         return found._replace(
             tls=labelled,
-            faults=(*tls_faults_of(dissector), *found.faults),
+            faults=(*faults_of(dissector), *found.faults),
             tls_ns=None if started is None or finished is None else finished - started,
             parts=(*(("tls", one) for one in labelled.handshakes), *found.parts),
             unread=unread,
         )
 
-    def _behind_prelude(
-        self, dissector: socks.Dissector | starttls.Dissector | unknown.Dissector, around: Circumstances
-    ) -> Contents:
+    def _behind_prelude(self, layer: Layer, around: Circumstances) -> Contents:
         """What comes after a dialogue that leads to it is the connection's own."""
+        dissector = cast("socks.Dissector | starttls.Dissector", layer)
         found, tunnel = self._tunnel(dissector.handover, around)
-        faults = () if isinstance(dissector, unknown.Dissector) else dissector.faults
-        return found._replace(tunnel=tunnel, faults=(*faults, *found.faults))
+        return found._replace(tunnel=tunnel, faults=(*dissector.faults, *found.faults))
 
     def _tunnel(self, handover: Handover | None, around: Circumstances) -> tuple[Contents, model.Tunnel | None]:
         if handover is None:

@@ -107,11 +107,3 @@ def _close_notify(dissector: Dissector) -> model.PerSide | None:
         if hidden and not dissector.decrypted:
             return None
     return model.PerSide(client or 0, server or 0)
-
-
-def faults_of(dissector: Dissector) -> list[model.Fault]:
-    """What was wrong, as far as it is listed."""
-    faults = list(dissector.faults)
-    if dissector.faults_beyond:
-        faults.append(model.Fault(faults[-1].packet, "tls", f"{dissector.faults_beyond} further faults are not listed"))
-    return faults

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from analyzer import model
 from analyzer.flows.explain import Explainer, Seen
@@ -114,3 +114,21 @@ def _diverged(scope: Scope, ran: Ran, at: int) -> dict[str, Any]:
         edits=explanation.edits if explanation else [],
     )
     return {"flow": None, "outcome": "diverged", "divergence": divergence}
+
+
+class Faulty(Protocol):
+    """A dissector's faults: those listed, and how many more there were."""
+
+    @property
+    def faults(self) -> list[model.Fault]: ...
+    @property
+    def faults_beyond(self) -> int: ...
+
+
+def faults_of(found: Faulty) -> list[model.Fault]:
+    """What was wrong, and how much of it is not listed."""
+    faults = list(found.faults)
+    if found.faults_beyond:
+        last = faults[-1]
+        faults.append(model.Fault(last.packet, last.layer, f"{found.faults_beyond} further faults are not listed"))
+    return faults

@@ -52,7 +52,7 @@ def test_nobodys(talk):
 
 
 def test_tls_behind_a_protocol_that_nobody_knows():
-    layer = decided(b"\x00\x01\x02\x03", b"\x00\x01").inner
+    layer = decided(b"\x01\x02\x03\x04", b"\x7f" * 9).inner
     layer.feed(CLIENT, CLIENT_HELLO, 3, 3)
     assert layer.handover is None
     layer.feed(SERVER, SERVER_HELLO, 4, 4)
@@ -62,7 +62,7 @@ def test_tls_behind_a_protocol_that_nobody_knows():
 
 
 def test_what_only_looks_like_a_hello():
-    layer = decided(b"\x00\x01\x02\x03", b"\x00\x01").inner
+    layer = decided(b"\x01\x02\x03\x04", b"\x7f" * 9).inner
     layer.feed(CLIENT, CLIENT_HELLO, 3, 3)
     layer.feed(SERVER, b"no, thanks", 4, 4)
     layer.feed(SERVER, SERVER_HELLO, 5, 5)
@@ -70,7 +70,7 @@ def test_what_only_looks_like_a_hello():
 
 
 def test_the_unknown_is_watched_for_so_long_and_no_longer():
-    layer = decided(b"\x00\x01\x02\x03", b"\x00\x01").inner
+    layer = decided(b"\x01\x02\x03\x04", b"\x7f" * 9).inner
     for packet in range(9):
         assert layer.over == (packet * 4000 > unknown.WATCHED_BYTES)
         layer.feed(CLIENT, bytes(4000), packet, packet)

@@ -11,9 +11,9 @@ from analyzer import model
 from analyzer.dissector.http2.connection import Dissector, Upgraded
 from analyzer.flows import load_library
 from analyzer.reporter.http import MOST_EXCHANGES, REDACTED
-from analyzer.reporter.http2 import Http2Labeler, faults_of
+from analyzer.reporter.http2 import Http2Labeler
 from analyzer.reporter.lifecycle import HIDDEN, LifecycleLabeler
-from analyzer.reporter.verdicts import Circumstances
+from analyzer.reporter.verdicts import Circumstances, faults_of
 from tests.dissector.http2_talk import (
     END,
     PREFACE,
