@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from analyzer.commands.reading import ends_on_interrupt, key_files, refuse_to_overwrite
+from analyzer.commands.inputs import (
+    authorities_option,
+    captures_in,
+    ends_on_interrupt,
+    key_files,
+    keys_option,
+    refuse_to_overwrite,
+)
 from analyzer.commands.terminal import Progress, open_output, say
-from analyzer.commands.values import Keys
 from analyzer.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -49,21 +53,8 @@ Exit codes: 0 all fine, 2 wrong usage, 3 an input could not be read,
     help="Text as wide as the terminal, JSON, or Markdown.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all.")
-@click.option(
-    "--keys",
-    multiple=True,
-    type=Keys(),
-    metavar="FILE",
-    help="Decrypt TLS: a key log (NSS format) or a server's RSA key in PEM (repeatable). The file that the variable "
-    "SSLKEYLOGFILE names, and secrets inside a pcapng file, are used without asking.",
-)
-@click.option(
-    "--ca",
-    "authorities",
-    metavar="FILE",
-    type=click.Path(exists=True),
-    help="Trust the certificates in FILE, PEM or a folder of them, in place of the usual authorities (certifi).",
-)
+@keys_option
+@authorities_option
 @click.pass_context
 def claims(
     ctx: click.Context,
@@ -84,11 +75,16 @@ def claims(
 
     if captures.count("-") > 1:
         raise UsageError("standard input can be read only once: give - once")
-    if "-" in captures and sys.stdin.isatty():
-        raise UsageError("standard input is a terminal: pipe a capture into it: tcpdump -U -w - | analyzer claims -")
     # The values of header fields are compared, and never shown.
     options = pipeline.Options(keys=key_files(keys), authorities=authorities, headers=True, secrets=True)
-    found, unreadable = _files(captures)
+    unreadable = False
+
+    def cannot_read(error: InputError) -> None:
+        nonlocal unreadable
+        unreadable = True
+        say(str(error))
+
+    found = captures_in(captures, "claims", cannot_read)
     refuse_to_overwrite(output, found)
     claims, progress = Claims(), Progress(wanted=True)
     interrupts: list[str] = []
@@ -100,8 +96,7 @@ def claims(
                     _read(path, options, claims, progress)
                 read += 1
             except InputError as error:
-                unreadable = True
-                say(str(error))
+                cannot_read(error)
             if interrupts:
                 break
         if not read:
@@ -117,24 +112,6 @@ def claims(
         say("interrupted: this is what was finished so far")
         ctx.exit(_INTERRUPTED)
     ctx.exit(InputError.exit_code if unreadable else 0)
-
-
-def _files(captures: tuple[str, ...]) -> tuple[list[str], bool]:
-    """The files to read, folders searched; and whether one of these cannot be read."""
-    from analyzer.capture.source import find_captures
-
-    found: list[str] = []
-    unreadable = False
-    for path in captures:
-        if path == "-" or not os.path.isdir(path):
-            found.append(path)
-            continue
-        try:
-            found.extend(map(str, find_captures([path])))
-        except InputError as error:
-            unreadable = True
-            say(str(error))
-    return found, unreadable
 
 
 def _read(path: str, options: pipeline.Options, claims: Claims, progress: Progress) -> None:

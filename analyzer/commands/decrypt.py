@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from analyzer.commands.reading import key_files, refuse_to_overwrite
+from analyzer.commands.inputs import key_files, keys_option, refuse_to_overwrite
 from analyzer.commands.terminal import Progress, open_output, say
-from analyzer.commands.values import Keys
 from analyzer.errors import AnalyzerError, UsageError
 from analyzer.reporter import words
 
@@ -33,14 +32,7 @@ only to people who may.
 @click.command(epilog=_EPILOG)
 @click.argument("capture", metavar="FILE", type=click.Path())
 @click.option("-o", "--output", metavar="FILE", required=True, help="The pcapng file to write, whole or not at all.")
-@click.option(
-    "--keys",
-    multiple=True,
-    type=Keys(),
-    metavar="FILE",
-    help="A key log (NSS format), or a server's RSA key in PEM (repeatable). The file that the variable SSLKEYLOGFILE "
-    "names is used without asking.",
-)
+@keys_option
 @click.option("-q", "--quiet", is_flag=True, help="Errors only.")
 def decrypt(capture: str, output: str, keys: tuple[str, ...], quiet: bool) -> None:
     """Write a capture as pcapng with the TLS secrets embedded that decrypt its connections.

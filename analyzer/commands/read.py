@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from analyzer.commands.values import Duration, Filter, Keys, Outcomes, Time
+from analyzer.commands.inputs import authorities_option, keys_option
+from analyzer.commands.values import Duration, Filter, Outcomes, Time
 from analyzer.reporter.filters import FIELDS
 
 _MIN_WIDTH = 40
@@ -124,21 +125,8 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     type=click.Path(exists=True, file_okay=False),
     help="Flow pages of your own, besides the built-in ones (repeatable).",
 )
-@click.option(
-    "--keys",
-    multiple=True,
-    type=Keys(),
-    metavar="FILE",
-    help="Decrypt TLS: a key log (NSS format) or a server's RSA key in PEM (repeatable). The file that the variable "
-    "SSLKEYLOGFILE names, and secrets inside a pcapng file, are used without asking.",
-)
-@click.option(
-    "--ca",
-    "authorities",
-    metavar="FILE",
-    type=click.Path(exists=True),
-    help="Trust the certificates in FILE, PEM or a folder of them, in place of the usual authorities (certifi).",
-)
+@keys_option
+@authorities_option
 @click.option(
     "--linger",
     type=Duration(),

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
-import signal
-import stat
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from types import FrameType
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from analyzer.commands.inputs import captures_in, ends_on_interrupt, is_live, key_files, refuse_to_overwrite
 from analyzer.commands.terminal import Output, Progress, open_output, say
 from analyzer.errors import InputError, UsageError
 from analyzer.reporter import words
@@ -27,7 +23,6 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130
 _NAMED_FAILURES = 10  # connections that `--fail-on` names one by one
-_SECONDS_TO_END = 1  # how long a pipe has to end by itself after Ctrl-C
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,12 +104,6 @@ class Settings:
         )
 
 
-def key_files(given: tuple[str, ...]) -> tuple[str, ...]:
-    """The key files asked for, and the one that programs on this machine write theirs to, if there is one."""
-    logged = os.environ.get("SSLKEYLOGFILE")
-    return (*given, logged) if logged and os.path.isfile(logged) else given
-
-
 class Report(Protocol):
     """An output: takes connections, and may hold some back until `finish`."""
 
@@ -151,7 +140,7 @@ class Reading:
     def run(self) -> int:
         """Analyses all captures; the exit code."""
         options = self.settings.options()
-        captures = self._captures()
+        captures = captures_in(self.settings.captures, "read", self._cannot_read)
         refuse_to_overwrite(self.settings.output, captures)
         if self.settings.merge and len(captures) < 2:
             raise UsageError("--merge makes one capture out of several: name two files or more, or a folder of them")
@@ -180,25 +169,6 @@ class Reading:
             say(f"interrupted: {self.settings.output} was not written")
             return _INTERRUPTED
         return self._end()
-
-    def _captures(self) -> list[str]:
-        """The files to read: folders are searched. What else cannot be read is found out when it is its turn."""
-        found: list[str] = []
-        for path in self.settings.captures:
-            if path == "-" and sys.stdin.isatty():
-                raise UsageError(
-                    "standard input is a terminal: pipe a capture into it: tcpdump -U -w - | analyzer read -"
-                )
-            if path != "-" and os.path.isdir(path):
-                from analyzer.capture.source import find_captures
-
-                try:
-                    found.extend(map(str, find_captures([path])))
-                except InputError as error:
-                    self._cannot_read(error)
-            else:
-                found.append(path)
-        return found
 
     def _report(self, output: Output, captures: list[str], live: bool) -> tuple[Report, Summary | None]:
         settings = self.settings
@@ -320,50 +290,3 @@ class Reading:
         if self._unreadable or (self.settings.strict and self._damaged):
             return InputError.exit_code
         return 1 if self._failed else 0
-
-
-def refuse_to_overwrite(output: str | None, captures: list[str]) -> None:
-    """`-o` must not name a capture that is about to be read."""
-    if output is None:
-        return
-    for path in captures:
-        with contextlib.suppress(OSError):
-            if path != "-" and os.path.samefile(output, path) and os.path.isfile(output):
-                raise UsageError(f"-o {output} would overwrite the capture itself: choose another name")
-
-
-def is_live(path: str) -> bool:
-    """Whether packets may still be on their way: a pipe, not a file."""
-    with contextlib.suppress(OSError, ValueError):
-        mode = (os.fstat(sys.stdin.fileno()) if path == "-" else os.stat(path)).st_mode
-        return not stat.S_ISREG(mode)
-    return False
-
-
-@contextlib.contextmanager
-def ends_on_interrupt(path: str, interrupted: Callable[[], None]) -> Iterator[None]:
-    """While a pipe is read, Ctrl-C also reaches the program that fills it. The pipe then ends by itself, and the
-    connections still open can be reported; only if it does not end, the reading is broken off."""
-    if not is_live(path):
-        yield
-        return
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    def begin_to_stop(signum: int, frame: FrameType | None) -> None:
-        interrupted()
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGALRM, stop)
-        signal.alarm(_SECONDS_TO_END)
-
-    try:
-        before = signal.signal(signal.SIGINT, begin_to_stop)
-    except ValueError:  # not in the main thread: nothing to handle
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGINT, before)

@@ -13,7 +13,7 @@ from analyzer.dissector.layer import Layer
 from analyzer.dissector.registries import name
 from analyzer.model import Fault, Side
 
-MOST_EXCHANGES: Final = 100_000
+MOST_EXCHANGES: Final = 10_000
 MOST_EVENTS: Final = 1000  # of the connection, per side and step
 MOST_STREAM_EVENTS: Final = 200
 MOST_FAULTS: Final = 100

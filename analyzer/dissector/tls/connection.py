@@ -307,7 +307,7 @@ class Dissector(Negotiation):
         else:
             self._application_data(s, len(data))
         if self.plain is not None and data:
-            self.plain.feed(s.number, data, s.reader.at_ns, s.reader.packet)
+            self.plain.feed(s.number, data, s.reader.captured_ns, s.reader.captured_packet)
 
     def _hold_early(self, data: bytes, at_ns: int, packet: int) -> None:
         """Whether the server reads early data is known from its EncryptedExtensions on (§4.2.10): what it rejects was

@@ -49,8 +49,9 @@ class RecordReader:
     record's first byte."""
 
     __slots__ = (
-        "_begin", "_buffer", "_content_type", "_found", "_keep", "_lost", "_resync", "_sink", "_state", "_version",
-        "at_ns", "cause", "first_ns", "first_packet", "length", "number", "packet", "records", "remaining",
+        "_begin", "_buffer", "_content_type", "_fed_ns", "_fed_packet", "_found", "_keep", "_lost", "_resync", "_sink",
+        "_state", "_version", "at_ns", "captured_ns", "captured_packet", "cause", "first_ns", "first_packet", "length",
+        "number", "packet", "records", "remaining",
     )  # fmt: skip
 
     def __init__(self, number: int, sink: Sink, *, midstream: bool):
@@ -58,11 +59,15 @@ class RecordReader:
         self.cause = "mid-stream"  # of the last gap
         self.at_ns = 0
         self.packet = 0
+        self.captured_ns = 0  # when all of the record was captured: before it was read, if it came early
+        self.captured_packet = 0
         self.first_ns = 0
         self.first_packet = 0
         self.length = 0  # of the fragment being read
         self.remaining = 0  # of it
         self.records = 0
+        self._fed_ns = 0
+        self._fed_packet = 0
         self._sink = sink
         self._state = LOST if midstream else HEADER
         self._buffer = bytearray()  # an incomplete header, or the fragment so far
@@ -129,6 +134,9 @@ class RecordReader:
         """Bytes that came early, out of order, are read when what was missing before them has come."""
         if packet > self.packet:
             self.at_ns, self.packet = at_ns, packet
+        self._fed_ns, self._fed_packet = at_ns, packet
+        if packet > self.captured_packet:
+            self.captured_ns, self.captured_packet = at_ns, packet
 
     def skip(self, length: int, at_ns: int, packet: int) -> None:
         """So many bytes came and were not looked at; not more than `skippable`, or a gap begins behind them."""
@@ -174,6 +182,7 @@ class RecordReader:
         buffer = self._buffer
         if not buffer:
             self.first_packet, self.first_ns = self.packet, self.at_ns
+            self.captured_packet, self.captured_ns = self._fed_packet, self._fed_ns
             if data[at] & 0x80 and not self.records:
                 self._state = SSL2_HEADER
                 return at
@@ -294,4 +303,5 @@ class RecordReader:
             self._resync = None
             self._state = HEADER
             self._found = found
+            _, self.at_ns, self.packet = found[0]  # they are read as if they came only now
         return len(data)
