@@ -235,6 +235,11 @@ class Applications:
             if acks[i] >= 0:
                 application._stream(1 - side).acknowledged(application, acks[i], number[i], peer_missing[i])
             stream: Stream = application._stream(side)
+            if (
+                handed[i] == HANDED_BYTES and offsets[i] + payload[i] <= stream.wanted
+                and not flags[i] & (FLAG_SYN | FLAG_FIN | FLAG_RST)
+            ):  # fmt: skip
+                continue  # nobody wants them any more: that was said after the packet stage had seen the segment
             stream.data_ns = data_ns[i]
             stream.data_packet = data_packet[i]
             if handed[i] == HANDED_BYTES or handed[i] == HANDED_KNOWN:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from analyzer.dissector.http2 import lifecycles
 from analyzer.dissector.http2.connection import CLIENT, SERVER, probe
 from analyzer.dissector.probing import Probe
 from analyzer.dissector.registries import name
@@ -211,6 +212,58 @@ def test_the_middle_of_a_connection():
     assert brief(talk) == ["3 GET ? -> 200", "5 GET /b -> ?", "1 ? -> 200 +5"]
     assert talk.dissector.lost == talk.dissector.fields_lost == "mid-stream"
     assert "17 bytes skipped before this frame" in only_fault(talk)
+
+
+def in_turn(talk: Talk, *streams: int) -> Talk:
+    """Requests that are answered one after the other."""
+    for stream in streams:
+        talk.c(get(stream, f"/{stream}")).s(ok(stream), data(stream, b"abc", END))
+    return talk
+
+
+def test_requests_are_found_after_their_answers():
+    """One side needs more packets than the other until its frames are found."""
+    whole = in_turn(Talk(), 1)
+    talk = Talk(begun=False, midstream=True)
+    talk.encoders = whole.encoders
+    in_turn(talk, 3, 5, 7, 9).close()
+    assert brief(talk) == [f"{stream} GET /{stream} -> 200 +3" for stream in (3, 5, 7, 9)]
+    packets = [(one.request.packet, one.response.packet) for one in talk.exchanges]
+    assert packets == [(1, 2), (3, 4), (5, 6), (7, 8)]
+    assert [(one.started_ns, one.finished_ns) for one in talk.exchanges] == [(10, 20), (30, 40), (50, 60), (70, 80)]
+    assert (talk.dissector.max_concurrent, talk.dissector.head_of_line) == (1, [])
+    assert faults(talk) == []
+
+
+def test_a_request_that_was_lost_stays_unknown_when_later_ones_are_found():
+    talk = in_turn(Talk(), 1)
+    missed = talk.unseen(CLIENT, get(3, "/3", ("x-later", "1")))
+    talk.s(ok(3), data(3, b"abc", END)).gap(CLIENT, missed)
+    in_turn(talk, 5, 7, 9).close()
+    assert brief(talk) == ["1 GET /1 -> 200 +3", "3 ? -> 200 +3"] + [f"{n} GET /{n} -> 200 +3" for n in (5, 7, 9)]
+    assert [one.request and one.request.authority for one in talk.exchanges[1:]] == [None] * 4
+    assert talk.dissector.max_concurrent == 1
+    assert len(talk.dissector._streams) == 0
+
+
+def test_answers_whose_requests_never_come_are_not_kept_open():
+    talk = Talk(begun=False, midstream=True)
+    for stream in range(1, 2 * lifecycles.MOST_REMEMBERED + 201, 2):
+        talk.s(ok(stream), data(stream, b"abc", END))
+    assert len(talk.dissector._streams) == lifecycles.MOST_REMEMBERED
+    assert talk.dissector.max_concurrent == 1
+    assert all(exchange.response.complete for exchange in talk.close().exchanges)
+
+
+def test_what_shows_a_gap_may_be_captured_after_what_follows_it():
+    talk = Talk().c(get(1, "/1"))
+    missed = talk.unseen(CLIENT, frame(2, 0, 1, bytes(5)))
+    dissector = talk.dissector
+    dissector.gap(CLIENT, missed, "lost-in-capture", 9)
+    dissector.feed(CLIENT, get(3, "/3")(talk.encoders[CLIENT]) + ping() + ping(), 70, 7)
+    dissector.close(CLIENT, "end", 90, 9)
+    assert (talk.exchange(3).request.packet, talk.exchange(3).started_ns) == (7, 70)
+    assert dissector.head_of_line == []
 
 
 def test_a_connection_that_was_open_and_unused_when_the_capture_began():

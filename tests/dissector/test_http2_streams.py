@@ -359,6 +359,12 @@ def test_a_larger_dynamic_table():
     assert faults(talk) == []
 
 
+def test_data_that_must_not_be_is_counted_all_the_same():
+    talk = Talk().c(get(1)).s(ok(1)).c(data(1, b"more")).s(rst(1, 5))
+    assert brief(talk) == ["1 GET / +4 -> 200…"]
+    assert steps(talk, 1) == ["C HEADERS", "C END_STREAM", "S HEADERS", "C Violation", "S RST_STREAM"]
+
+
 # The table
 
 

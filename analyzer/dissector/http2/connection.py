@@ -22,7 +22,7 @@ from analyzer.dissector.http2.flow_control import FlowControl
 from analyzer.dissector.http2.frames import FrameReader
 from analyzer.dissector.http2.header_blocks import MOST_TABLE, HeaderDecoder
 from analyzer.dissector.http2.probe import probe
-from analyzer.dissector.http2.streams import CLIENT, CLIENT_ENDED, SERVER, WINDOW_UPDATE
+from analyzer.dissector.http2.streams import CLIENT, CLIENT_ENDED, SERVER, SERVER_ENDED, WINDOW_UPDATE
 from analyzer.dissector.layer import EVERYTHING
 
 __all__ = [
@@ -202,8 +202,10 @@ class Dissector(FieldBlocks):
         self._on[side] = self._stray[side] = None
         self.flow.forget()
         self._early.clear()
-        for stream in self._streams.values():
+        for stream in list(self._streams.values()):
             stream.uncertain = True
+            if stream.state == SERVER_ENDED and stream.exchange.request is None:
+                self._wait_for_request(stream)
             grpc = stream.grpc[side]
             if grpc is not None:
                 grpc.broken = "bytes are missing"
