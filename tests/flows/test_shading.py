@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 from conversation import diagram
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
+from analyzer.errors import FlowPageError
 from analyzer.flows.diagram import parse
 from analyzer.flows.expression import Beginning, Loop, Reference, Sequence, Shaded, Step, steps_of, walk
 from analyzer.flows.language import explore
@@ -271,7 +272,11 @@ def test_where_everything_can_be_read_shading_changes_nothing(text):
 @given(DIAGRAMS)
 def test_states_without_traces_accept_the_same(text):
     traced, plain = automaton_of(page(text), traced=True), automaton_of(page(text))
-    for state, way in list(explore(traced).items())[:100]:
+    try:
+        ways = explore(traced)
+    except FlowPageError:  # more states than an automaton may have: that is why there are some without traces
+        reject()
+    for state, way in list(ways.items())[:100]:
         at = START
         for symbol in way:
             at = plain.advance(at, symbol)
