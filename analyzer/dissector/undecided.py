@@ -98,7 +98,8 @@ class Undecided(Layer):
         self._client_bytes, self._server_bytes = self._server_bytes, self._client_bytes
         self._client_begin, self._server_begin = self._server_begin, self._client_begin
         self._client_broken, self._server_broken = self._server_broken, self._client_broken
-        self._held = [(1 - side, *rest) for side, *rest in self._held]
+        if self._held is not None:
+            self._held = [(1 - side, *rest) for side, *rest in self._held]
 
     @cython.ccall
     def feed(self, side: cython.int, data, at_ns: cython.longlong, packet: cython.longlong) -> cython.void:

@@ -105,3 +105,13 @@ def test_what_is_cut_off_is_gone_and_nothing_else(pieces, data):
     undecided.take(Recorder())
     for side, rest in ((CLIENT, whole[CLIENT][length:]), (SERVER, whole[SERVER])):
         assert b"".join(piece for of, piece, _ in undecided.inner.heard if of == side) == rest
+
+
+@given(st.lists(st.tuples(st.sampled_from([CLIENT, SERVER]), st.binary(min_size=1, max_size=9)), max_size=9))
+def test_sides_that_were_taken_for_each_other(pieces):
+    undecided, other = held(*pieces), held(*((1 - side, data) for side, data in pieces))
+    undecided.turn()
+    assert undecided.bytes == other.bytes
+    for one in (undecided, other):
+        one.take(Recorder())
+    assert undecided.inner.heard == other.inner.heard

@@ -148,7 +148,7 @@ def test_names():
     assert [name for name in http1.STEPS if f"`{name}`" not in http1.__doc__] == []
     used = {step.name for page in library().of_scope("http1") for step in steps_of(page.expression)}
     assert used == set(http1.STEPS)
-    assert [name for name in http1.ATTRIBUTES if not hasattr(HttpEvent, name)] == []
+    assert [name for name in http1.ATTRIBUTES if not hasattr(HttpEvent(), name)] == []
 
 
 def test_pages_in_their_order():
