@@ -28,7 +28,7 @@ demo: setup ## set up, then label the connections of one recorded capture
 	$(BIN)/analyzer read $(CAPTURE)
 
 test: setup $(VENV)/.stamp-test test-tools ## set up, then all tests (make test ARGS='-k close')
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: lint hooks coverage ## what every change must pass: lint, types, hooks, coverage
 
@@ -54,7 +54,7 @@ interpreted: setup $(VENV)/.stamp-test test-tools
 	@cp -r analyzer $(INTERPRETED)/ && find $(INTERPRETED) -name '*.so' -delete
 	@for entry in $$(ls -A | grep -vxE 'analyzer|build|dist|\.git|\.venv|\..*_cache|.*\.egg-info'); do ln -s ../../$$entry $(INTERPRETED)/; done
 	cd $(INTERPRETED) && PYTHONPATH="$$PWD" COVERAGE_FILE="$$PWD/.coverage" \
-	    "$(CURDIR)/$(BIN)/python" -m pytest --cov --cov-report=term $(ARGS)
+	    "$(CURDIR)/$(BIN)/python" -m pytest -n auto --cov --cov-report=term $(ARGS)
 
 format: $(VENV)/.stamp-dev ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
