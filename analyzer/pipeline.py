@@ -159,8 +159,7 @@ class Analysis:
         """Instead of iterating: the connections as JSON Lines, some at a time. Much faster than struct by struct."""
         writer = Lines(self._labeler)
         for finished in self._batches():
-            if len(finished.rows):
-                yield writer.write(finished, self._tracker.clock_ns)
+            yield from writer.write(finished, self._tracker.clock_ns)
 
     def _batches(self) -> Iterator[Finished]:
         """What has finished, after each chunk and at the end."""

@@ -49,6 +49,8 @@ _SILENCE_NS = cython.declare(cython.longlong, 1_000_000_000)
 
 # More shapes than this, and remembering them costs more than it brings.
 MOST_TEMPLATES = 4096
+# A piece of output: larger ones would be memory that the system has to clear each time.
+_PIECE_BYTES = cython.declare(cython.longlong, 1 << 16)
 _MOST_TEXT = cython.declare(cython.longlong, 1 << 24)
 
 
@@ -82,6 +84,7 @@ class LineWriter(ExchangeFiller):
     applications: Applications
     known: dict
     values: cython.longlong[::1]
+    next = cython.declare(cython.Py_ssize_t, visibility="readonly")
     second: cython.longlong
     second_text: bytes
     rows: cython.longlong[:, ::1]
@@ -93,11 +96,13 @@ class LineWriter(ExchangeFiller):
         self.applications = applications
         self.known = {}
         self.values = memoryview(np.zeros(VALUES, np.int64))
+        self.next = 0
         self.second = -1
         self.second_text = b""
 
-    def write(self, rows, keys, events, ends, clock_ns: cython.longlong) -> bytes:
-        """The lines of finished connections (`tracker.Finished`), each with its newline."""
+    def write(self, rows, keys, events, ends, clock_ns: cython.longlong, first: cython.Py_ssize_t = 0) -> bytes:
+        """The lines of finished connections (`tracker.Finished`), each with its newline: from connection `first` on,
+        and not many more than fill a piece. `next` is the first one behind them."""
         i: cython.Py_ssize_t
         count: cython.Py_ssize_t = len(rows)
         begin: cython.Py_ssize_t = 0
@@ -105,11 +110,17 @@ class LineWriter(ExchangeFiller):
         length: cython.Py_ssize_t
         application: Application
         limits: cython.longlong[::1] = memoryview(ends)
+        if first > 0:
+            begin = limits[first - 1]
         self.rows = memoryview(rows)
         self.keys = memoryview(keys)
         self.events = memoryview(events)
         self.at = 0
-        for i in range(count):
+        self.next = count
+        for i in range(first, count):
+            if self.at > _PIECE_BYTES:
+                self.next = i
+                break
             end = limits[i]
             length = self._shape(i, begin, end, clock_ns)
             application = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -36,10 +37,13 @@ class Lines:
         # A capture whose name looks like a placeholder, or cannot be written as UTF-8, is written one by one.
         self._plain = not labeler.capture.isascii() or str(filling.PLACEHOLDER)[:12] in labeler.capture
 
-    def write(self, finished: Finished, clock_ns: int) -> bytes:
-        """One line per connection. `clock_ns`: the capture's latest time so far."""
+    def write(self, finished: Finished, clock_ns: int) -> Iterator[bytes]:
+        """One line per connection, some at a time. `clock_ns`: the capture's latest time so far."""
         self._batch, self._clock_ns = finished, clock_ns
-        return self._writer.write(*finished, clock_ns)
+        first = 0
+        while first < len(finished.rows):
+            yield self._writer.write(*finished, clock_ns, first)
+            first = self._writer.next
 
     # Asked by the writer.
 
