@@ -140,4 +140,6 @@ def completion(shell: str) -> None:
 
 def main() -> None:
     """The entry point `analyzer`."""
+    # NumPy starts threads for linear algebra, of which there is none here.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     program(prog_name="analyzer")
