@@ -1,13 +1,15 @@
 """What an `expect.yaml` may say of a field: whether it fits the model, and whether what was seen is as expected.
 
 A value stands for itself. Of numbers it may be a range, `">=3"` or `"1..5"`; of numbers and words also
-`{any_of: [a, b]}`. A list is compared element by element, or `{length: ">=3", each: {…}}` says how long it is and what
-holds for every element. Of a mapping only the fields that are named are compared.
+`{any_of: [a, b]}`, and of words `{like: "no secret for *"}`, a glob. A list is compared element by element, or
+`{length: ">=3", each: {…}}` says how long it is and what holds for every element. Of a mapping only the fields that
+are named are compared.
 """
 
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -79,9 +81,11 @@ def check(value: Any, kind: inspect.Type, path: Path) -> None:
         for key, one in _mapping(value, path).items():
             check(one, kind.value_type, (*path, key))
     elif isinstance(value, dict):
+        if value.keys() == {"like"} and isinstance(value["like"], str) and not isinstance(kind, inspect.IntType):
+            return
         alternatives = value.get("any_of")
         if value.keys() != {"any_of"} or not isinstance(alternatives, list) or not alternatives:
-            raise WrongExpectationError(path, "is a single value, or {any_of: [one, another]}")
+            raise WrongExpectationError(path, "is a single value, {any_of: [one, another]}, or of a text {like: glob}")
         for at, one in enumerate(alternatives):
             if not isinstance(one, _SCALARS):
                 raise WrongExpectationError((*path, "any_of", at), "is a single value")
@@ -156,6 +160,9 @@ def differences(expected: Any, seen: Any, path: Path = ()) -> Iterator[tuple[Pat
     if isinstance(expected, dict) and "any_of" in expected:
         if not any(_same(one, seen) for one in expected["any_of"]):
             yield path, " or ".join(map(shown, expected["any_of"])), shown(seen)
+    elif isinstance(expected, dict) and "like" in expected:
+        if not (isinstance(seen, str) and fnmatch.fnmatchcase(seen, expected["like"])):
+            yield path, f"like {expected['like']}", shown(seen)
     elif isinstance(expected, dict) and isinstance(seen, dict):
         for key, one in expected.items():
             yield from differences(one, seen.get(key, NOTHING), (*path, key))
