@@ -28,7 +28,6 @@ _ORDER: dict[str, Callable[[int, int], bool]] = {
     "<": operator.lt,
 }
 _OF_LISTS = ("length", "each")
-_OFFERED = 12  # fields that a message lists
 
 
 class Nothing:
@@ -106,10 +105,8 @@ def check_fields(value: Any, fields: dict[str, inspect.Type], path: Path) -> Non
 def offer(word: str, there_are: Iterable[str]) -> str:
     """What may be meant, and what there is, to end a message with."""
     names = list(there_are)
-    close = difflib.get_close_matches(word, names, n=_OFFERED)
-    guess = f"; did you mean {close[0]}?" if close else ";"
-    rest = names if len(names) <= _OFFERED or not close else close
-    return f"{guess} there {'are' if rest is names else 'is'} {', '.join(rest)}"
+    close = difflib.get_close_matches(word, names, n=1)
+    return f"{f'; did you mean {close[0]}?' if close else ';'} there are {', '.join(names)}"
 
 
 def _mapping(value: Any, path: Path) -> dict[Any, Any]:
