@@ -129,11 +129,10 @@ def test_expectations_that_cannot_be_used(folder):
     done = run(path.parent)
     assert (done.exit_code, done.stdout) == (2, "")
     first, second, last = done.stderr.splitlines()
-    assert first.endswith(
-        "a/expect.yaml:1: connections[0].tls has no field 'versoin'; did you mean version? "
-        + first[-len("there is version") :]
+    assert (
+        "a/expect.yaml:1: connections[0].tls has no field 'versoin'; did you mean version? there are version," in first
     )
-    assert "b/expect.yaml:1: is no YAML" in second
+    assert "b/expect.yaml:2: is no YAML" in second
     assert last == "analyzer: nothing was checked: 2 of the expectations cannot be used"
 
 
@@ -201,12 +200,8 @@ def test_junit():
 
 
 def test_nothing_hostile_gets_through():
-    for text in (
-        as_text(RESULTS, width=80),
-        as_annotations(RESULTS),
-        as_json(RESULTS).decode(),
-        as_junit(RESULTS).decode(),
-    ):
+    written = (as_json(RESULTS).decode(), as_junit(RESULTS).decode())
+    for text in (as_text(RESULTS, width=80), as_annotations(RESULTS), *written):
         assert text.replace("\n", "").isprintable()
     annotations = as_annotations(RESULTS).splitlines()
     assert len(annotations) == 4

@@ -16,7 +16,7 @@ Examples:
 \b
 A folder with expectations has a capture, an expect.yaml, and if need be a
 keys.log or server.key to decrypt it. All that is not named is not compared:
-  match: order                      or server_port; where: needs neither
+  match: server_port                   or order, which is the default
   connections:
     - server_port: 443
       tls: {version: TLS 1.3, alpn: {any_of: [h2, http/1.1]}}

@@ -1,6 +1,6 @@
 """`expect.yaml`: what a capture is expected to show, and where it does not.
 
-    match: order                 # or server_port
+    match: server_port           # or order, the default
     connections:
       - server_port: 443
         tls: {version: TLS 1.3, alpn: h2}

@@ -91,8 +91,8 @@ def test_lists():
         "connections[0].http.exchanges.length", "0", str(number),
     )  # fmt: skip
     assert one("http: {exchanges: []}", web)[0][1:3] == ("[]", f"{number} elements")
-    fields = [found[0] for found in one("http: {exchanges: {each: {request: {method: PUT}}}}", web)]
-    assert fields == [f"connections[0].http.exchanges[{at}].request.method" for at in range(number)]
+    fields = [found[0] for found in one("http: {exchanges: {each: {pushed: true}}}", web)]
+    assert fields == [f"connections[0].http.exchanges[{at}].pushed" for at in range(number)]
     assert one("vlan: [7]")[0][1:3] == ("[7]", "[]")
 
 
