@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import textwrap
 import xml.etree.ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
 
 from analyzer.cli import program
-from analyzer.reporter.expectations import Difference
+from analyzer.reporter import expectations
+from analyzer.reporter.expectations import Difference, Expectations
 from analyzer.reporter.outputs.checks import Result, as_annotations, as_json, as_junit, as_text
 from tests.cases import CAPTURES, CASES, capture_of
+from tests.refresh_docs import FILES, blocks
 
 RESET = CAPTURES / "tcp" / "reset-server"
 
@@ -174,6 +178,27 @@ def test_annotations(folder):
         "seen tcp-close/reset; look at packet 8 of connection #0"
     )
     assert last == "1 capture checked: 1 not as expected"
+
+
+DOCUMENTED = [
+    *("\n".join(block.lines) for path in FILES for block in blocks(path) if block.language == "yaml"),
+    textwrap.dedent(expectations.__doc__.partition("\n\n")[2].partition("\n\n")[0]),
+    # Without what the help says beside it.
+    re.sub(
+        r"   +(as in|1 if|or order).*",
+        "",
+        textwrap.dedent(program.commands["check"].epilog.partition("not compared:\n")[2].partition("Keys are")[0]),
+    ),
+]
+
+
+@pytest.mark.parametrize("text", [text for text in DOCUMENTED if "\nconnections:\n" in f"\n{text}"])
+def test_documented_expectations_can_be_used(text):
+    assert list(Expectations(text.encode(), "x", ("connections", "packets")).differences([], {}))
+
+
+def test_there_are_documented_expectations():
+    assert sum("\nconnections:\n" in f"\n{text}" for text in DOCUMENTED) == 4
 
 
 # What is hostile: file names, and text from captures.
