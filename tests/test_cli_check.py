@@ -113,9 +113,9 @@ def test_one_of_several_captures(folder):
 
 def test_what_cannot_be_read(folder, tmp_path):
     done = run(tmp_path / "nowhere")
-    assert (done.exit_code, "no such file" in done.stderr) == (3, True)
-    assert "no expect.yaml in this folder or below" in run(folder(None)).stderr
-    assert "no expect.yaml beside it" in run(folder(None) / "capture.pcapng").stderr
+    assert (done.exit_code, "no such file" in done.stdout) == (3, True)
+    assert "no expect.yaml in this folder or below" in run(folder(None)).stdout
+    assert "no expect.yaml beside it" in run(folder(None) / "capture.pcapng").stdout
     empty = folder(FITS, capture=None, name="empty")
     done = run(empty)
     assert (done.exit_code, "no capture beside" in done.stdout) == (3, True)
@@ -137,7 +137,7 @@ def test_expectations_that_cannot_be_used(folder):
         "a/expect.yaml:1: connections[0].tls has no field 'versoin'; did you mean version? there are version," in first
     )
     assert "b/expect.yaml:2: is no YAML" in second
-    assert last == "analyzer: nothing was checked: 2 of the expectations cannot be used"
+    assert last == "analyzer: nothing was checked: 2 expect.yaml files cannot be used"
 
 
 def test_a_report_in_a_file(folder, tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 from analyzer import pipeline
 from analyzer.capture.source import is_capture
 from analyzer.errors import AnalyzerError, InputError, UsageError
+from analyzer.reporter import words
 from analyzer.reporter.expectations import Expectations, as_seen
 from analyzer.reporter.outputs.checks import Result
 
@@ -38,34 +39,25 @@ def keys_beside(folder: Path) -> tuple[str, ...]:
     return tuple(str(path) for name in _KEYS if (path := folder / name).is_file())
 
 
-def folders(given: Iterable[str]) -> Iterator[Path]:
-    """The folders with expectations at and below each path, in sorted order and each once; a file stands for its
-    folder. Raises InputError where there are none."""
-    known = set()
-    for path in map(Path, given):
-        found = _folders(path)
-        if not found:
-            raise InputError(
-                f"{path}: there is no {EXPECTATIONS} in this folder or below: write one beside the capture"
-                if path.is_dir()
-                else f"{path}: there is no {EXPECTATIONS} beside it: write one"
-                if path.exists()
-                else f"{path}: there is no such file or folder: check the spelling"
-            )
-        for folder in found:
-            if (real := os.path.realpath(folder)) not in known:
-                known.add(real)
-                yield folder
+def folders_in(given: str) -> list[Path]:
+    """The folders with expectations at and below a path, in sorted order; a file stands for its folder.
 
-
-def _folders(path: Path) -> list[Path]:
-    if path.is_dir():
-        unreadable: list[OSError] = []
-        found = [Path(top) for top, _, names in os.walk(path, onerror=unreadable.append) if EXPECTATIONS in names]
-        if unreadable:
-            raise InputError(f"{unreadable[0].filename}: cannot be read: {unreadable[0].strerror}")
-        return sorted(found)
-    return [path.parent] if path.exists() and (path.parent / EXPECTATIONS).exists() else []
+    Raises InputError where there are none, and where a folder cannot be read.
+    """
+    path = Path(given)
+    if not path.exists():
+        raise InputError(f"{given}: there is no such file or folder: check the spelling")
+    if not path.is_dir():
+        if not (path.parent / EXPECTATIONS).exists():
+            raise InputError(f"{given}: there is no {EXPECTATIONS} beside it: write one")
+        return [path.parent]
+    unreadable: list[OSError] = []
+    found = [Path(top) for top, _, names in os.walk(path, onerror=unreadable.append) if EXPECTATIONS in names]
+    if unreadable:
+        raise InputError(f"{unreadable[0].filename}: cannot be read: {unreadable[0].strerror}")
+    if not found:
+        raise InputError(f"{given}: there is no {EXPECTATIONS} in this folder or below: write one beside the capture")
+    return sorted(found)
 
 
 def case_in(folder: Path) -> Case:
@@ -118,19 +110,29 @@ def check(given: Iterable[str], wrong: Callable[[AnalyzerError], None]) -> Itera
     """Holds every case at and below the paths against its expectations.
 
     All expectations are read before the first capture is. If some cannot be used, each is told to `wrong`, and a
-    UsageError ends it; where a capture is missing, that is a result.
+    UsageError ends it; what cannot be read is a result. A folder that several paths lead to is checked once.
     """
     cases: list[Case | Result] = []
+    known: set[str] = set()
     unusable = 0
-    for folder in folders(given):
+    for path in given:
         try:
-            cases.append(case_in(folder))
+            folders = folders_in(path)
         except InputError as error:
-            cases.append(Result(str(folder), None, str(folder / EXPECTATIONS), error=str(error)))
-        except UsageError as error:
-            unusable += 1
-            wrong(error)
+            cases.append(Result(path, None, path, error=str(error)))
+            continue
+        for folder in folders:
+            if (real := os.path.realpath(folder)) in known:
+                continue
+            known.add(real)
+            try:
+                cases.append(case_in(folder))
+            except InputError as error:
+                cases.append(Result(str(folder), None, str(folder / EXPECTATIONS), error=str(error)))
+            except UsageError as error:
+                unusable += 1
+                wrong(error)
     if unusable:
-        raise UsageError(f"nothing was checked: {unusable} of the expectations cannot be used")
+        raise UsageError(f"nothing was checked: {words.plural(unusable, 'expect.yaml file')} cannot be used")
     for case in cases:
         yield case if isinstance(case, Result) else hold(case)

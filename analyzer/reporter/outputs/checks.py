@@ -51,7 +51,7 @@ def as_text(results: Sequence[Result], *, width: int) -> str:
 
 def _failure(result: Result, width: int) -> str:
     if result.error is not None:
-        return f"✗ {escape(result.folder)}: {escape(result.error)}\n"
+        return f"✗ {escape(result.error)}\n"
     lines = [f"✗ {escape(result.capture or result.folder)}: {_many(result)}"]
     lines += [f"  warning: {escape(warning)}" for warning in result.warnings]
     rows = [_cells(one) for one in result.differences]
