@@ -15,6 +15,7 @@ Keys are those of the JSON output. Only what is named is compared (see `expected
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -235,11 +236,7 @@ def _refuse_doubles(root: yaml.Node | None, name: str) -> None:
 def _item(value: Any, at: int) -> _Item:
     """An element of `connections`."""
     path: Path = ("connections", at)
-    of_json = {field.encode_name: field.type for field in _connection().fields}
-    fields: dict[str, inspect.Type] = {
-        "where": inspect.StrType(), "count": _NUMBER, "server_port": _NUMBER, **of_json,
-    }  # fmt: skip
-    check_fields(value, fields, path)
+    check_fields(value, _fields(), path)
     where, count = value.get("where"), value.get("count")
     if count is not None and where is None:
         raise WrongExpectationError((*path, "count"), "is how many match where: it cannot stand alone")
@@ -251,10 +248,13 @@ def _item(value: Any, at: int) -> _Item:
     return _Item(path, rest, predicate, 1 if count is None else count)
 
 
-def _connection() -> inspect.StructType:
+@functools.cache
+def _fields() -> dict[str, inspect.Type]:
+    """What an element of `connections` may name."""
     kind = inspect.type_info(model.Connection)
     assert isinstance(kind, inspect.StructType)
-    return kind
+    of_json = {field.encode_name: field.type for field in kind.fields}
+    return {"where": inspect.StrType(), "count": _NUMBER, "server_port": _NUMBER, **of_json}
 
 
 def _names(value: Any, keys: Sequence[str]) -> bool:
