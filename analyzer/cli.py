@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 import analyzer
+from analyzer.commands.check import check
 from analyzer.commands.claims import claims
 from analyzer.commands.decrypt import decrypt
 from analyzer.commands.flows import flows
@@ -102,6 +103,7 @@ program.add_command(read)
 program.add_command(flows)
 program.add_command(decrypt)
 program.add_command(claims)
+program.add_command(check)
 
 
 @program.command(

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 import analyzer
-from analyzer import model
+from analyzer import model, pipeline
+from analyzer.commands.checking import keys_beside
+from analyzer.reporter.expectations import Connections, Expectations, as_seen
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPTURES = ROOT / "captures"
@@ -28,11 +30,24 @@ def report_of(source: Any, **options: Any) -> tuple[list[model.Connection], dict
     return connections, msgspec.to_builtins(analysis.totals), [str(damage) for damage in analysis.warnings]
 
 
-def keys_of(case: str) -> tuple[Path, ...]:
+def keys_of(case: str) -> tuple[str, ...]:
     """What decrypts a case, as far as it is given: a key log, the server's key."""
-    return tuple(path for name in ("keys.log", "server.key") if (path := CASES[case] / name).exists())
+    return keys_beside(CASES[case])
 
 
 @functools.cache
 def analysed(case: str) -> tuple[list[model.Connection], dict[str, int], list[str]]:
     return report_of(capture_of(case), keys=keys_of(case))
+
+
+@functools.cache
+def seen(case: str) -> tuple[Connections, dict[str, int]]:
+    """What a case shows, as expectations are held against it."""
+    connections, totals, _ = analysed(case)
+    return as_seen(connections), totals
+
+
+@functools.cache
+def expectations_of(case: str) -> Expectations:
+    file = CASES[case] / "expect.yaml"
+    return Expectations(file.read_bytes(), str(file), pipeline.Totals.__struct_fields__)

@@ -187,17 +187,23 @@ def find_captures(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
     return found
 
 
+def is_capture(path: str) -> bool:
+    """Whether a file begins as a capture does, compressed or not. Raises OSError and InputError."""
+    # A pipe would block, and devices are not for us; what a link points to counts.
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        return False
+    with open_bytes(path, chunk_bytes=SNIFFED_BYTES) as window:
+        return window.read(MAGIC_BYTES) in FORMATS
+
+
 def _captures_below(folder: str) -> list[str]:
     captures: list[str] = []
     unreadable: list[str] = []
     for parent, _, names in os.walk(folder, onerror=lambda error: unreadable.append(str(error.filename))):
         for path in (os.path.join(parent, name) for name in names):
             try:
-                # A pipe would block, and devices are not for us; what a link points to counts.
-                if stat.S_ISREG(os.stat(path).st_mode):
-                    with open_bytes(path, chunk_bytes=SNIFFED_BYTES) as window:
-                        if window.read(MAGIC_BYTES) in FORMATS:
-                            captures.append(path)
+                if is_capture(path):
+                    captures.append(path)
             except (OSError, InputError):
                 unreadable.append(path)
     if captures:

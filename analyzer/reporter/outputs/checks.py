@@ -1,0 +1,177 @@
+"""What `analyzer check` prints: text, JUnit XML, JSON, and annotations for GitHub Actions."""
+
+from __future__ import annotations
+
+import dataclasses
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from analyzer.reporter import words
+from analyzer.reporter.escape import escape
+from analyzer.reporter.expectations import Difference
+
+_COLUMNS = ("field", "expected", "seen", "packets")
+_GAP = "  "
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """A case and what came of it. `error`: why its capture could not be read. `capture` is None where there is none."""
+
+    folder: str
+    capture: str | None
+    file: str  # with the expectations
+    differences: tuple[Difference, ...] = ()
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def outcome(self) -> str:
+        return "unreadable" if self.error is not None else "failed" if self.differences else "passed"
+
+
+# Text.
+
+
+def as_text(results: Sequence[Result], *, width: int) -> str:
+    """The failures, expected and seen side by side, and how many there are."""
+    parts = [_failure(result, width) for result in results if result.outcome != "passed"]
+    failed = sum(result.outcome == "failed" for result in results)
+    unreadable = sum(result.outcome == "unreadable" for result in results)
+    if failed or unreadable:
+        told = [f"{failed} not as expected"] * bool(failed) + [f"{unreadable} unreadable"] * bool(unreadable)
+        parts.append(f"{words.plural(len(results), 'capture')} checked: {', '.join(told)}\n")
+    else:
+        parts.append(f"{words.plural(len(results), 'capture')} checked: all as expected\n")
+    return "\n".join(parts)
+
+
+def _failure(result: Result, width: int) -> str:
+    if result.error is not None:
+        return f"✗ {escape(result.error)}\n"
+    lines = [f"✗ {escape(result.capture or result.folder)}: {_many(result)}"]
+    lines += [f"  warning: {escape(warning)}" for warning in result.warnings]
+    rows = [_cells(one) for one in result.differences]
+    widths = [max(map(words.cells, column)) for column in zip(_COLUMNS, *rows, strict=True)]
+    if sum(widths) + len(_GAP) * len(widths) <= width:
+        for row in (_COLUMNS, tuple("-" * size for size in widths), *rows):
+            padded = (cell + " " * (size - words.cells(cell)) for cell, size in zip(row, widths, strict=True))
+            lines.append((_GAP + _GAP.join(padded)).rstrip())
+    else:  # nothing is cut: whoever compares two values needs all of them
+        for row in rows:
+            lines.append(f"{_GAP}{row[0]}")
+            lines += [f"{_GAP * 2}{name:10}{cell}" for name, cell in zip(_COLUMNS[1:], row[1:], strict=True) if cell]
+    return "\n".join(lines) + "\n"
+
+
+def _many(result: Result) -> str:
+    return f"{words.plural(len(result.differences), 'difference')} from {escape(result.file)}"
+
+
+def _cells(one: Difference) -> tuple[str, str, str, str]:
+    place = f" (#{one.connection})" if one.connection is not None else ""
+    return escape(one.field), escape(one.expected), escape(one.seen), f"{one.packets()}{place}"
+
+
+def _sentence(one: Difference) -> str:
+    """A difference on one line."""
+    field, expected, seen, _ = _cells(one)
+    sentence = f"{field}: expected {expected}, seen {seen}"
+    if one.first_packet is not None:
+        sentence += f"; look at packet{'s' if one.first_packet != one.last_packet else ''} {one.packets()}"
+        sentence += f" of connection #{one.connection}" if one.connection is not None else ""
+    return sentence
+
+
+# JSON.
+
+
+def as_json(results: Sequence[Result]) -> bytes:
+    """`checked`, `failed`, `unreadable`, and `cases` in order, each with its `outcome` and `differences`."""
+    report = {
+        "checked": len(results),
+        "failed": sum(result.outcome == "failed" for result in results),
+        "unreadable": sum(result.outcome == "unreadable" for result in results),
+        "cases": [
+            {
+                "folder": escape(result.folder),
+                "capture": None if result.capture is None else escape(result.capture),
+                "expectations": escape(result.file),
+                "outcome": result.outcome,
+                "error": None if result.error is None else escape(result.error),
+                "warnings": [escape(warning) for warning in result.warnings],
+                "differences": [_escaped(one) for one in result.differences],
+            }
+            for result in results
+        ],
+    }
+    return bytes(msgspec.json.format(msgspec.json.encode(report), indent=2)) + b"\n"
+
+
+def _escaped(one: Difference) -> dict[str, object]:
+    found = dataclasses.asdict(one)
+    return {key: escape(value) if isinstance(value, str) else value for key, value in found.items()}
+
+
+# JUnit.
+
+
+def as_junit(results: Sequence[Result]) -> bytes:
+    """JUnit XML with one test case for every folder, as CI systems read it.
+
+    XML has no way to write most control characters (XML 1.0 §2.2), so that everything is escaped first.
+    """
+    seconds = f"{sum(result.seconds for result in results):.3f}"
+    counts = {
+        "tests": str(len(results)),
+        "failures": str(sum(result.outcome == "failed" for result in results)),
+        "errors": str(sum(result.outcome == "unreadable" for result in results)),
+    }
+    top = ET.Element("testsuites", {"name": "analyzer check", **counts, "time": seconds})
+    suite = ET.SubElement(top, "testsuite", {"name": "analyzer check", **counts, "skipped": "0", "time": seconds})
+    for result in results:
+        case = ET.SubElement(
+            suite,
+            "testcase",
+            {"name": escape(result.folder), "classname": "analyzer.check", "time": f"{result.seconds:.3f}"},
+        )
+        if result.error is not None:
+            ET.SubElement(case, "error", {"message": escape(result.error), "type": "unreadable"})
+        elif result.differences:
+            failure = ET.SubElement(case, "failure", {"message": _many(result), "type": "difference"})
+            failure.text = "\n".join(map(_sentence, result.differences))
+        if result.warnings:
+            ET.SubElement(case, "system-err").text = "\n".join(map(escape, result.warnings))
+    ET.indent(top)
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(top, encoding="unicode").encode() + b"\n"
+
+
+# GitHub Actions: workflow commands, which become annotations beside the lines of expect.yaml.
+
+
+def as_annotations(results: Sequence[Result]) -> str:
+    """A line `::error file=…,line=…::…` for every difference, and the summary."""
+    lines: list[str] = []
+    for result in results:
+        lines += _annotations(result)
+    return "".join(f"{line}\n" for line in lines) + as_text(results, width=0).splitlines()[-1] + "\n"
+
+
+def _annotations(result: Result) -> Iterator[str]:
+    file, title = _property(result.file), _property(result.folder)
+    if result.error is not None:
+        yield f"::error file={file},title={title}::{_data(escape(result.error))}"
+    for one in result.differences:
+        yield f"::error file={file},line={one.line},title={title}::{_data(_sentence(one))}"
+
+
+def _data(text: str) -> str:
+    """As the runner's toolkit escapes messages; newlines and the like have been written out before."""
+    return text.replace("%", "%25")
+
+
+def _property(text: str) -> str:
+    return escape(text).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
