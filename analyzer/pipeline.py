@@ -78,7 +78,7 @@ class Analysis:
         self.totals = Totals()
         self._capture = capture
         self._options = options
-        self._secrets = self._load_secrets(options)
+        self._secrets = self._load_secrets(options, live=capture.size is None)
         self._secrets_read = 0  # blocks of the capture
         self._tracker = Tracker(
             library.automaton("tcp-open"),
@@ -97,7 +97,8 @@ class Analysis:
     # What looks into connections is imported here: a program that looks at TCP alone starts faster without.
 
     @staticmethod
-    def _load_secrets(options: Options) -> Secrets | None:
+    def _load_secrets(options: Options, *, live: bool) -> Secrets | None:
+        """`live`: packets are still on their way, and key logs may grow meanwhile."""
         if options.tcp_only:
             return None
         from analyzer.dissector.tls.secrets import Secrets
@@ -106,7 +107,7 @@ class Analysis:
         if options.collect_secrets:
             secrets.used = {}
         for path in options.keys:
-            secrets.load(path)
+            secrets.load(path, follow=live)
         return secrets
 
     def _recognizer(self) -> Recognizer | None:

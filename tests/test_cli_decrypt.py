@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,35 @@ def test_where_nothing_can_be_decrypted_nothing_is_written(tmp_path):
     done = run("decrypt", ROOT / "captures/tcp/web-page/capture.pcapng", "-o", out)
     assert (done.exit_code, out.exists()) == (1, False)
     assert "no TLS connections" in done.stderr
+
+
+def test_a_key_log_that_grows_while_a_pipe_is_read(tmp_path):
+    """The browser writes its secrets when the handshake is under way: by then its first packets have been read."""
+    content = (TLS / "1.3-full" / "capture.pcapng").read_bytes()
+    lines = keys_of("1.3-full").read_text().splitlines(keepends=True)
+    log = tmp_path / "keys.log"
+    log.write_text("# secrets come later\n" + lines[0])
+    half = content.index(bytes.fromhex("160301"))  # the ClientHello
+    reading, writing = os.pipe()
+    begun = threading.Event()
+
+    def write() -> None:
+        with open(writing, "wb", buffering=0) as pipe:
+            pipe.write(content[:half])
+            assert begun.wait(30)
+            with log.open("a") as more:
+                more.write("".join(lines[1:]))
+            pipe.write(content[half:])
+
+    writer = threading.Thread(target=write)
+    with open(reading, "rb", buffering=0) as pipe:
+        writer.start()
+        analysis = analyzer.analyze(pipe, keys=(str(log),))
+        begun.set()  # the log has been read as it was
+        (connection,) = analysis
+        writer.join()
+    assert connection.tls.decrypted
+    assert [one.request.target for one in connection.http.exchanges] == ["/index.html"]
 
 
 def test_standard_input_comes_only_once(tmp_path):
