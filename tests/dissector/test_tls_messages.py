@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 
 import pytest
@@ -29,6 +30,11 @@ from tests.dissector.tls_talk import (
     vector,
     versions,
 )
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 class TestVersions:
@@ -156,6 +162,19 @@ class TestCertificates:
 
     def test_zlib(self):
         assert decompress(self.compressed(1, b"certificate" * 50)) == (b"certificate" * 50, None)
+
+    def test_zstd(self):
+        plain = b"certificate" * 50
+        packed = zstd.compress(plain)
+        body = u16(3) + len(plain).to_bytes(3, "big") + vector(3, packed)
+        assert decompress(body) == (plain, None)
+        assert "cannot be unpacked" in decompress(body[:8] + bytes(len(packed)))[1]
+
+    @given(st.sampled_from([1, 2, 3]), st.integers(0, 99), st.binary(max_size=99), st.booleans())
+    def test_whatever_is_packed_there_is_an_answer(self, algorithm, length, packed, magic):
+        packed = b"\x28\xb5\x2f\xfd" * magic + packed  # what zstd begins with
+        plain, fault = decompress(u16(algorithm) + length.to_bytes(3, "big") + vector(3, packed))
+        assert (plain is None) == (fault is not None)
 
     @pytest.mark.parametrize(("body", "why"), [
         (b"\0\1\0", "CompressedCertificate: 3 bytes are said to follow, 1 do (RFC 8879 §4)"),

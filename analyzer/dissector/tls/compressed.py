@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
+import sys
 import zlib
-from typing import Any, Final
+from typing import Final
 
 from analyzer.dissector.registries import name
 from analyzer.dissector.tls.extensions import Malformed, Reader
@@ -16,7 +16,7 @@ MOST_INFLATED: Final = 1 << 20  # bytes of a Certificate message that are unpack
 def decompress(body: bytes) -> tuple[bytes | None, str | None]:
     """The Certificate message in a CompressedCertificate, or why there is none.
 
-    brotli and zstd are unpacked where a module for them is installed; nothing is unpacked further than it says it goes.
+    brotli is unpacked where its module is installed; nothing is unpacked further than it says it goes.
     """
     reader = Reader(body)
     try:
@@ -27,7 +27,7 @@ def decompress(body: bytes) -> tuple[bytes | None, str | None]:
         return None, f"a compressed certificate of {length} bytes is not unpacked (RFC 8879 §4)"
     try:
         plain = _unpack(algorithm, packed, length)
-    except Exception as problem:  # noqa: BLE001  each module raises its own
+    except Malformed as problem:
         return None, f"a compressed certificate cannot be unpacked: {problem} (RFC 8879 §4)"
     if plain is None:
         return None, f"certificates compressed with {name('certificate-compression', algorithm)} are not read"
@@ -37,27 +37,41 @@ def decompress(body: bytes) -> tuple[bytes | None, str | None]:
 
 
 def _unpack(algorithm: int, packed: bytes, length: int) -> bytes | None:
-    """At most one byte more than `length`; None: there is nothing installed that can."""
+    """At most one byte more than `length`; None: there is nothing installed that can. Raises Malformed."""
     if algorithm == ZLIB:
-        return zlib.decompressobj().decompress(packed, length + 1)
-    if algorithm == BROTLI and (brotli := _installed("brotli")) is not None:
         try:
-            unpacked: bytes = brotli.Decompressor().process(packed, output_buffer_limit=length + 1)
-        except TypeError:  # before 1.2 it cannot be told to stop
-            return None
-        return unpacked
+            return zlib.decompressobj().decompress(packed, length + 1)
+        except zlib.error as problem:
+            raise Malformed(str(problem)) from problem
     if algorithm == ZSTD:
-        if (standard := _installed("compression.zstd")) is not None:
-            inflated: bytes = standard.ZstdDecompressor().decompress(packed, length + 1)
-            return inflated
-        if (zstandard := _installed("zstandard")) is not None:
-            expanded: bytes = zstandard.ZstdDecompressor().stream_reader(packed).read(length + 1)
-            return expanded
-    return None
+        return _unzstd(packed, length)
+    return _unbrotli(packed, length) if algorithm == BROTLI else None
 
 
-def _installed(module: str) -> Any:
+def _unzstd(packed: bytes, length: int) -> bytes:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+
+    # It would else set memory aside for whatever the sender asks.
+    options = {int(zstd.DecompressionParameter.window_log_max): MOST_INFLATED.bit_length() - 1}
     try:
-        return importlib.import_module(module)
+        unpacked: bytes = zstd.ZstdDecompressor(options=options).decompress(packed, length + 1)
+    except zstd.ZstdError as problem:
+        raise Malformed(str(problem)) from problem
+    return unpacked
+
+
+def _unbrotli(packed: bytes, length: int) -> bytes | None:
+    try:
+        import brotli
     except ImportError:
         return None
+    try:
+        unpacked: bytes = brotli.Decompressor().process(packed, output_buffer_limit=length + 1)
+    except TypeError:  # before 1.2 it cannot be told to stop
+        return None
+    except brotli.error as problem:
+        raise Malformed(str(problem)) from problem
+    return unpacked
