@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Iterator
@@ -11,16 +12,14 @@ from typing import Any
 import click
 
 import analyzer
-from analyzer.commands.check import check
-from analyzer.commands.claims import claims
-from analyzer.commands.decrypt import decrypt
-from analyzer.commands.flows import flows
-from analyzer.commands.read import read
 from analyzer.commands.terminal import open_output, say
 from analyzer.errors import AnalyzerError
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
+
+# Modules of `analyzer.commands`, each with a command of its name. Loaded when asked for: every command needs others.
+_COMMANDS = ("check", "claims", "decrypt", "flows", "read")
 
 _EPILOG = """\b
 Examples:
@@ -35,6 +34,15 @@ input could not be read, 130 interrupted.
 
 class Program(click.Group):
     """Turns what ends a command early into one line and an exit code, never into a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        found: click.Command = getattr(importlib.import_module(f"analyzer.commands.{cmd_name}"), cmd_name)
+        return found
 
     def make_context(self, *given: Any, **more: Any) -> click.Context:
         with _usage_in_one_line():
@@ -97,13 +105,6 @@ def _version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
 def program() -> None:
     """Sequence diagrams you can run against real traffic: reads captures, rebuilds connections, and labels each with
     the documented flow it followed."""
-
-
-program.add_command(read)
-program.add_command(flows)
-program.add_command(decrypt)
-program.add_command(claims)
-program.add_command(check)
 
 
 @program.command(

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from analyzer.cli import program
+from analyzer.commands.check import check
 from analyzer.reporter import expectations
 from analyzer.reporter.expectations import Difference, Expectations
 from analyzer.reporter.outputs.checks import Result, as_annotations, as_json, as_junit, as_text
@@ -187,7 +188,7 @@ DOCUMENTED = [
     re.sub(
         r"   +(as in|1 if|or order).*",
         "",
-        textwrap.dedent(program.commands["check"].epilog.partition("not compared:\n")[2].partition("Keys are")[0]),
+        textwrap.dedent(check.epilog.partition("not compared:\n")[2].partition("Keys are")[0]),
     ),
 ]
 

@@ -83,8 +83,9 @@ def all_commands() -> Iterator[tuple[str, click.Command]]:
     def below(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
         yield name, command
         if isinstance(command, click.Group):
-            for word, inner in command.commands.items():
-                yield from below(f"{name} {word}", inner)
+            context = click.Context(command)
+            for word in command.list_commands(context):
+                yield from below(f"{name} {word}", command.get_command(context, word))
 
     return below("analyzer", program)
 

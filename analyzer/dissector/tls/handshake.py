@@ -23,7 +23,7 @@ from analyzer.dissector.tls.messages import (
     NewSessionTicket,
     ServerKeyExchange,
 )
-from analyzer.dissector.tls.records import RecordReader
+from analyzer.dissector.tls.records import RecordLayer, RecordReader
 from analyzer.dissector.tls.steps import CLIENT, SERVER, SIDE_NAMES, Alert, Handshake, Seen, TlsEvent
 from analyzer.dissector.undecided import Undecided
 from analyzer.model import Fault
@@ -72,11 +72,12 @@ class Side:
         self.closed: tuple[str, int, int] | None = None  # how, when, packet
 
 
-class Negotiation(Layer):
+class Negotiation(RecordLayer):
     """What a connection says of itself. `events` in the order they happened, `faults` in the order they were noticed;
     whoever follows a connection live may take events out of the list."""
 
-    def __init__(self, opener: Opener | None):
+    def __init__(self, opener: Opener | None, *, midstream: bool = False):
+        super().__init__(midstream)
         self.events: list[TlsEvent] = []
         self.faults: list[Fault] = []
         self.alerts: list[Alert] = []
