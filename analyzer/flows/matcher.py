@@ -38,7 +38,13 @@ MAX_STATES: Final = 4096
 MAX_TABLE_CELLS: Final = 1 << 24  # 64 MiB of int32
 
 _FIRST_CAPACITY: Final = 64
+MAX_VALUES: Final = 4096  # of one field, whose tests' results are remembered
+LONGEST_VALUE: Final = 256  # characters of such a value
 NO_MORE: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+# A field, the tests of it with the bit of each, and the bits of values that were met before.
+_Tested = tuple[str, tuple[tuple[AttributeTest, int], ...], dict[tuple[object, type], int]]
 
 
 class Event(Protocol):
@@ -75,6 +81,7 @@ class Automaton:
         self.max_states = min(MAX_STATES, MAX_TABLE_CELLS // self.width) if tabled else MAX_STATES
         self._codes = {name: code for code, name in enumerate(steps)}
         self._bits = {test: 1 << bit for bit, test in enumerate(self.tests)}
+        self._tests_of = {step: self._tests_with(step) for step in steps}
         self._states: list[tuple[int, ...]] = []
         self._ids: dict[tuple[int, ...], int] = {}
         self._completed: dict[int, tuple[Match, ...]] = {}
@@ -97,6 +104,14 @@ class Automaton:
                 raise FlowPageError(flow.page.path, 1, reason)
         return tuple(tests)
 
+    def _tests_with(self, step: str) -> list[_Tested]:
+        """What pages ask of the events of this name, by field."""
+        asked: dict[str, dict[AttributeTest, int]] = {}
+        atoms = [atom for flow, _ in self.flows for atom in flow.atoms if atom.name == step]
+        for test in [RETRANSMISSION, *(test for atom in atoms for test in atom.tests)]:
+            asked.setdefault(test.name, {})[test] = self._bits[test]
+        return [(name, tuple(tests.items()), {}) for name, tests in asked.items()]
+
     # Symbols
 
     def symbol(self, side: int, step: int, truths: int = 0) -> int:
@@ -106,11 +121,19 @@ class Automaton:
     def symbol_of(self, event: Event, more: Mapping[str, object] = NO_MORE) -> int:
         """The integer of an event; fields are looked up by the names in the tests, in `more` first; absent ones pass
         none."""
+        step = event.step
         truths = 0
-        for test, bit in self._bits.items():
-            value = more[test.name] if test.name in more else getattr(event, test.name, None)
-            truths |= bit if test.holds(value) else 0
-        return self.symbol(SIDE_NAMES.index(event.side), self._codes[event.step], truths)
+        for name, tests, known in self._tests_of[step]:
+            value = more[name] if name in more else getattr(event, name, None)
+            if value is None:
+                continue  # passes no test
+            bits = known.get((value, type(value)))
+            if bits is None:
+                bits = sum(bit for test, bit in tests if test.holds(value))
+                if len(known) < MAX_VALUES and (not isinstance(value, str) or len(value) <= LONGEST_VALUE):
+                    known[value, type(value)] = bits
+            truths |= bits
+        return self.symbol(SIDE_NAMES.index(event.side), self._codes[step], truths)
 
     def split(self, symbol: int) -> tuple[int, str, int]:
         """Side, step name and truths of a symbol."""
