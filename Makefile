@@ -60,9 +60,9 @@ format: $(VENV)/.stamp-dev ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## speed beside tcptrace, argus, tshark and tcpdump in one run (ROUNDS=5)
-	-@.ci/need tcptrace=tcptrace argus=argus-server ra=argus-client tshark=tshark tcpdump=tcpdump
-	$(BIN)/python bench/run.py --rounds $(ROUNDS) --markdown bench/out/result.md $(ARGS)
+bench: setup ## speed beside tcptrace, argus, tshark and others in one run (ROUNDS=5), into docs/performance.md
+	-@.ci/need tcptrace=tcptrace argus=argus-server ra=argus-client ndpiReader=libndpi-bin tshark=tshark tcpdump=tcpdump
+	$(BIN)/python bench/run.py --rounds $(ROUNDS) --write docs/performance.md $(ARGS)
 
 clean: ## remove what was built, keep .venv
 	rm -rf build dist ./*.egg-info bench/out .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
