@@ -90,6 +90,9 @@ class HttpLabeler:
             if not run.offer(symbol):
                 break
         steps, where = fold(dissector.events, around.start_ns)
+        if lost and run.ended:
+            # What follows the flow that was complete is not something else, but more of it with a part missing.
+            return model.Verdict(flow=None, outcome="unseen", cause=lost, begun_by=steps[0].side, steps=steps)
         ran = Ran(
             steps,
             [symbols[index] for index in where],
