@@ -152,7 +152,7 @@ class HeadOfLine(msgspec.Struct, gc=False):
     from_ns: int  # when the first of the waiting bytes were captured
     length_ns: int
     missing: list[int] = []  # streams with frames in the missing segment
-    waiting: list[int] = []  # streams with frames in the bytes that waited
+    waiting: list[int] = []  # other streams, with frames in the bytes that waited
 
 
 class Upgraded(msgspec.Struct, frozen=True, gc=False):

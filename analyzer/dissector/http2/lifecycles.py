@@ -61,7 +61,8 @@ class Lifecycles(Findings):
         carried = self._carried[side]
         if reader.late_ns is not None:
             late_ns, at_ns = reader.late_ns, reader.at_ns
-            self.multiplexing.held_up(side, reader.packet, late_ns, at_ns, carried, stream.number)
+            missing = carried if self._carrier[side] == reader.packet else []
+            self.multiplexing.held_up(side, reader.packet, late_ns, at_ns, missing, stream.number)
             return
         if self._carrier[side] != reader.packet:
             self._carrier[side] = reader.packet

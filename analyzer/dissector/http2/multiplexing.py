@@ -102,7 +102,10 @@ class Multiplexing:
             del apart[number]
 
     def held_up(self, side: int, packet: int, from_ns: int, until_ns: int, missing: list[int], number: int) -> None:
-        """Bytes of a stream were captured at `from_ns`, and readable when the packet came that had been missing."""
+        """Bytes of a stream were captured at `from_ns`, and readable when the packet came that had been missing. What it
+        brought of the stream itself, any transport would have waited for."""
+        if number in missing:
+            return
         found = self.head_of_line
         name: Side = "server" if side else "client"
         if not found or found[-1].packet != packet or found[-1].side != name:
