@@ -202,6 +202,7 @@ class Dissector(FieldBlocks):
         self._on[side] = self._stray[side] = None
         self.flow.forget()
         self._early.clear()
+        self.multiplexing.missed()
         for stream in list(self._streams.values()):
             stream.uncertain = True
             if stream.state == SERVER_ENDED and stream.exchange.request is None:

@@ -178,8 +178,12 @@ class Lifecycles(Findings):
 
     def _new(self, number: int, state: int, *, uncertain: bool = False, kept: bool = True) -> Stream | None:
         if len(self._streams) >= MOST_OPEN:
-            self._not_followed += 1
-            return None
+            over = self.multiplexing.forgotten()
+            if over is None:
+                self._not_followed += 1
+                return None
+            over.state = states.CLOSED  # most likely: frames were missed since its last one
+            self._over(over)
         exchange = Exchange(number)
         stream = Stream(number, exchange, state, uncertain=uncertain or self.lost is not None)
         self._streams[number] = stream
