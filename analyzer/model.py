@@ -253,6 +253,8 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
     trailers: list[tuple[str, str]] | None = None  # with `--headers`
     grpc: Grpc | None = None
     reset: Reset | None = None
+    websocket: WebSocket | None = None  # inside an HTTP/2 stream, RFC 8441
+    tunnel: Tunnel | None = None  # inside an HTTP/2 stream, RFC 9113 §8.5
 
 
 class Frames(msgspec.Struct, frozen=True, gc=False):
@@ -295,6 +297,22 @@ class Stall(msgspec.Struct, frozen=True, gc=False):
     packet: int  # that ended it
 
 
+class AlternativeService(msgspec.Struct, frozen=True, gc=False):
+    """An ALTSVC frame: where else the server can be found (RFC 7838 §4)."""
+
+    stream: int  # 0: for `origin`; else for the origin of that stream's request
+    origin: str | None
+    value: str  # as in the Alt-Svc field: 'h3=":443"; ma=3600'
+    packet: int
+
+
+class Origins(msgspec.Struct, frozen=True, gc=False):
+    """An ORIGIN frame: what else the server speaks for (RFC 8336 §2)."""
+
+    origins: list[str]
+    packet: int
+
+
 class Http(msgspec.Struct, frozen=True, gc=False):
     """The HTTP of a connection."""
 
@@ -310,7 +328,9 @@ class Http(msgspec.Struct, frozen=True, gc=False):
     frames: dict[str, int] = {}  # how many of each type, both sides
     frame_switches: int = 0  # how often a frame belongs to another stream than the one before it
     stalls: list[Stall] = []
-    head_of_line_waits: int = 0  # lost segments that held up streams whose bytes were already captured
+    head_of_line_waits: int = 0  # lost segments that held up other streams, whose bytes were already captured
+    alternative_services: list[AlternativeService] = []
+    origins: list[Origins] = []
 
 
 class Tunnel(msgspec.Struct, frozen=True, gc=False):

@@ -120,9 +120,7 @@ class ByteStream:
             self._give_up(reader, missing, packet, "buffer-full")
 
     @cython.cfunc
-    def _give_up(
-        self, reader: Layer, missing: cython.longlong, packet: cython.longlong, cause: str
-    ) -> cython.void:
+    def _give_up(self, reader: Layer, missing: cython.longlong, packet: cython.longlong, cause: str) -> cython.void:
         """What lies before the first held segment will not come any more."""
         hole: cython.longlong = self._held[0][0] - self.next
         self._tell_gap(reader, min(hole, missing - self.lost), packet, cause)

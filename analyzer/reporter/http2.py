@@ -56,6 +56,11 @@ class Http2Labeler:
                 model.Stall(one.stream, one.side, one.from_ns - around.start_ns, one.length_ns, one.packet)
                 for one in stalls
             ],
+            alternative_services=[
+                model.AlternativeService(one.stream, one.origin, one.value, one.packet)
+                for one in dissector.alternatives
+            ],
+            origins=[model.Origins(one.origins, one.packet) for one in dissector.origins],
             head_of_line_waits=len(dissector.head_of_line) + dissector.multiplexing.head_of_line_beyond,
         )
 

@@ -152,8 +152,8 @@ class Multiplexing:
             del apart[number]
 
     def held_up(self, side: int, packet: int, from_ns: int, until_ns: int, missing: list[int], number: int) -> None:
-        """Bytes of a stream were captured at `from_ns`, and readable when the packet came that had been missing. What it
-        brought of the stream itself, any transport would have waited for."""
+        """Bytes of a stream were captured at `from_ns`, and readable when the packet came that had been missing. For
+        what is `missing` of the stream itself any transport would have waited."""
         if number in missing:
             return
         found = self.head_of_line

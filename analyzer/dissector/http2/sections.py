@@ -23,7 +23,9 @@ _PSEUDO: Final = {
     RESPONSE: frozenset((b":status",)),  # §8.3.2
     TRAILERS: frozenset[bytes](),  # §8.1
 }
-_SEEN: Final = frozenset((b"host", b"content-length", b"content-type", b"grpc-status", b"priority", b"cookie", b"te"))
+_SEEN: Final = frozenset(
+    (b"host", b"content-length", b"content-type", b"grpc-status", b"priority", b"te", b"sec-websocket-extensions")
+)
 _STATUS = re.compile(rb"[1-9][0-9][0-9]\Z")
 _NUMBER = re.compile(rb"[0-9]{1,18}\Z")
 _SHOWN: Final = 60  # bytes of a name in a message
