@@ -249,7 +249,7 @@ def test_a_server_does_not_reprioritize():
 
 
 def test_pings_origins_and_alternatives():
-    talk = Talk().c(ping()).s(ping(1), frame(12, 0, 0, b"\0\x05https"), frame(10, 0, 0, b"\0\0h2"), update(0, 5))
+    talk = Talk().c(ping()).s(ping(1), frame(12, 0, 0, b"\0\x05https"), frame(10, 0, 0, b"\0\1ah2"), update(0, 5))
     assert steps(talk)[5:] == ["C PING", "S PING ACK", "S ORIGIN", "S ALTSVC", "S WINDOW_UPDATE"]
     assert faults(talk) == []
 

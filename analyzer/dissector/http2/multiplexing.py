@@ -121,9 +121,11 @@ class Multiplexing:
             self.closed(stream)
 
     def frame(self, side: int, stream: Stream) -> None:
-        """HEADERS or DATA of a stream that is open."""
+        """HEADERS or DATA of a stream."""
         if stream.number in self._doubtful:
             self._went_on(stream)
+        elif stream.number not in self._live:
+            return  # it is taken for over, and waits for its request
         self._frames += 1
         last, self._last[side] = self._last[side], stream
         if last is not stream:

@@ -24,7 +24,8 @@ const fs = require("fs");
 const client = require("http2").connect("http://10.0.0.2");
 const tunnel = client.request({":method": "CONNECT", ":authority": "example.test:443"}, {endStream: false});
 tunnel.on("response", () => {
-    const options = {socket: tunnel, servername: "example.test", ca: fs.readFileSync("%s"), ALPNProtocols: ["http/1.1"]};
+    const ca = fs.readFileSync("%s");
+    const options = {socket: tunnel, servername: "example.test", ca, ALPNProtocols: ["http/1.1"]};
     const secured = require("tls").connect(options, () => secured.write(
         "GET /a.txt HTTP/1.1\\r\\nHost: example.test\\r\\nConnection: close\\r\\n\\r\\n"
     ));
