@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from analyzer.dissector.http2.resync import HEADER, PLAUSIBLE, Piece, Resync
+from analyzer.dissector.http2.resync import HEADER, PLAUSIBLE, Resync
 from analyzer.dissector.layer import EVERYTHING
+from analyzer.dissector.resync import Piece
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 ALTSVC, ORIGIN, PRIORITY_UPDATE = 10, 12, 16
