@@ -203,6 +203,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     body_bytes: int
     body_bytes_lost: int = 0  # of these, not in the capture
     headers: list[tuple[str, str]] | None = None  # with `--headers`
+    header_fields_unknown: int = 0  # HTTP/2: those that depend on what was not captured; `header_bytes` is without them
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):
@@ -217,6 +218,7 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     complete: bool
     body_bytes_lost: int = 0
     headers: list[tuple[str, str]] | None = None
+    header_fields_unknown: int = 0
 
 
 class Reset(msgspec.Struct, frozen=True, gc=False):
@@ -331,6 +333,7 @@ class Http(msgspec.Struct, frozen=True, gc=False):
     head_of_line_waits: int = 0  # lost segments that held up other streams, whose bytes were already captured
     alternative_services: list[AlternativeService] = []
     origins: list[Origins] = []
+    headers_with_priority: int = 0  # HEADERS frames with the flag PRIORITY, which RFC 9113 §5.3 deprecates
 
 
 class Tunnel(msgspec.Struct, frozen=True, gc=False):

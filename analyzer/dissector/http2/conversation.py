@@ -191,8 +191,7 @@ class Conversation(Bodies):
             header_fields=self._fields(reader.number, block),
             status=status,
         )
-        request = exchange.request
-        if status not in (204, 304) and (request is None or request.method != "HEAD"):
+        if _has_content(exchange.request, status):
             stream.expected[SERVER] = section.number(b"content-length")
         if is_grpc(section.field(b"content-type")):
             self._is_grpc(stream)
@@ -300,6 +299,14 @@ class Conversation(Bodies):
                 self._once("rapid reset", reader.packet, f"{message_text}: ENHANCE_YOUR_CALM (RFC 9113 §10.5)")
         self._tunnels.closed(stream, "rst", reader.at_ns, reader.packet)
         self._move(stream, side, states.RST_STREAM)
+
+
+def _has_content(request: Request | None, status: int | None) -> bool:
+    """Whether Content-Length says how long the content is (RFC 9110 §8.6). Without the request nobody knows."""
+    method = request.method if request is not None else None
+    if method is None or method == "HEAD" or status in (204, 304):
+        return False
+    return method != "CONNECT" or (status is not None and status >= 300)
 
 
 def _is_request(stream: Stream, block: Block) -> bool:

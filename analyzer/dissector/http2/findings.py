@@ -54,6 +54,7 @@ class Findings(Layer):
         self.origins: list[Origins] = []
         self.frame_counts: tuple[dict[str, int], dict[str, int]] = ({}, {})  # by type, per side
         self.frames_after_close = 0  # of streams that were over
+        self.headers_with_priority = 0  # flag PRIORITY, which RFC 9113 §5.3 deprecates
         self.flow = FlowControl()
         self.multiplexing = Multiplexing()
         self._settings = (Settings(), Settings())
