@@ -177,7 +177,7 @@ _MEASURES: Final = (
     _Measure("connection set-up", "first SYN to first request byte, median", "ms", lambda v: _ms(v.setups)),
     _Measure("connection set-up", "TCP handshake, median", "ms", lambda v: _ms(v.tcp)),
     _Measure("connection set-up", "TLS handshake, median", "ms", lambda v: _ms(v.tls)),
-    _Measure("request priority", "PRIORITY and PRIORITY_UPDATE frames, prioritized HEADERS", "frames",
+    _Measure("request priority", "frames with a priority", "frames",
              _framed(lambda v: v.priority_frames)),
     _Measure("request priority", "requests with a priority field", "exchanges", lambda v: v.priority_fields),
     _Measure("requests per connection", "connections", "connections", lambda v: v.connections),
