@@ -111,16 +111,22 @@ def program() -> None:
     epilog="""\b
 Examples:
   analyzer schema > connection.schema.json
+  analyzer schema claims > claims.schema.json
 """
 )
-def schema() -> None:
-    """Print the JSON Schema of what read --format jsonl prints."""
+@click.argument("command", type=click.Choice(["read", "claims", "check"]), default="read")
+def schema(command: str) -> None:
+    """Print the JSON Schema of what read, claims or check prints.
+
+    Of one line of read --format jsonl (this if no command is named), of claims --format json, or of check --format
+    json.
+    """
     import msgspec
 
-    from analyzer.reporter.schema import connection_schema
+    from analyzer.reporter.schema import schema_of
 
     with open_output(None) as output:
-        output.bytes(msgspec.json.format(msgspec.json.encode(connection_schema()), indent=2) + b"\n")
+        output.bytes(msgspec.json.format(msgspec.json.encode(schema_of(command)), indent=2) + b"\n")
 
 
 @program.command(

@@ -203,6 +203,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     body_bytes: int
     body_bytes_lost: int = 0  # of these, not in the capture
     headers: list[tuple[str, str]] | None = None  # with `--headers`
+    header_fields_unknown: int = 0  # HTTP/2: those that depend on what was not captured; `header_bytes` is without them
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):
@@ -217,6 +218,7 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     complete: bool
     body_bytes_lost: int = 0
     headers: list[tuple[str, str]] | None = None
+    header_fields_unknown: int = 0
 
 
 class Reset(msgspec.Struct, frozen=True, gc=False):
@@ -253,6 +255,8 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
     trailers: list[tuple[str, str]] | None = None  # with `--headers`
     grpc: Grpc | None = None
     reset: Reset | None = None
+    websocket: WebSocket | None = None  # inside an HTTP/2 stream, RFC 8441
+    tunnel: Tunnel | None = None  # inside an HTTP/2 stream, RFC 9113 §8.5
 
 
 class Frames(msgspec.Struct, frozen=True, gc=False):
@@ -295,6 +299,22 @@ class Stall(msgspec.Struct, frozen=True, gc=False):
     packet: int  # that ended it
 
 
+class AlternativeService(msgspec.Struct, frozen=True, gc=False):
+    """An ALTSVC frame: where else the server can be found (RFC 7838 §4)."""
+
+    stream: int  # 0: for `origin`; else for the origin of that stream's request
+    origin: str | None
+    value: str  # as in the Alt-Svc field: 'h3=":443"; ma=3600'
+    packet: int
+
+
+class Origins(msgspec.Struct, frozen=True, gc=False):
+    """An ORIGIN frame: what else the server speaks for (RFC 8336 §2)."""
+
+    origins: list[str]
+    packet: int
+
+
 class Http(msgspec.Struct, frozen=True, gc=False):
     """The HTTP of a connection."""
 
@@ -310,7 +330,10 @@ class Http(msgspec.Struct, frozen=True, gc=False):
     frames: dict[str, int] = {}  # how many of each type, both sides
     frame_switches: int = 0  # how often a frame belongs to another stream than the one before it
     stalls: list[Stall] = []
-    head_of_line_waits: int = 0  # lost segments that held up streams whose bytes were already captured
+    head_of_line_waits: int = 0  # lost segments that held up other streams, whose bytes were already captured
+    alternative_services: list[AlternativeService] = []
+    origins: list[Origins] = []
+    headers_with_priority: int = 0  # HEADERS frames with the flag PRIORITY, which RFC 9113 §5.3 deprecates
 
 
 class Tunnel(msgspec.Struct, frozen=True, gc=False):

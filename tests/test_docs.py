@@ -19,7 +19,7 @@ from analyzer.cli import program
 from analyzer.flows import load_library
 from analyzer.reporter.filters import FIELDS
 from analyzer.reporter.outputs.csv import COLUMNS
-from analyzer.reporter.schema import connection_schema
+from analyzer.reporter.schema import schema_of
 from tests import refresh_docs
 from tests.refresh_docs import FILES, PROGRAMS, ROOT, Folder, blocks, commands, fits, follows, programs, renewed
 
@@ -159,7 +159,7 @@ def test_filter_fields():
 # JSON and CSV.
 
 JSON = sections(ROOT / "docs" / "json.md")
-SCHEMA = connection_schema()["$defs"]
+SCHEMA = schema_of("read")["$defs"]
 
 
 def kind(of: dict) -> str:

@@ -237,9 +237,11 @@ class Applications:
             stream: Stream = application._stream(side)
             if (
                 handed[i] == HANDED_BYTES and offsets[i] + payload[i] <= stream.wanted
-                and not flags[i] & (FLAG_SYN | FLAG_FIN | FLAG_RST)
+                and not flags[i] & (FLAG_SYN | FLAG_FIN | FLAG_RST) and not stream._held
             ):  # fmt: skip
-                continue  # nobody wants them any more: that was said after the packet stage had seen the segment
+                # Nobody wants them any more: that was said after the packet stage had seen the segment. But where
+                # others wait, these may be what they wait for.
+                continue
             stream.data_ns = data_ns[i]
             stream.data_packet = data_packet[i]
             if handed[i] == HANDED_BYTES or handed[i] == HANDED_KNOWN:

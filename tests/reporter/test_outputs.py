@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from analyzer import model
 from analyzer.reporter.outputs.csv import COLUMNS, Csv, cell
 from analyzer.reporter.outputs.jsonl import JsonLines
-from analyzer.reporter.schema import connection_schema
+from analyzer.reporter.schema import schema_of
 from tests.reporter.builders import (
     certificate,
     connection,
@@ -190,7 +190,7 @@ def test_no_text_is_a_formula_or_a_command(text):
 
 
 def test_the_schema_names_every_field_and_requires_it():
-    schema = connection_schema()
+    schema = schema_of("read")
     properties = schema["$defs"]["Connection"]["properties"]
     assert set(properties) == {"type", *model.Connection.__struct_fields__}
     assert set(schema["$defs"]["Connection"]["required"]) == set(properties)

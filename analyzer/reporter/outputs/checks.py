@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -29,7 +30,7 @@ class Result:
     seconds: float = 0.0
 
     @property
-    def outcome(self) -> str:
+    def outcome(self) -> Literal["passed", "failed", "unreadable"]:
         return "unreadable" if self.error is not None else "failed" if self.differences else "passed"
 
 
@@ -89,31 +90,51 @@ def _sentence(one: Difference) -> str:
 # JSON.
 
 
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """A case. `error`: why its capture could not be read; `capture` is None where there is none."""
+
+    folder: str
+    capture: str | None
+    expectations: str  # the file with them
+    outcome: Literal["passed", "failed", "unreadable"]
+    error: str | None
+    warnings: list[str]
+    differences: list[Difference]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What `analyzer check --format json` prints. `cases` in the order in which they were checked."""
+
+    checked: int
+    failed: int
+    unreadable: int
+    cases: list[Checked]
+
+
 def as_json(results: Sequence[Result]) -> bytes:
-    """`checked`, `failed`, `unreadable`, and `cases` in order, each with its `outcome` and `differences`."""
-    report = {
-        "checked": len(results),
-        "failed": sum(result.outcome == "failed" for result in results),
-        "unreadable": sum(result.outcome == "unreadable" for result in results),
-        "cases": [
-            {
-                "folder": escape(result.folder),
-                "capture": None if result.capture is None else escape(result.capture),
-                "expectations": escape(result.file),
-                "outcome": result.outcome,
-                "error": None if result.error is None else escape(result.error),
-                "warnings": [escape(warning) for warning in result.warnings],
-                "differences": [_escaped(one) for one in result.differences],
-            }
+    """A `Report`, indented."""
+    report = Report(
+        checked=len(results),
+        failed=sum(result.outcome == "failed" for result in results),
+        unreadable=sum(result.outcome == "unreadable" for result in results),
+        cases=[
+            Checked(
+                folder=escape(result.folder),
+                capture=None if result.capture is None else escape(result.capture),
+                expectations=escape(result.file),
+                outcome=result.outcome,
+                error=None if result.error is None else escape(result.error),
+                warnings=[escape(warning) for warning in result.warnings],
+                differences=[_escaped(one) for one in result.differences],
+            )
             for result in results
         ],
-    }
+    )
     return bytes(msgspec.json.format(msgspec.json.encode(report), indent=2)) + b"\n"
 
 
-def _escaped(one: Difference) -> dict[str, object]:
-    found = dataclasses.asdict(one)
-    return {key: escape(value) if isinstance(value, str) else value for key, value in found.items()}
+def _escaped(one: Difference) -> Difference:
+    return dataclasses.replace(one, field=escape(one.field), expected=escape(one.expected), seen=escape(one.seen))
 
 
 # JUnit.

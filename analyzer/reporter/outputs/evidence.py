@@ -187,12 +187,12 @@ class Evidence:
                 ladders -= verdict is not None
                 ladder = ladders >= 0 or (verdict is not None and verdict.outcome == "diverged")
                 judged = () if verdict is None else indented._verdict("", verdict, c, ladder=ladder)
-                yield from self._exchange(one, judged)
+                yield from self._exchange(one, c, judged)
         else:
             # What was said stands below, exchange by exchange; the steps tell more only where something is wrong.
             yield from self._verdict(label, http.connection, c, _extent(http), ladder=bool(http.connection.divergence))
             for one in listed:
-                yield from self._exchange(one)
+                yield from self._exchange(one, c)
         if more := words.exchange_count(http) - len(listed):
             yield from self._labelled("", [f"… and {words.count(more)} more"], "bright_black")
         if http.websocket:
@@ -207,6 +207,8 @@ class Evidence:
         yield from self._labelled("headers", [headers] if headers else [])
         errors = bool(words_of_http2.problems(http))
         yield from self._labelled("goaway", words_of_http2.goaways(http), "yellow" if errors else None)
+        yield from self._labelled("altsvc", words_of_http2.alternatives(http))
+        yield from self._labelled("origins", words_of_http2.origins(http))
         yield from self._labelled("stalls", words_of_http2.stalls(http))
         yield from self._labelled("waits", words_of_http2.waits(http))
 
@@ -219,7 +221,7 @@ class Evidence:
         if tunnel.http:
             yield from self._http("inside", tunnel.http, c)
 
-    def _exchange(self, one: model.Exchange, judged: Iterable[str] = ()) -> Iterator[str]:
+    def _exchange(self, one: model.Exchange, c: model.Connection, judged: Iterable[str] = ()) -> Iterator[str]:
         """`judged`: what the verdict on its stream says."""
         request, response = one.request, one.response
         began = request or response
@@ -242,6 +244,12 @@ class Evidence:
         indent = " " * (_LABEL + 2)
         facts += words_of_http2.facts(one)
         yield from self._flowing(indent, [(fact, "bright_black") for fact in facts], indent)
+        if one.websocket:
+            yield from self._wrapped(f"WebSocket: {_frames(one.websocket)}", indent, indent, "bright_black")
+        if one.tunnel:
+            deeper = Evidence(self._write, width=self._width - len(_DEEPER), colour=self._colour)
+            for line in deeper._tunnel(one.tunnel, c):
+                yield _DEEPER + line
         for message, arrow in ((request, ">"), (response, "<")):
             for name, value in (message and message.headers) or ():
                 yield from self._field(name, value, arrow)
