@@ -25,7 +25,10 @@ COMMON = ("analyzer.model", "analyzer.errors")
 VOCABULARIES = ("analyzer.dissector.tcp",)
 # Users of the stages: what puts them together, and the command line around it.
 MEETING = "analyzer.pipeline"
-AROUND = ("analyzer", "analyzer.__main__", "analyzer.cli", "analyzer.commands")
+AROUND = (
+    "analyzer", "analyzer.__main__", "analyzer.cli", "analyzer.commands", "analyzer.connections",
+    "analyzer.pytest_evidence", "analyzer.pytest_plugin",
+)  # fmt: skip
 # Loaded only where they are used; `read` uses none of them.
 HEAVY = ("scapy", "pyshark", "lxml", "asyncio", "cryptography", "lz4", "backports.zstd")
 

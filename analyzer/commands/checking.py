@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyzer import pipeline
-from analyzer.capture.source import is_capture
+from analyzer.capture.source import captures_in
 from analyzer.commands.terminal import whole_file
 from analyzer.errors import AnalyzerError, InputError, UsageError
 from analyzer.reporter import words
@@ -74,20 +74,6 @@ def folders_in(given: str, *, update: bool = False) -> list[Path]:
     if not found:
         raise InputError(f"{given}: there is no {EXPECTATIONS} in this folder or below: {_WRITE} writes one")
     return sorted(found)
-
-
-def captures_in(folder: Path) -> list[Path]:
-    """The captures that lie in a folder itself, in sorted order. Raises InputError if it cannot be read."""
-    captures = []
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read: {error.strerror}") from None
-    for path in entries:
-        with contextlib.suppress(OSError, InputError):
-            if path.name != EXPECTATIONS and is_capture(str(path)):
-                captures.append(path)
-    return captures
 
 
 def case_in(folder: Path, *, update: bool = False, chosen: Path | None = None) -> Case:

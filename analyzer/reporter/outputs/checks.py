@@ -43,7 +43,7 @@ class Result:
 
 def as_text(results: Sequence[Result], *, width: int) -> str:
     """The failures, expected and seen side by side, what was updated, and how many there are."""
-    parts = [_told(result, width) for result in results if result.outcome != "passed" or result.update]
+    parts = [as_failure(result, width=width) for result in results if result.outcome != "passed" or result.update]
     counts = collections.Counter(result.outcome for result in results)
     told = [f"{counts['failed']} not as expected"] * bool(counts["failed"])
     told += [f"{counts['unreadable']} unreadable"] * bool(counts["unreadable"])
@@ -54,7 +54,8 @@ def as_text(results: Sequence[Result], *, width: int) -> str:
     return "\n".join(parts)
 
 
-def _told(result: Result, width: int) -> str:
+def as_failure(result: Result, *, width: int) -> str:
+    """What is wrong with a single case; an empty line if nothing is."""
     if result.error is not None:
         return f"✗ {escape(result.error)}\n"
     lines = []
