@@ -19,6 +19,7 @@ from analyzer.commands.checking import EXPECTATIONS
 from analyzer.errors import LiveError
 from tests.cases import ROOT, capture_of
 from tests.dissector.authority import issue
+from tests.refresh_docs import blocks, fits
 
 pytest_plugins = "pytester"
 
@@ -32,7 +33,7 @@ def project(pytester, monkeypatch, request):
     """A project with this plug-in: `files` by name, and how its tests ran. Captures are named as in captures/."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("COLUMNS", "120")
-    # Where analyzer is installed pytest finds the plug-in by itself.
+    # Where analyzer is installed, pytest finds the plug-in by itself.
     installed = request.config.pluginmanager.hasplugin("analyzer")
 
     def run(*options, **files):
@@ -400,3 +401,63 @@ def test_where_nobody_may_capture(project, tmp_path, monkeypatch):
     done.stdout.fnmatch_lines(["SKIPPED*cannot capture on lo: tcpdump: You do not have permission*dumpcap: You do*"])
     done = project("-o", "analyzer_live=require", "-k", "twice")
     done.assert_outcomes(failed=1)
+
+
+# Documented.
+
+PAGE = ROOT / "docs" / "pytest.md"
+SERVER = """
+import types, http.client, http.server, threading
+import pytest
+
+@pytest.fixture
+def server():
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(302)
+            self.end_headers()
+
+    def log_in():
+        client = http.client.HTTPConnection(*running.server_address)
+        client.request("GET", "/login")
+        client.getresponse().read()
+        client.close()
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield types.SimpleNamespace(port=running.server_port, log_in=log_in)
+        running.shutdown()
+"""
+
+
+def documented(language):
+    return ["\n".join(block.lines) for block in blocks(PAGE) if block.language == language]
+
+
+def test_what_the_page_shows_is_what_happens(project, pytester, monkeypatch):
+    shutil.copy(capture_of("tcp/web-page"), pytester.path / "login.pcapng")
+    first, _ = documented("py")
+    monkeypatch.setenv("COLUMNS", "80")
+    done = project(test_documented_py=first)
+    begin, end = (done.stdout.lines.index(line) for line in ("    def test_login(capture):", MORE))
+    (shown,) = documented("text")
+    assert fits(shown.splitlines(), done.stdout.lines[begin : end + 1])
+
+
+MORE = "more: analyzer read -v --filter id=4 login.pcapng"
+
+
+@pytest.mark.usefixtures("permitted")
+def test_the_live_test_of_the_page_passes(project):
+    _, second = documented("py")
+    project("-o", "analyzer_live=require", test_live_py=second, conftest_py=SERVER).assert_outcomes(passed=1)
+
+
+def test_the_settings_of_the_page_are_those_there_are(project):
+    (settings,) = documented("toml")
+    done = project(
+        "--help",
+    )
+    for name in ("analyzer_captures", "analyzer_live"):
+        assert name in settings
+        done.stdout.fnmatch_lines([f"  {name} (*"])
