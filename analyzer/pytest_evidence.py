@@ -42,7 +42,7 @@ def _named(statement: str, frame: FrameType) -> list[Any]:
         return []
     if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
         return []
-    scope = frame.f_globals | frame.f_locals
+    scope = {**frame.f_globals, **frame.f_locals}
     values += [scope[node.id] for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in scope]
     ours = [one for one in values if isinstance(one, model.Connection | model.Verdict | model.Exchange | Connections)]
     return [one for at, one in enumerate(ours) if not any(one is other for other in ours[:at])]

@@ -30,7 +30,18 @@ AROUND = (
     "analyzer.pytest_evidence", "analyzer.pytest_plugin",
 )  # fmt: skip
 # Loaded only where they are used; `read` uses none of them.
-HEAVY = ("scapy", "pyshark", "lxml", "asyncio", "cryptography", "lz4", "backports.zstd")
+HEAVY = (
+    "scapy",
+    "pyshark",
+    "lxml",
+    "pytest",
+    "ruamel.yaml",
+    "yaml",
+    "asyncio",
+    "cryptography",
+    "lz4",
+    "backports.zstd",
+)
 
 
 def imports(path: Path, *, loading: bool = False) -> set[str]:

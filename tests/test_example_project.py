@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.cases import ROOT, capture_of
+from tests.cases import PYTHONPATH, ROOT, capture_of
 
 HTTP_1_1 = 'protocol_version = "HTTP/1.1"'
 
@@ -24,7 +24,7 @@ def project(tmp_path, request):
     def run(*options):
         """Exit code and output of pytest in the project."""
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *named, *options]
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+        environment = os.environ | {"PYTHONPATH": PYTHONPATH, "COLUMNS": "120"}
         environment.pop("PYTEST_XDIST_WORKER", None)
         done = subprocess.run(
             command, cwd=tmp_path / "shop", env=environment, capture_output=True, text=True, check=False, timeout=60

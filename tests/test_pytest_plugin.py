@@ -17,7 +17,7 @@ from analyzer import pytest_plugin
 from analyzer.capture.recorder import recording
 from analyzer.commands.checking import EXPECTATIONS
 from analyzer.errors import LiveError
-from tests.cases import ROOT, capture_of
+from tests.cases import PYTHONPATH, ROOT, capture_of
 from tests.dissector.authority import issue
 from tests.refresh_docs import blocks, fits
 
@@ -31,7 +31,7 @@ FAILS = "connections:\n  - close: {flow: tcp-close/four-way}\n"
 @pytest.fixture
 def project(pytester, monkeypatch, request):
     """A project with this plug-in: `files` by name, and how its tests ran. Captures are named as in captures/."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
     monkeypatch.setenv("COLUMNS", "120")
     # Where analyzer is installed, pytest finds the plug-in by itself.
     installed = request.config.pluginmanager.hasplugin("analyzer")
@@ -117,7 +117,7 @@ def test_other_test_runs_load_next_to_nothing(tmp_path):
     heavy = "{'numpy', 'yaml', 'msgspec', 'analyzer.model'}"
     (tmp_path / "test_one.py").write_text(f"import sys\n\ndef test_one():\n    assert not {heavy} & sys.modules.keys()")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "analyzer.pytest_plugin", "-p", "no:cacheprovider"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment = os.environ | {"PYTHONPATH": PYTHONPATH, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
