@@ -17,7 +17,7 @@ listed = $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyprojec
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check lint hooks coverage interpreted format bench clean distclean
+.PHONY: help setup demo test traffic check lint hooks coverage interpreted format bench clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,10 @@ demo: setup ## set up, then label the connections of one recorded capture
 test: setup $(VENV)/.stamp-test test-tools ## set up, then all tests (make test ARGS='-k close')
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
+traffic: setup $(VENV)/.stamp-test ## hold captures/ against its expectations, as CI jobs of other projects do
+	$(BIN)/analyzer check --jobs $$(nproc) captures/
+	$(BIN)/python -m pytest -q -n auto captures docs/example-project $(ARGS)
+
 check: lint hooks coverage ## what every change must pass: lint, types, hooks, coverage
 
 lint: setup $(VENV)/.stamp-dev ## ruff, its formatter, and mypy
@@ -41,6 +45,7 @@ lint: setup $(VENV)/.stamp-dev ## ruff, its formatter, and mypy
 hooks: $(VENV)/.stamp-dev ## pre-commit on all files
 	@if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then \
 	    echo "pre-commit run --all-files"; \
+	    $(BIN)/pre-commit validate-manifest .pre-commit-hooks.yaml && \
 	    SKIP=ruff,ruff-format,mypy PATH="$(CURDIR)/$(BIN):$$PATH" pre-commit run --all-files; \
 	else \
 	    echo "not a git work tree: pre-commit not run"; \

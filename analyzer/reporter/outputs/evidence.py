@@ -47,7 +47,19 @@ class Evidence:
         self._begun = False
 
     def add(self, connection: model.Connection) -> None:
-        text = "\n".join(line.rstrip() for line in self._lines(connection)) + "\n"
+        self._add(self._lines(connection))
+
+    def add_verdict(self, scope: str, verdict: model.Verdict, connection: model.Connection | None) -> None:
+        """A single verdict, below the heading of its connection if that is known."""
+        self._add([*(self._heading(connection) if connection else ()), *self._verdict(scope, verdict, connection)])
+
+    def add_exchange(self, exchange: model.Exchange, connection: model.Connection | None) -> None:
+        """A single exchange, likewise."""
+        judged = () if exchange.verdict is None else self._verdict("", exchange.verdict, connection)
+        self._add([*(self._heading(connection) if connection else ()), *self._exchange(exchange, judged)])
+
+    def _add(self, lines: Iterable[str]) -> None:
+        text = "\n".join(line.rstrip() for line in lines) + "\n"
         self._write("\n" + text if self._begun else text)
         self._begun = True
 
@@ -101,7 +113,12 @@ class Evidence:
             yield self._styled(line, "bright_black")
 
     def _verdict(
-        self, scope: str, verdict: model.Verdict, c: model.Connection, said: str | None = None, ladder: bool = True
+        self,
+        scope: str,
+        verdict: model.Verdict,
+        c: model.Connection | None,
+        said: str | None = None,
+        ladder: bool = True,
     ) -> Iterator[str]:
         """`said`: what else there is to say of it. `ladder`: also its steps."""
         outcome = words.outcome(verdict)
@@ -109,7 +126,7 @@ class Evidence:
             (f"{words.MARKS[outcome]} {_name(verdict)}", words.COLOURS[outcome]),
             (_explained(verdict), None),
         ]
-        if scope == "open" and c.timing.handshake_ns is not None:
+        if c and scope == "open" and c.timing.handshake_ns is not None:
             parts.append((f"handshake {words.duration(c.timing.handshake_ns)}", None))
         if isinstance(verdict, model.CloseVerdict) and verdict.closed_by:
             parts.append((f"closed by the {verdict.closed_by}", None))
