@@ -43,7 +43,8 @@ cdef class ConnectionRows:
     cdef unsigned long long[::1] destination_low
     cdef int[::1] source_port
     cdef int[::1] destination_port
-    cdef signed char[::1] family
+    cdef int[::1] family
+    cdef int[::1] encapsulation
     cdef long long[::1] vlan
     cdef long long[::1] sequence
     cdef long long[::1] acknowledgement

@@ -73,6 +73,7 @@ class ConnectionRows:
         self.source_port = memoryview(table.source_port)
         self.destination_port = memoryview(table.destination_port)
         self.family = memoryview(table.family)
+        self.encapsulation = memoryview(table.encapsulation)
         self.vlan = memoryview(table.vlan)
         self.sequence = memoryview(table.sequence)
         self.acknowledgement = memoryview(table.acknowledgement)
@@ -178,7 +179,7 @@ class ConnectionRows:
         low_b: cython.ulonglong = self.destination_low[i]
         port_a: cython.ulonglong = self.source_port[i]
         port_b: cython.ulonglong = self.destination_port[i]
-        version: cython.ulonglong = self.family[i]
+        version: cython.ulonglong = self.family[i]  # and the tunnel
         vlan: cython.ulonglong = 0
         ports: cython.ulonglong
         swap: cython.bint
@@ -198,7 +199,7 @@ class ConnectionRows:
             high_a, high_b = high_b, high_a
             low_a, low_b = low_b, low_a
             port_a, port_b = port_b, port_a
-        ports = port_a << 32 | port_b << 16 | version
+        ports = port_a << 48 | port_b << 32 | version
         # Multilinear hashing (Lemire and Kaser 2014): whoever does not know the seed cannot do better than chance.
         h: cython.ulonglong = self.seed[0] + self.seed[1] * (low_a & _LOW_32) + self.seed[2] * (low_b & _LOW_32)
         h += self.seed[3] * (ports & _LOW_32) + self.seed[4] * (ports >> 32)
@@ -268,6 +269,7 @@ class ConnectionRows:
         self.rows[base + FIRST_PACKET] = self.number[i]
         self.rows[base + START_NS] = self.time_ns[i]
         self.rows[base + VLAN] = self.vlan[i]
+        self.rows[base + ENCAPSULATION] = self.encapsulation[i]
         if stream == -1:
             stream = self.next_stream
             self.next_stream += 1
@@ -281,8 +283,8 @@ class ConnectionRows:
             self.keys[key + KEY_HIGH_B] = self.destination_high[i]
             self.keys[key + KEY_LOW_B] = self.destination_low[i]
             self.keys[key + KEY_PORTS] = (
-                cython.cast(cython.ulonglong, self.source_port[i]) << 32
-                | cython.cast(cython.ulonglong, self.destination_port[i]) << 16 | self.family[i]
+                cython.cast(cython.ulonglong, self.source_port[i]) << 48
+                | cython.cast(cython.ulonglong, self.destination_port[i]) << 32 | self.family[i]
             )  # fmt: skip
         else:
             self.keys[key + KEY_HIGH_A] = self.destination_high[i]
@@ -290,8 +292,8 @@ class ConnectionRows:
             self.keys[key + KEY_HIGH_B] = self.source_high[i]
             self.keys[key + KEY_LOW_B] = self.source_low[i]
             self.keys[key + KEY_PORTS] = (
-                cython.cast(cython.ulonglong, self.destination_port[i]) << 32
-                | cython.cast(cython.ulonglong, self.source_port[i]) << 16 | self.family[i]
+                cython.cast(cython.ulonglong, self.destination_port[i]) << 48
+                | cython.cast(cython.ulonglong, self.source_port[i]) << 32 | self.family[i]
             )  # fmt: skip
         self.keys[key + KEY_VLAN] = self.vlan[i] if self.vlan_key else 0
         self.keys[key + KEY_HASH] = self.hash

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.dissector.headers import HeaderReader
+from analyzer.dissector.reader import PacketReader
 from analyzer.dissector.layout import *
 from analyzer.dissector.packets import PacketTable
 from tests.conversations import ip, tcp
@@ -66,7 +66,7 @@ def test_payload_offset_points_at_the_payload():
     assert frame[row["payload_offset"] :][: row["payload_captured"]] == b"hello"
 
 
-@pytest.mark.parametrize("link_type", [3, 105, 127, 147, 65535])
+@pytest.mark.parametrize("link_type", [3, 143, 147, 195, 65535])
 def test_other_links_are_not_looked_into(link_type):
     assert read(ETHERNET + b"\x08\x00" + V4, link_type)["kind"] == KIND_OTHER
 
@@ -229,7 +229,7 @@ class TestTcp:
 
     def test_rows_are_reused_without_a_trace(self):
         # One reader, two chunks: what the first left behind must not show in the second.
-        table, reader = PacketTable(), HeaderReader()
+        table, reader = PacketTable(), PacketReader()
         reader.read(frames([ip(CLIENT, SERVER, 6, tcp(1, 2, 3, 4, 2, options=b"\2\4\x05\xb4\3\3\7\4\2"))], 101), table)
         reader.read(frames([ip(CLIENT, SERVER, 6, tcp(1, 2, 3, 4, 16))], 101), table)
         assert (table.options[0], table.mss[0], table.window_scale[0], table.payload[0]) == (0, -1, -1, 0)
@@ -284,7 +284,7 @@ class TestIcmp:
         assert row["source_high"] << 64 | row["source_low"] == source
         assert row["destination_high"] << 64 | row["destination_low"] == source + 1
         assert (row["source_port"], row["destination_port"], row["sequence"]) == (40000, 80, 1000)
-        assert (row["flags"], row["payload"]) == (1, len(SEGMENT))
+        assert (row["flags"], row["payload"]) == (1, 20)  # no fewer
 
     @pytest.mark.parametrize(
         ("quote", "kind", "code", "unreachable"),
