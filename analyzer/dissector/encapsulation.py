@@ -56,11 +56,15 @@ KINDS = (
     Kind("mpls-in-udp"),  # RFC 7510
     Kind("mpls-in-ip"),  # RFC 4023
     Kind("l2tp", id=False),  # RFC 2661; the session id is the receiver's
+    _plain("fabricpath"),  # Cisco's
+    _plain("vn-tag"),  # Cisco's, before IEEE 802.1BR
+    _plain("e-tag"),  # IEEE 802.1BR
 )
 
 # As in `tunnels.py`.
 (VLAN, MPLS, PSEUDOWIRE, PPPOE, PBB, IP4_IN_4, IP6_IN_4, IP4_IN_6, IP6_IN_6, SIX_TO_FOUR, ETHERIP, GRE, PPTP, ERSPAN_1,
- ERSPAN_2, ERSPAN_3, VXLAN, VXLAN_GPE, GENEVE, GTP_U, TEREDO, MPLS_IN_UDP, MPLS_IN_IP, L2TP) = range(len(KINDS))  # fmt: skip
+ ERSPAN_2, ERSPAN_3, VXLAN, VXLAN_GPE, GENEVE, GTP_U, TEREDO, MPLS_IN_UDP, MPLS_IN_IP, L2TP,
+ FABRICPATH, VN_TAG, E_TAG) = range(len(KINDS))  # fmt: skip
 
 # Numbers of an encapsulation: no tunnel, and one of those beyond MOST_ENCAPSULATIONS.
 NONE, UNLISTED = 0, 1

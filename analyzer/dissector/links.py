@@ -40,7 +40,7 @@ class LinkReader(HeaderReader):
             return KIND_DAMAGED
         first = self.data[at]
         if link == 9 or link == 50 or link == 104:  # PPP, PPP_HDLC, C_HDLC
-            if link == 104 or (link == 50 and (first == 0x0F or first == 0x8F)):  # Cisco HDLC: RFC 1547 §4.3.1
+            if link == 104 or ((first == 0x0F or first == 0x8F) and self.data[at + 1] == 0):  # Cisco's, RFC 1547 §4.3.1
                 return self._ethertype(i, at + 4, end, wire, self._u16(at + 2))
             return self._ppp(i, at, end, wire)
         if link == 51:  # PPP_ETHER begins with the PPPoE header

@@ -12,6 +12,7 @@ cdef class TunnelReader(WirelessReader):
 
     cdef bint _enter(self, Py_ssize_t i, int kind, long long number, bint addressed)
     cdef int _leave(self, Py_ssize_t i, int found)
+    cdef int _tagged(self, Py_ssize_t i, Py_ssize_t at, Py_ssize_t end, Py_ssize_t wire, int protocol)
     cdef bint _is_ethernet(self, Py_ssize_t at, Py_ssize_t end)
     cdef bint _is_ipv4(self, Py_ssize_t at, Py_ssize_t end)
     cdef int _unlabelled(self, Py_ssize_t i, Py_ssize_t at, Py_ssize_t end, Py_ssize_t wire, int label)

@@ -49,6 +49,9 @@ _TEREDO = cython.declare(cython.int, encapsulation.TEREDO)
 _MPLS_IN_UDP = cython.declare(cython.int, encapsulation.MPLS_IN_UDP)
 _MPLS_IN_IP = cython.declare(cython.int, encapsulation.MPLS_IN_IP)
 _L2TP = cython.declare(cython.int, encapsulation.L2TP)
+_FABRICPATH = cython.declare(cython.int, encapsulation.FABRICPATH)
+_VN_TAG = cython.declare(cython.int, encapsulation.VN_TAG)
+_E_TAG = cython.declare(cython.int, encapsulation.E_TAG)
 
 _NO_ID = cython.declare(cython.longlong, -1)
 # The datagram is not what its port promises.
@@ -127,13 +130,18 @@ class TunnelReader(WirelessReader):
     def _inner_ethernet(
         self, i: cython.Py_ssize_t, at: cython.Py_ssize_t, end: cython.Py_ssize_t, wire: cython.Py_ssize_t
     ) -> cython.int:
-        protocol: cython.int
-        tags: cython.int = 0
-        found: cython.int
         if end - at < 14:
             return KIND_DAMAGED
-        protocol = self._u16(at + 12)
-        at += 14
+        return self._tagged(i, at + 14, end, wire, self._u16(at + 12))
+
+    @cython.cfunc
+    def _tagged(
+        self, i: cython.Py_ssize_t, at: cython.Py_ssize_t, end: cython.Py_ssize_t, wire: cython.Py_ssize_t,
+        protocol: cython.int,
+    ) -> cython.int:  # fmt: skip
+        """What follows an EtherType that is not the frame's outermost: VLAN tags count as headers inside it."""
+        tags: cython.int = 0
+        found: cython.int
         while protocol == 0x8100 or protocol == 0x88A8 or protocol == 0x9100 or protocol == 0x9200:
             if end - at < 4 or not self._enter(i, _VLAN, self._u16(at) & 0xFFF, False):
                 break
@@ -164,6 +172,17 @@ class TunnelReader(WirelessReader):
             if not self._enter(i, _PBB, self._u32(at) & 0xFFFFFF, False):
                 return KIND_OTHER
             return self._leave(i, self._inner_ethernet(i, at + 4, end, wire))
+        if protocol == 0x8903:  # a forwarding tag and time to live, then the frame
+            if not self._enter(i, _FABRICPATH, _NO_ID, False):
+                return KIND_OTHER
+            return self._leave(i, self._inner_ethernet(i, at + 2, end, wire))
+        if protocol == 0x8926 or protocol == 0x893F:  # tags of four and six octets; an EtherType follows
+            at += 4 if protocol == 0x8926 else 6
+            if end - at < 2:
+                return KIND_DAMAGED
+            if not self._enter(i, _VN_TAG if protocol == 0x8926 else _E_TAG, _NO_ID, False):
+                return KIND_OTHER
+            return self._leave(i, self._tagged(i, at + 2, end, wire, self._u16(at)))
         return LinkReader._other_ethertype(self, i, at, end, wire, protocol)
 
     @cython.cfunc
@@ -220,7 +239,8 @@ class TunnelReader(WirelessReader):
         if end <= at:
             return KIND_DAMAGED
         first = self.data[at] >> 4
-        if label == 0 or (first == 4 and self._is_ipv4(at, end)):
+        # Checksums that the sending interface was to fill in are wrong.
+        if label == 0 or (first == 4 and (self._is_ipv4(at, end) or not self._is_ethernet(at, end))):
             return self._ipv4(i, at, end, wire)
         if label == 2 or (first == 6 and not self._is_ethernet(at, end)):
             return self._ipv6(i, at, end, wire)
