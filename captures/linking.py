@@ -33,9 +33,7 @@ def _snap(data: bytes) -> bytes:
     return b"\xaa\xaa\x03\0\0\0" + data[12:]
 
 
-def wireless(
-    *, quality: bool = False, bridged: bool = False, protected: bool = False
-) -> Packet:
+def wireless(*, quality: bool = False, bridged: bool = False, protected: bool = False) -> Packet:
     """IEEE 802.11 §9.3.2: from a station to its access point, or from it; `bridged`: between two of those."""
     sequence = itertools.count()
 

@@ -366,7 +366,9 @@ def streams(path: Path, decode: str | None = None) -> list[str]:
         for place in range(len(stream)):  # several in an A-MSDU; before them stand the addresses of tunnels
             back = place - len(stream)
             side = "C" if CLIENT in source[back:][:1] or CLIENT6 in source6[back:][:1] else "S"
-            found.setdefault(int(stream[place]), []).append(f"{side} {_step(int(flags[place], 16), int(length[place]))}")
+            found.setdefault(int(stream[place]), []).append(
+                f"{side} {_step(int(flags[place], 16), int(length[place]))}"
+            )
     return [", ".join(found[number]) for number in sorted(found)]
 
 

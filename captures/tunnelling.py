@@ -47,7 +47,9 @@ def in_ipv4(protocol: int, payload: Payload, ends: tuple[str, str] = ENDS) -> Pa
     def wrapped(frame: Frame) -> bytes:
         inner = payload(frame)
         source, destination = (ipaddress.ip_address(end).packed for end in _ends(frame, ends))
-        header = bytearray(struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(inner), 0, 0, 64, protocol, 0, source, destination))
+        header = bytearray(
+            struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(inner), 0, 0, 64, protocol, 0, source, destination)
+        )
         header[10:12] = checksum(header)
         return bytes(header) + inner
 
@@ -83,9 +85,7 @@ def vxlan(network: int, payload: Payload = whole) -> Payload:
 
 def geneve(network: int, options: bytes = b"", payload: Payload = whole) -> Payload:
     """RFC 8926 §3.4."""
-    return lambda frame: (
-        struct.pack("!BBHI", len(options) // 4, 0, ETHERNET, network << 8) + options + payload(frame)
-    )
+    return lambda frame: struct.pack("!BBHI", len(options) // 4, 0, ETHERNET, network << 8) + options + payload(frame)
 
 
 class Gre:

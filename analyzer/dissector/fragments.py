@@ -95,11 +95,13 @@ class Reassembly:
             self.overlapping += 1
             self.first_overlap = self.first_overlap or number
             self._drop(key)
-            packet = self._begin(key, time_ns)
-            # RFC 5722 §4: the fragments yet to come are dropped, too. In IPv4 the identification may be in use again.
-            if key[0] == 6:
-                packet.given_up = True
+            if key[0] == 6:  # RFC 5722 §4: the fragments yet to come are dropped, too
+                self._begin(key, time_ns).given_up = True
                 return None
+            if offset > 0:
+                return None
+            # In IPv4 the identification may be in use again, RFC 6864 §3.1.
+            packet = self._begin(key, time_ns)
             new = [_Piece(offset, length, data)]
         if not new:
             self.duplicates += 1

@@ -25,7 +25,6 @@ else:
 COMPILED = cython.compiled
 
 
-
 @cython.final
 @cython.cclass
 class PacketReader(TunnelReader):
@@ -96,9 +95,7 @@ class PacketReader(TunnelReader):
         return found
 
     @cython.cfunc
-    def _fragment_key(
-        self, i: cython.Py_ssize_t, identification: cython.longlong, protocol: cython.int
-    ) -> bytes:
+    def _fragment_key(self, i: cython.Py_ssize_t, identification: cython.longlong, protocol: cython.int) -> bytes:
         """RFC 791 §3.2, RFC 8200 §4.5: addresses and identification, in IPv4 the protocol too; and the tunnel."""
         version: cython.int = self.family[i]
         around: bytes = np.asarray(self.path)[: self.layers * 6].tobytes()

@@ -185,7 +185,12 @@ class LineWriter(ExchangeFiller):
         self.key[4] = self.rows[i, one + SYN_OPTIONS]
         self.key[5] = self.rows[i, other + SYN_OPTIONS]
         self.key[6] = self.rows[i, VLAN]
-        self.key[7] = self.rows[i, ENCAPSULATION] << 8 | quiet << 2 | (self.rows[i, one + PACKETS] == 0) << 1 | (self.rows[i, other + PACKETS] == 0)
+        self.key[7] = (
+            self.rows[i, ENCAPSULATION] << 8
+            | quiet << 2
+            | (self.rows[i, one + PACKETS] == 0) << 1
+            | (self.rows[i, other + PACKETS] == 0)
+        )
         return length
 
     @cython.cfunc

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from analyzer.capture.frames import Frames
-from analyzer.dissector.reader import PacketReader
 from analyzer.dissector.packets import PacketTable
+from analyzer.dissector.reader import PacketReader
 
 CLIENT, SERVER = "10.0.0.1", "10.0.0.2"
 CLIENT6, SERVER6 = "2001:db8::1", "2001:db8::2"

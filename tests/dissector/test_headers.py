@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.dissector.reader import PacketReader
 from analyzer.dissector.layout import *
 from analyzer.dissector.packets import PacketTable
+from analyzer.dissector.reader import PacketReader
 from tests.conversations import ip, tcp
 from tests.dissector.frames import CLIENT, CLIENT6, ETHERNET, SERVER, SERVER6, frames, read
 

@@ -9,6 +9,7 @@ from conversations import CLIENT_CLOSES, OPEN, close, long_text, say
 from forwarding import fragments6
 from recording import Lab
 
+
 def small(listener):
     """There must be room for the header."""
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1300)

@@ -9,6 +9,7 @@ from conversations import CLIENT_CLOSES, OPEN, close, long_text, say
 from forwarding import fragments6
 from recording import Lab
 
+
 def forward(frame):
     """The sender cuts its packets (the forwarder stands in for it: Linux never does that to TCP)."""
     if frame.sender == "server" and len(frame.data) > 14 + 580:

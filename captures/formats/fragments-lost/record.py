@@ -8,6 +8,7 @@ from conversations import CLIENT_CLOSES, OPEN, close, long_text, say
 from forwarding import fragments, has_data, nth
 from recording import Lab
 
+
 def cut(frame):
     """The second of three fragments is lost."""
     first, _, last = fragments(frame.data, 560)

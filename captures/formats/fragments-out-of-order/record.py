@@ -8,6 +8,7 @@ from conversations import CLIENT_CLOSES, OPEN, close, long_text, say
 from forwarding import fragments
 from recording import Lab
 
+
 def forward(frame):
     """The fragments of a segment overtake one another on their way to the client."""
     if frame.sender == "server" and len(frame.data) > 14 + 580:

@@ -9,6 +9,7 @@ from conversations import CLIENT_CLOSES, OPEN, close, long_text, say
 from forwarding import drop, icmp_error
 from recording import Lab
 
+
 def forward(frame):
     """The way to the client leads through a link with an MTU of 1280, and a router that says so."""
     if frame.sender == "server" and len(frame.data) > 14 + 1280:

@@ -8,6 +8,7 @@ from conversations import CLIENT_CLOSES, HELLO, OPEN, four_way
 from forwarding import drop, has_data, icmp_error, nth
 from recording import Lab
 
+
 def exceeded(frame):
     """A routing loop that lasts for one packet."""
     lab.forwarder.inject("client", icmp_error(frame.data, "10.0.0.254", 11, 0))

@@ -8,6 +8,7 @@ from conversations import FOUR_WAY, four_way
 from recording import CLIENT_MAC, SERVER_MAC, Lab
 from tunnelling import ENDS
 
+
 def build(host, peer, end, peer_end, mac, peer_mac):
     """The host's address moves from eth0, which gets the tunnel's end, to a VXLAN device."""
     host.run("ip", "address", "flush", "dev", "eth0")
