@@ -19,7 +19,10 @@ def rewrite(
     link_type: int = ETHERNET,
     packet: Callable[[bytes], bytes] = lambda data: data,
 ) -> None:
-    """Rewrite a little-endian pcap file with microseconds; `packet` makes the new bytes of each packet, b"" for none."""
+    """Rewrite a little-endian pcap file with microseconds.
+
+    `packet` makes the new bytes of each packet; b"" leaves it out.
+    """
     data = path.read_bytes()
     magic, major, minor, zone, accuracy, snaplen, _ = struct.unpack_from("<IHHiIII", data)
     if magic != 0xA1B2C3D4:

@@ -86,7 +86,7 @@ def ppi(packet: Packet) -> Packet:
 
 
 def aggregates(path: Path) -> Packet:
-    """A-MSDUs, §9.3.2.2: what one side sends in a row goes in one frame, three packets at most; the others are left out."""
+    """A-MSDUs, §9.3.2.2: what one side sends in a row goes in one frame, three packets at most."""
     frames = frames_of(path)
     last, run = set(), 0
     for place, data in enumerate(frames):

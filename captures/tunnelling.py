@@ -122,7 +122,7 @@ def erspan_3(session: int) -> Payload:
 
 
 def gtp_u(endpoints: tuple[int, int], extensions: bytes = b"", payload: Payload = packet) -> Payload:
-    """3GPP TS 29.281 §5: user data, for the endpoint of the receiver; `extensions` begins with the type of the first."""
+    """3GPP TS 29.281 §5: user data, for the receiver's endpoint; `extensions` begins with the type of the first."""
 
     def wrapped(frame: Frame) -> bytes:
         endpoint = endpoints[frame.sender == "client"]

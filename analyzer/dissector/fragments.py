@@ -146,8 +146,8 @@ class Reassembly:
     def _fitting(packet: _Incomplete, piece: _Piece, more: bool, strict: bool) -> list[_Piece] | None:
         """What of a fragment is not there yet; None if it contradicts what is there.
 
-        RFC 5722 §4 (`strict`): in IPv6 no two fragments may overlap, except that one may be there twice. Those of IPv4 may
-        (RFC 791 §3.2), but which of two differing bytes counts depends on who receives them.
+        RFC 5722 §4 (`strict`): in IPv6 no two fragments may overlap, except that one may be there twice. Those of IPv4
+        may (RFC 791 §3.2), but which of two differing bytes counts depends on who receives them.
         """
         end = piece.offset + piece.length
         if packet.length is not None and (end > packet.length or (not more and end != packet.length)):

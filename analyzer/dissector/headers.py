@@ -1,8 +1,9 @@
 # cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
 """Frames to packet-table rows: link layer, IPv4 and IPv6, TCP headers, as nearly all packets have them.
 
-What is rarer is left to the classes on top of this one: `links.py` (further link types), `tunnels.py` (packets inside
-packets), `reader.py` (fragments, ICMP errors). So the way of a common packet stays short. Ordinary Python in Cython's pure-Python mode: uncompiled it gives the same answers, slower. Every index is
+What is rarer is left to the classes on top of this one: `links.py` and `wireless.py` (further link types), `tunnels.py`
+(packets inside packets), `reader.py` (fragments, ICMP errors). So the way of a common packet stays short. Ordinary
+Python in Cython's pure-Python mode: uncompiled it gives the same answers, slower. Every index is
 checked against the captured bytes before it is used; bounds checks stay on besides, since the input is hostile.
 """
 

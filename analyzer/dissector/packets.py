@@ -46,7 +46,8 @@ class PacketTable:
     """Columns over the packets of one chunk, each of shape (count,), dtypes and units in `COLUMNS`.
 
     A row per frame, and more for a frame with several packets (an A-MSDU): rows of a frame have the same `number`.
-    `data`: the bytes that `payload_offset` points into, those of the chunk and of packets put together. The arrays are reused by the next chunk: copy what is to be kept. For frames whose `kind` is neither KIND_TCP nor
+    `data`: the bytes that `payload_offset` points into, those of the chunk and of packets put together.
+    The arrays are reused by the next chunk: copy what is to be kept. For packets whose `kind` is neither KIND_TCP nor
     KIND_ICMP_ERROR only `number`, `time_ns` and `kind` mean anything. For KIND_ICMP_ERROR the addresses, ports and
     `sequence` are those of the TCP segment that the error quotes.
     """

@@ -101,7 +101,7 @@ class TunnelReader(WirelessReader):
     def _leave(self, i: cython.Py_ssize_t, found: cython.int) -> cython.int:
         """What `_enter` began has been read; `found` was inside. The outermost header notes all of them in the row."""
         both: cython.longlong
-        if self.innermost == 0 and (found == KIND_TCP or found == KIND_ICMP_ERROR):
+        if self.innermost == 0 and (found == KIND_TCP or found == KIND_ICMP_ERROR):  # noqa: SIM109
             self.innermost = self.layers
         self.layers -= 1
         if self.layers == 0 and self.innermost != 0:

@@ -170,7 +170,7 @@ class WirelessReader(LinkReader):
             length = self._u16(at + 12)
             if length == 0:
                 break
-            if found == KIND_TCP or found == KIND_ICMP_ERROR:
+            if found == KIND_TCP or found == KIND_ICMP_ERROR:  # noqa: SIM109
                 self.kind[row] = found
                 row += 1
                 self.extra += 1

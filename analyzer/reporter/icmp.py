@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer import model
-from analyzer.dissector.layout import *
+from analyzer.dissector.layout import ICMP_PACKET, ICMP_SAID
 
 # By IP version, type and code; code None: whatever the code.
 _MEANINGS: dict[tuple[int, int, int | None], str] = {

@@ -164,7 +164,7 @@ class Labeler:
             timing=model.Timing(handshake_ns, inside.tls_ns, inside.first_response_ns),
             lifecycle=inside.lifecycle,
             icmp_error=icmp.first_error(row, key[KEY_PORTS] & 15) if row[ICMP_ERRORS] else None,
-            notes=model.Notes(*row[RETRANSMISSIONS : RESETS_IGNORED + 1], row[ICMP_ERRORS]),
+            notes=model.Notes(*row[RETRANSMISSIONS : RESETS_IGNORED + 1], *row[ICMP_ERRORS : ICMP_ERRORS + 1]),
             faults=[*faults, *inside.faults],
         )
 

@@ -56,7 +56,8 @@ _TOTALS = tuple(Totals.__annotations__)
 _LEFT_OUT = {
     "udp": "UDP", "quic": "QUIC", "icmp": "ICMP", "other": "of other protocols", "protected": "encrypted by 802.11",
     "too_deep": f"with more than {MOST_LAYERS} headers around them", "damaged": "damaged",
-    "filtered_out": "outside the capture filter or time window", "late": "that came after their connection was reported",
+    "filtered_out": "outside the capture filter or time window",
+    "late": "that came after their connection was reported",
 }  # fmt: skip
 _FRAGMENTS = {
     "reassembled": "put together", "incomplete": "incomplete",
