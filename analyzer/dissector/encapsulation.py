@@ -16,7 +16,7 @@ LAYER_WORDS = 6
 NO_ID = (1 << 64) - 1
 
 
-class Kind(NamedTuple):
+class Header(NamedTuple):
     """A kind of header. Some ids count in one direction only, and some addresses differ between the two directions of
     a connection: these cannot tell connections apart."""
 
@@ -26,36 +26,36 @@ class Kind(NamedTuple):
     shown: bool = True  # it has addresses at all
 
 
-def _plain(name: str, *, id: bool = False) -> Kind:
+def _plain(name: str, *, id: bool = False) -> Header:
     """A header that has no addresses of its own."""
-    return Kind(name, addresses=False, id=id, shown=False)
+    return Header(name, addresses=False, id=id, shown=False)
 
 
-KINDS = (
+HEADERS = (
     _plain("vlan"),  # IEEE 802.1Q, inside something else
     _plain("mpls"),  # RFC 3032; label-switched paths have one direction, RFC 3031 §3.1
     _plain("pseudowire"),  # Ethernet in MPLS, RFC 4448
     _plain("pppoe", id=True),  # RFC 2516
     _plain("pbb", id=True),  # IEEE 802.1ah: its service instance
-    Kind("4in4"),  # RFC 2003
-    Kind("6in4"),  # RFC 4213
-    Kind("4in6"),  # RFC 2473
-    Kind("6in6"),
-    Kind("6to4", addresses=False),  # RFC 3056: the way back may lead through another relay
-    Kind("etherip"),  # RFC 3378
-    Kind("gre"),  # RFC 2784; its key: RFC 2890
-    Kind("pptp", id=False),  # RFC 2637: enhanced GRE; the call id is the receiver's
-    Kind("erspan-i"),
-    Kind("erspan-ii"),  # draft-foschiano-erspan §4.2; its session
-    Kind("erspan-iii"),
-    Kind("vxlan"),  # RFC 7348
-    Kind("vxlan-gpe"),  # draft-ietf-nvo3-vxlan-gpe
-    Kind("geneve"),  # RFC 8926
-    Kind("gtp-u", id=False),  # 3GPP TS 29.281; the tunnel endpoint id is the receiver's
-    Kind("teredo", addresses=False),  # RFC 4380: server and relays differ
-    Kind("mpls-in-udp"),  # RFC 7510
-    Kind("mpls-in-ip"),  # RFC 4023
-    Kind("l2tp", id=False),  # RFC 2661; the session id is the receiver's
+    Header("4in4"),  # RFC 2003
+    Header("6in4"),  # RFC 4213
+    Header("4in6"),  # RFC 2473
+    Header("6in6"),
+    Header("6to4", addresses=False),  # RFC 3056: the way back may lead through another relay
+    Header("etherip"),  # RFC 3378
+    Header("gre"),  # RFC 2784; its key: RFC 2890
+    Header("pptp", id=False),  # RFC 2637: enhanced GRE; the call id is the receiver's
+    Header("erspan-i"),
+    Header("erspan-ii"),  # draft-foschiano-erspan §4.2; its session
+    Header("erspan-iii"),
+    Header("vxlan"),  # RFC 7348
+    Header("vxlan-gpe"),  # draft-ietf-nvo3-vxlan-gpe
+    Header("geneve"),  # RFC 8926
+    Header("gtp-u", id=False),  # 3GPP TS 29.281; the tunnel endpoint id is the receiver's
+    Header("teredo", addresses=False),  # RFC 4380: server and relays differ
+    Header("mpls-in-udp"),  # RFC 7510
+    Header("mpls-in-ip"),  # RFC 4023
+    Header("l2tp", id=False),  # RFC 2661; the session id is the receiver's
     _plain("fabricpath"),  # Cisco's
     _plain("vn-tag"),  # Cisco's, before IEEE 802.1BR
     _plain("e-tag"),  # IEEE 802.1BR
@@ -64,7 +64,7 @@ KINDS = (
 # As in `tunnels.py`.
 (VLAN, MPLS, PSEUDOWIRE, PPPOE, PBB, IP4_IN_4, IP6_IN_4, IP4_IN_6, IP6_IN_6, SIX_TO_FOUR, ETHERIP, GRE, PPTP, ERSPAN_1,
  ERSPAN_2, ERSPAN_3, VXLAN, VXLAN_GPE, GENEVE, GTP_U, TEREDO, MPLS_IN_UDP, MPLS_IN_IP, L2TP,
- FABRICPATH, VN_TAG, E_TAG) = range(len(KINDS))  # fmt: skip
+ FABRICPATH, VN_TAG, E_TAG) = range(len(HEADERS))  # fmt: skip
 
 # Numbers of an encapsulation: no tunnel, and one of those beyond MOST_ENCAPSULATIONS.
 NONE, UNLISTED = 0, 1
@@ -73,7 +73,7 @@ NONE, UNLISTED = 0, 1
 class Layer(NamedTuple):
     """A header around a packet. `source` and `destination`: upper and lower half of its IP addresses."""
 
-    kind: int  # of KINDS
+    kind: int  # of HEADERS
     id: int | None
     family: int  # of the addresses; 0: none
     source: tuple[int, int]
@@ -120,7 +120,7 @@ class Encapsulations:
 
     def _key(self, layer: Layer) -> bytes:
         """The same for both directions."""
-        kind = KINDS[layer.kind]
+        kind = HEADERS[layer.kind]
         if not (kind.id or kind.shown or (layer.kind == VLAN and self._vlan_key)):
             return b""
         number = layer.id if (kind.id or layer.kind == VLAN) and layer.id is not None else NO_ID

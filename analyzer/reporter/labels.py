@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from analyzer import model
-from analyzer.dissector.encapsulation import KINDS as _KINDS
-from analyzer.dissector.encapsulation import UNLISTED, Encapsulations
+from analyzer.dissector.encapsulation import HEADERS, UNLISTED, Encapsulations
 from analyzer.dissector.layout import *
 from analyzer.dissector.tracker import Finished
 from analyzer.flows.library import Library
@@ -174,7 +173,7 @@ class Labeler:
         found = []
         for layer in self._encapsulations.layers(number):
             ends = [address(layer.family, *end) for end in (layer.source, layer.destination) if layer.family]
-            found.append(model.Encapsulation(_KINDS[layer.kind].name, layer.id, *ends))
+            found.append(model.Encapsulation(HEADERS[layer.kind].name, layer.id, *ends))
         return found
 
     def _runs(self, row: list[int], events: list[list[int]]) -> tuple[_Run, _Run]:

@@ -14,6 +14,7 @@ from analyzer.dissector.packets import PacketTable
 from analyzer.dissector.reader import PacketReader
 from tests.conversations import ip, tcp
 from tests.dissector.frames import CLIENT, CLIENT6, ETHERNET, SERVER, SERVER6, frames, read
+from tests.dissector.wrappers import OTHER_LINKS, TUNNELS
 
 SEGMENT = tcp(40000, 80, 1000, 2000, 0x18, window=512, payload=b"hello")
 V4 = ip(CLIENT, SERVER, 6, SEGMENT)
@@ -340,17 +341,17 @@ def test_cut_at_every_byte_it_is_damage_or_less(what):
         st.binary(max_size=120),
         st.builds(
             lambda packet, at, change: packet[: at % len(packet)] + change + packet[at % len(packet) + len(change) :],
-            st.sampled_from([packet for _, packet in ANYTHING.values()]),
+            st.sampled_from([packet for _, packet in (*ANYTHING.values(), *TUNNELS.values())]),
             st.integers(0, 200),
             st.binary(min_size=1, max_size=4),
         ),
     ),
-    link_type=st.sampled_from([0, 1, 12, 101, 108, 113, 228, 276, 9999]),
+    link_type=st.sampled_from([0, 1, 12, 101, 108, 113, 228, 276, 9999, *OTHER_LINKS]),
     original=st.none() | st.integers(0, 1 << 32),
 )
 def test_any_bytes_give_a_row_whose_payload_lies_inside(packet, link_type, original):
     row = read(packet, link_type, original)
-    assert KIND_OTHER <= row["kind"] <= KIND_DAMAGED
+    assert KIND_OTHER <= row["kind"] <= KIND_DAMAGED or row["kind"] == KIND_PROTECTED
     if row["kind"] == KIND_TCP:
         assert 0 <= row["payload_offset"] <= row["payload_offset"] + row["payload_captured"] <= len(packet)
         assert 0 <= row["payload_captured"] <= row["payload"]
