@@ -245,10 +245,10 @@ _FIELDS: dict[str, tuple[str | tuple[str, ...], _Read]] = {
     "lost_segments": ("number", lambda c: (c.notes.lost_segments,)),
     "duplicate_acks": ("number", lambda c: (c.notes.duplicate_acks,)),
     "zero_windows": ("number", lambda c: (c.notes.zero_windows,)),
-    "icmp_errors": ("number", lambda c: (c.notes.icmp_errors,)),
     "keep_alives": ("number", lambda c: (c.notes.keep_alives,)),
     "resets": ("number", lambda c: (c.notes.resets,)),
     "resets_ignored": ("number", lambda c: (c.notes.resets_ignored,)),
+    "icmp_errors": ("number", lambda c: (c.notes.icmp_errors,)),
 }
 FIELDS: tuple[str, ...] = tuple(_FIELDS)
 _OF_TLS = (
