@@ -119,6 +119,26 @@ class Notes(msgspec.Struct, frozen=True, gc=False):
     keep_alives: int = 0
     resets: int = 0
     resets_ignored: int = 0  # not a close: not the number expected (RFC 5961 §3.2), or the receiver went on
+    icmp_errors: int = 0  # ICMP errors that quote one of its segments
+
+
+class IcmpError(msgspec.Struct, frozen=True, gc=False):
+    """An ICMP or ICMPv6 error that quotes a segment of the connection: RFC 792, RFC 4443."""
+
+    packet: int
+    type: int
+    code: int
+    meaning: str | None  # in words; None: one that the RFCs do not know
+    mtu: int | None = None  # of the link that the segment did not fit: RFC 1191, RFC 8201
+
+
+class Encapsulation(msgspec.Struct, frozen=True, gc=False):
+    """A header that stands around the connection's packets."""
+
+    type: str  # "vxlan", "gre", "mpls" …
+    id: int | None = None  # VXLAN's network, GRE's key, MPLS's label …
+    source: str | None = None  # addresses of the IP header that it stands behind
+    destination: str | None = None
 
 
 class Fault(msgspec.Struct, frozen=True, gc=False):
@@ -356,6 +376,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field=
     server: Endpoint
     oriented_by: Literal["syn", "content", "port", "first-packet"]
     vlan: list[int] = []  # VLAN ids of the first packet, outermost first
+    encapsulation: list[Encapsulation] = []  # further headers around the first packet, outermost first
     first_packet: int
     last_packet: int
     start: str  # RFC 3339, UTC, nanoseconds
@@ -372,6 +393,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field=
     tunnel: Tunnel | None = None
     timing: Timing
     lifecycle: Verdict | None = None
+    icmp_error: IcmpError | None = None  # the first one
     notes: Notes
     faults: list[Fault] = []
 

@@ -59,7 +59,12 @@ class Totals(msgspec.Struct):
     quic: int = 0  # datagrams that begin with a QUIC long header
     icmp: int = 0
     other: int = 0
-    fragments: int = 0  # of IP packets; not reassembled
+    fragments: int = 0  # of IP packets, without those that complete one
+    reassembled: int = 0  # IP packets put together from fragments, whatever they carry
+    incomplete: int = 0  # IP packets of which fragments are missing
+    overlapping: int = 0  # IP packets whose fragments contradict one another
+    protected: int = 0  # encrypted IEEE 802.11 frames
+    too_deep: int = 0  # packets with more headers around them than are looked through
     damaged: int = 0  # a header cut off, or one that contradicts itself
     filtered_out: int = 0
     late: int = 0  # segments that came after their connection had been reported; not counted in it
@@ -88,7 +93,7 @@ class Analysis:
             vlan_key=options.vlan_key,
             recognizer=self._recognizer(),
         )
-        self._labeler = Labeler(name, library, self._inside(library))
+        self._labeler = Labeler(name, library, self._inside(library), self._tracker.reader.encapsulations)
         self._fed = time.monotonic_ns()  # when packets last came
         self._selection = Selection(
             options.packet_filter, options.time_from, options.time_to, relative=options.time_relative
@@ -198,7 +203,7 @@ class Analysis:
     def _count(self) -> None:
         counts = self._tracker.counts.tolist()
         totals = self.totals
-        totals.packets = sum(counts)
+        totals.packets = self._tracker.frames
         totals.tcp = counts[layout.KIND_TCP]
         totals.udp = counts[layout.KIND_UDP]
         totals.quic = counts[layout.KIND_QUIC]
@@ -206,6 +211,13 @@ class Analysis:
         totals.other = counts[layout.KIND_OTHER]
         totals.fragments = counts[layout.KIND_FRAGMENT]
         totals.damaged = counts[layout.KIND_DAMAGED]
+        totals.protected = counts[layout.KIND_PROTECTED]
+        reader = self._tracker.reader
+        totals.too_deep = reader.too_deep
+        if reader.reassembly is not None:
+            totals.reassembled = reader.reassembly.complete
+            totals.incomplete = reader.reassembly.incomplete
+            totals.overlapping = reader.reassembly.overlapping
         totals.filtered_out = counts[layout.KIND_EXCLUDED]
         totals.late = self._tracker.late
         totals.dropped_by_interface = sum(interface.dropped or 0 for interface in self._capture.interfaces)

@@ -180,9 +180,13 @@ class ConnectionTable(ConnectionHistory):
                 row = self._create(i, -1)
                 self.rows[row * ROW_WORDS + FLAGS] |= QUOTED
             return
+        base = self.found * ROW_WORDS
+        if self.rows[base + ICMP_ERRORS] == 0:
+            self.rows[base + ICMP_PACKET] = self.number[i]
+            self.rows[base + ICMP_SAID] = self.acknowledgement[i] << 16 | self.window[i]
+        self.rows[base + ICMP_ERRORS] += 1
         if not self.flags[i]:
             return
-        base = self.found * ROW_WORDS
         side = self.from_a != ((self.rows[base + FLAGS] & FIRST_IS_A) != 0)
         me = base + SIDES + side * SIDE_WORDS
         self.connection[i] = self.rows[base + ID]

@@ -10,6 +10,9 @@ cdef enum:
     KIND_FRAGMENT = 6
     KIND_DAMAGED = 7
     KIND_EXCLUDED = 8
+    KIND_PROTECTED = 9
+    KINDS = 10
+    MOST_NESTED = 8
     LINK_EXCLUDED = -1
     FLAG_FIN = 1
     FLAG_SYN = 2
@@ -55,7 +58,11 @@ cdef enum:
     STREAM = 25
     RETRY_PACKET = 26
     RESET_AT = 27
-    SIDES = 28
+    ENCAPSULATION = 28
+    ICMP_ERRORS = 29
+    ICMP_PACKET = 30
+    ICMP_SAID = 31
+    SIDES = 32
     SIDE_WORDS = 17
     ISN = 0
     SENT = 1
@@ -74,7 +81,7 @@ cdef enum:
     MISSING = 14
     DATA_PACKET = 15
     DATA_NS = 16
-    ROW_WORDS = 62
+    ROW_WORDS = 66
     KEY_WORDS = 8
     KEY_HIGH_A = 0
     KEY_LOW_A = 1

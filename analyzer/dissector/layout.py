@@ -17,6 +17,12 @@ KIND_ICMP_ERROR = 5  # an ICMP error that quotes a TCP segment
 KIND_FRAGMENT = 6
 KIND_DAMAGED = 7  # a header that is cut off or contradicts itself
 KIND_EXCLUDED = 8  # left out by a capture filter or a time window
+KIND_PROTECTED = 9  # an encrypted IEEE 802.11 frame
+KINDS = 10
+
+# Headers of the link layer inside one another, and packets put together from such that were put together. No real frame
+# comes near; hostile ones must not exhaust the stack.
+MOST_NESTED = 8
 
 # Set as a frame's link type by a filter: the frame keeps its number and is not looked at.
 LINK_EXCLUDED = -1
@@ -72,10 +78,14 @@ FAULT_PACKET = 24  # the first packet with BAD_SYN_ACK
 STREAM = 25  # Wireshark's tcp.stream: as ID, but it also numbers what only ICMP errors quote
 RETRY_PACKET = 26  # the first packet with RETRIED
 RESET_AT = 27  # what the side whose RST ended the connection had sent by then; 0: it answers the SYN after all
+ENCAPSULATION = 28  # of the first packet, as in the packet table
+ICMP_ERRORS = 29  # that quote a segment of it; the first of them: its packet, and type << 8 | code | MTU << 16
+ICMP_PACKET = 30
+ICMP_SAID = 31
 
 # Then SIDE_WORDS words for the sender of the first packet, and as many for its peer. Offsets count a side's sequence
 # space from its SYN (0) on and do not wrap; -1 is "not known".
-SIDES = 28
+SIDES = 32
 SIDE_WORDS = 17
 ISN = 0  # sequence number at offset 0: the SYN's, or guessed from the first segment
 SENT = 1  # offset after the last byte, SYN or FIN captured
@@ -94,7 +104,7 @@ WANTED = 13  # offset from which the dissector wants this side's bytes; the larg
 MISSING = 14  # bytes in the holes, together
 DATA_PACKET = 15  # the last that brought new bytes, and its time
 DATA_NS = 16
-ROW_WORDS = 62
+ROW_WORDS = 66
 
 # Words of a connection's key: endpoint A is the lower of the two by address and port.
 KEY_WORDS = 8
@@ -102,7 +112,7 @@ KEY_HIGH_A = 0
 KEY_LOW_A = 1
 KEY_HIGH_B = 2
 KEY_LOW_B = 3
-KEY_PORTS = 4  # port A << 32 | port B << 16 | IP version
+KEY_PORTS = 4  # port A << 48 | port B << 32 | tunnel << 4 | IP version
 KEY_VLAN = 5  # 0 unless VLAN ids are part of the key
 KEY_HASH = 6
 

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from analyzer.capture.frames import Frames
 from analyzer.dissector import layout
 from analyzer.dissector.connections import ConnectionTable
-from analyzer.dissector.headers import HeaderReader
 from analyzer.dissector.packets import PacketTable
+from analyzer.dissector.reader import PacketReader
 
 if TYPE_CHECKING:
     from analyzer.dissector.applications import Applications
@@ -83,7 +83,7 @@ class Tracker:
     ):
         seed = np.frombuffer(os.urandom(16 * 8), np.uint64) | np.uint64(1)
         tests = [_tests(automaton) for automaton in (tcp_open, tcp_close)]
-        self._headers = HeaderReader()
+        self.reader = PacketReader(vlan_key)
         self._connections = ConnectionTable(
             (tcp_open, tcp_close),
             tests,
@@ -100,19 +100,21 @@ class Tracker:
 
             self.applications = Applications(self._connections, recognizer)
         self.table = PacketTable()
-        self.counts = np.zeros(layout.KIND_EXCLUDED + 1, np.int64)  # frames by kind
+        self.counts = np.zeros(layout.KINDS, np.int64)  # packets by kind
+        self.frames = 0
         self.clock_ns = 0  # the latest time seen
 
     def feed(self, frames: Frames) -> PacketTable:
         """Take in a chunk. The returned table is valid until the next call."""
-        self._headers.read(frames, self.table)
-        self._connections.track(self.table, frames.data)
+        self.reader.read(frames, self.table)
+        self._connections.track(self.table, self.table.data)
         if self.applications is not None:
-            self.applications.feed(self.table, frames.data)
+            self.applications.feed(self.table, self.table.data)
         if frames.count:
-            kinds = self.table.kind[: frames.count]
+            kinds = self.table.kind[: self.table.count]
             self.counts += np.bincount(kinds, minlength=len(self.counts))
-            self.clock_ns = max(self.clock_ns, int(self.table.time_ns[: frames.count].max()))
+            self.frames += frames.count
+            self.clock_ns = max(self.clock_ns, int(self.table.time_ns[: self.table.count].max()))
         return self.table
 
     def advance(self, elapsed_ns: int) -> None:

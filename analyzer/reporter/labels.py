@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from analyzer import model
+from analyzer.dissector.encapsulation import HEADERS, UNLISTED, Encapsulations
 from analyzer.dissector.layout import *
 from analyzer.dissector.tracker import Finished
 from analyzer.flows.library import Library
+from analyzer.reporter import icmp
 from analyzer.reporter.verdicts import Ran, Scope, label
 
 if TYPE_CHECKING:
@@ -80,9 +82,13 @@ class _Run(NamedTuple):
 class Labeler:
     """Makes the report's connections out of one capture's finished rows."""
 
-    def __init__(self, capture: str, library: Library, inside: Inside | None = None):
+    def __init__(
+        self, capture: str, library: Library, inside: Inside | None = None,
+        encapsulations: Encapsulations | None = None,
+    ):  # fmt: skip
         self.capture = capture
         self.inside = inside
+        self._encapsulations = encapsulations
         self._scopes = (Scope(library.automaton("tcp-open")), Scope(library.automaton("tcp-close")))
         self._meanings: dict[int, _Meaning] = {}
 
@@ -139,6 +145,7 @@ class Labeler:
             server=second,
             oriented_by=_oriented_by(flags),
             vlan=_vlan_ids(row[VLAN]) if row[VLAN] else [],
+            encapsulation=self._encapsulation(row[ENCAPSULATION]) if row[ENCAPSULATION] else [],
             first_packet=row[FIRST_PACKET],
             last_packet=row[LAST_PACKET],
             start=_timestamp(start),
@@ -155,9 +162,19 @@ class Labeler:
             tunnel=inside.tunnel,
             timing=model.Timing(handshake_ns, inside.tls_ns, inside.first_response_ns),
             lifecycle=inside.lifecycle,
-            notes=model.Notes(*row[RETRANSMISSIONS : RESETS_IGNORED + 1]),
+            icmp_error=icmp.first_error(row, key[KEY_PORTS] & 15) if row[ICMP_ERRORS] else None,
+            notes=model.Notes(*row[RETRANSMISSIONS : RESETS_IGNORED + 1], *row[ICMP_ERRORS : ICMP_ERRORS + 1]),
             faults=[*faults, *inside.faults],
         )
+
+    def _encapsulation(self, number: int) -> list[model.Encapsulation]:
+        if number == UNLISTED or self._encapsulations is None:
+            return [model.Encapsulation("unlisted")]
+        found = []
+        for layer in self._encapsulations.layers(number):
+            ends = [address(layer.family, *end) for end in (layer.source, layer.destination) if layer.family]
+            found.append(model.Encapsulation(HEADERS[layer.kind].name, layer.id, *ends))
+        return found
 
     def _runs(self, row: list[int], events: list[list[int]]) -> tuple[_Run, _Run]:
         """The connection's events, scope by scope."""
@@ -276,10 +293,10 @@ def _syn_options(row: list[int], side: int) -> model.TcpOptions:
 def _endpoints(key: list[int]) -> tuple[model.Endpoint, model.Endpoint]:
     """Endpoints A and B of a key."""
     ports = key[KEY_PORTS]
-    version = ports & 0xFFFF
+    version = ports & 15
     return (
-        model.Endpoint(address(version, key[KEY_HIGH_A], key[KEY_LOW_A]), ports >> 32),
-        model.Endpoint(address(version, key[KEY_HIGH_B], key[KEY_LOW_B]), ports >> 16 & 0xFFFF),
+        model.Endpoint(address(version, key[KEY_HIGH_A], key[KEY_LOW_A]), ports >> 48),
+        model.Endpoint(address(version, key[KEY_HIGH_B], key[KEY_LOW_B]), ports >> 32 & 0xFFFF),
     )
 
 

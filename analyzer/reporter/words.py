@@ -263,7 +263,7 @@ def _answer(one: model.Exchange) -> str:
 NOTE_WORDS = {
     "retransmissions": "retransmission", "out_of_order": "out of order", "lost_segments": "lost segment",
     "duplicate_acks": "duplicate ACK", "zero_windows": "zero window", "keep_alives": "keep-alive",
-    "resets": "reset", "resets_ignored": "reset ignored",
+    "resets": "reset", "resets_ignored": "reset ignored", "icmp_errors": "ICMP error",
 }  # fmt: skip
 _UNCOUNTED = frozenset({"out of order", "reset ignored"})  # phrases that take no plural s
 
@@ -274,6 +274,13 @@ def note_words(name: str, number: int) -> str:
     if words == "reset ignored" and number != 1:
         return f"{number:,} resets ignored"
     return f"{number:,} {words}" if words in _UNCOUNTED else plural(number, words)
+
+
+def encapsulation(layer: model.Encapsulation) -> str:
+    """`vxlan 42 (10.0.0.1 → 10.0.0.2)`."""
+    number = "" if layer.id is None else f" {layer.id}"
+    ends = f" ({layer.source} → {layer.destination})" if layer.source else ""
+    return f"{layer.type}{number}{ends}"
 
 
 def notes_words(notes: model.Notes) -> list[str]:

@@ -161,6 +161,7 @@ class Totals:
 
     def __init__(self, **given: int):
         self.packets = self.tcp = self.udp = self.quic = self.icmp = self.other = self.damaged = 0
+        self.reassembled = self.incomplete = self.overlapping = self.protected = self.too_deep = 0
         self.fragments = self.filtered_out = self.late = self.connections = self.dropped_by_interface = 0
         self.__dict__.update(given)
 

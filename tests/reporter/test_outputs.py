@@ -114,7 +114,7 @@ def of_tls(**given):
 
 
 def test_csv_sums_tls_up():
-    assert list(COLUMNS)[-15:-3] == TLS_COLUMNS
+    assert list(COLUMNS)[-17:-5] == TLS_COLUMNS
     alerts = [
         model.Alert("client", "warning", "close_notify", 37), model.Alert("server", None, None, 38, True),
         model.Alert("client", "warning", "close_notify", 39),
@@ -142,7 +142,7 @@ def of_http2(**given):
 
 
 def test_csv_sums_http2_up():
-    assert list(COLUMNS)[-3:] == HTTP2_COLUMNS[1:]
+    assert list(COLUMNS)[-5:-2] == HTTP2_COLUMNS[1:]
     cancelled = stream(3, reset=model.Reset("client", "CANCEL", 9))
     goaways = [model.Goaway(side, "NO_ERROR", 3, 40) for side in ("server", "server", "client")]
     one = http2(stream(1), cancelled, max_concurrent=2, goaway=goaways)

@@ -71,6 +71,8 @@ class Evidence:
 
     def _lines(self, c: model.Connection) -> Iterator[str]:
         yield from self._heading(c)
+        if c.encapsulation:
+            yield from self._labelled("inside", [", ".join(map(words.encapsulation, c.encapsulation))])
         yield from self._verdict("open", c.open, c)
         yield from self._verdict("close", c.close, c)
         if c.proxy_protocol is not None:
@@ -90,6 +92,8 @@ class Evidence:
         yield from self._labelled("options", options)
         counts = [words.note_words(name, n) for name in words.NOTE_WORDS if (n := getattr(c.notes, name))]
         yield from self._labelled("notes", [", ".join(counts)] if counts else [])
+        if c.icmp_error:
+            yield from self._labelled("icmp", [_icmp(c.icmp_error)], "yellow")
         faults = [f"packet {f.packet}, {escape(f.layer)}: {escape(f.message)}" for f in c.faults]
         yield from self._labelled("faults", faults, "yellow")
 
@@ -408,6 +412,11 @@ def _arrow(step: model.Step, width: int) -> str:
     name = f" {_step_name(step)} ".center(width - 1, "─")
     shaft = f"{name}▶" if step.side == "client" else f"◀{name}"
     return f"client {shaft} server"
+
+
+def _icmp(error: model.IcmpError) -> str:
+    meaning = error.meaning or f"type {error.type}, code {error.code}"
+    return f"packet {error.packet}: {meaning}" + (f", MTU {error.mtu}" if error.mtu else "")
 
 
 def _options(said: model.TcpOptions) -> str:

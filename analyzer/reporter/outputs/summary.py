@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from analyzer import model
+from analyzer.dissector.encapsulation import MOST_LAYERS
 from analyzer.reporter import words, words_of_http2
 from analyzer.reporter.escape import escape
 from analyzer.reporter.outputs.counts import TIED, Histogram, Http2Counts, HttpCounts, TlsCounts, quantiles
@@ -39,6 +40,11 @@ class Totals(Protocol):
     icmp: int
     other: int
     fragments: int
+    reassembled: int  # IP packets
+    incomplete: int
+    overlapping: int
+    protected: int
+    too_deep: int
     damaged: int
     filtered_out: int
     late: int
@@ -48,9 +54,14 @@ class Totals(Protocol):
 
 _TOTALS = tuple(Totals.__annotations__)
 _LEFT_OUT = {
-    "udp": "UDP", "quic": "QUIC", "icmp": "ICMP", "other": "of other protocols", "fragments": "IP fragments",
-    "damaged": "damaged", "filtered_out": "outside the capture filter or time window",
+    "udp": "UDP", "quic": "QUIC", "icmp": "ICMP", "other": "of other protocols", "protected": "encrypted by 802.11",
+    "too_deep": f"with more than {MOST_LAYERS} headers around them", "damaged": "damaged",
+    "filtered_out": "outside the capture filter or time window",
     "late": "that came after their connection was reported",
+}  # fmt: skip
+_FRAGMENTS = {
+    "reassembled": "put together", "incomplete": "incomplete",
+    "overlapping": "dropped because their fragments contradict one another",
 }  # fmt: skip
 
 
@@ -151,6 +162,8 @@ class Summary:
             yield from self._connections()
         left_out = [f"{words.count(n)} {what}" for name, what in _LEFT_OUT.items() if (n := self._totals[name])]
         yield from self._labelled("left out", f"packets: {', '.join(left_out)}" if left_out else "")
+        fragments = [f"{words.count(n)} {what}" for name, what in _FRAGMENTS.items() if (n := self._totals[name])]
+        yield from self._labelled("fragments", f"IP packets: {', '.join(fragments)}" if fragments else "")
         if dropped := self._totals["dropped_by_interface"]:
             said = f"{words.plural(dropped, 'packet')} while capturing, as the capture itself says"
             yield from self._labelled("dropped", said, "yellow")
