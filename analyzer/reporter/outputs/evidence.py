@@ -56,7 +56,7 @@ class Evidence:
     def add_exchange(self, exchange: model.Exchange, connection: model.Connection | None) -> None:
         """A single exchange, likewise."""
         judged = () if exchange.verdict is None else self._verdict("", exchange.verdict, connection)
-        self._add([*(self._heading(connection) if connection else ()), *self._exchange(exchange, judged)])
+        self._add([*(self._heading(connection) if connection else ()), *self._exchange(exchange, connection, judged)])
 
     def _add(self, lines: Iterable[str]) -> None:
         text = "\n".join(line.rstrip() for line in lines) + "\n"
@@ -148,9 +148,9 @@ class Evidence:
         if verdict.divergence and scope != "lifecycle":  # it has that of its part
             yield from self._divergence(verdict.divergence)
 
-    def _tls(self, label: str, tls: model.Tls, c: model.Connection) -> Iterator[str]:
+    def _tls(self, label: str, tls: model.Tls, c: model.Connection | None) -> Iterator[str]:
         took = None
-        if c.timing.tls_ns is not None and tls == words.secured(c)[0]:
+        if c is not None and c.timing.tls_ns is not None and tls == words.secured(c)[0]:
             took = f"handshake {words.duration(c.timing.tls_ns)}"
         indent = " " * (_LABEL + 2)
         if tls.handshakes:
@@ -197,7 +197,7 @@ class Evidence:
             for problem in one.problems:
                 yield from self._wrapped(escape(problem), f"{indent}! ", indent + "  ", "yellow")
 
-    def _http(self, label: str, http: model.Http, c: model.Connection) -> Iterator[str]:
+    def _http(self, label: str, http: model.Http, c: model.Connection | None) -> Iterator[str]:
         listed = http.exchanges[:_EXCHANGES]
         if http.version == words_of_http2.VERSION:
             yield from self._http2(label, http, c)
@@ -219,7 +219,7 @@ class Evidence:
         if http.websocket:
             yield from self._labelled("websocket", [_frames(http.websocket)])
 
-    def _http2(self, label: str, http: model.Http, c: model.Connection) -> Iterator[str]:
+    def _http2(self, label: str, http: model.Http, c: model.Connection | None) -> Iterator[str]:
         extent = words_of_http2.extent(http)
         yield from self._verdict(label, http.connection, c, f"HTTP/2, {extent}" if extent else "HTTP/2")
         yield from self._labelled("settings", words_of_http2.settings(http))
@@ -233,7 +233,7 @@ class Evidence:
         yield from self._labelled("stalls", words_of_http2.stalls(http))
         yield from self._labelled("waits", words_of_http2.waits(http))
 
-    def _tunnel(self, tunnel: model.Tunnel, c: model.Connection) -> Iterator[str]:
+    def _tunnel(self, tunnel: model.Tunnel, c: model.Connection | None) -> Iterator[str]:
         said = f"{words.size(tunnel.bytes.client)} sent, {words.size(tunnel.bytes.server)} received"
         unknown = "" if tunnel.http or tunnel.tls else "; what ran inside was not recognised"
         yield from self._labelled("tunnel", [f"after {escape(tunnel.after)}: {said}{unknown}"])
@@ -242,7 +242,7 @@ class Evidence:
         if tunnel.http:
             yield from self._http("inside", tunnel.http, c)
 
-    def _exchange(self, one: model.Exchange, c: model.Connection, judged: Iterable[str] = ()) -> Iterator[str]:
+    def _exchange(self, one: model.Exchange, c: model.Connection | None, judged: Iterable[str] = ()) -> Iterator[str]:
         """`judged`: what the verdict on its stream says."""
         request, response = one.request, one.response
         began = request or response
