@@ -15,6 +15,8 @@ from analyzer.commands.check import check
 from analyzer.commands.claims import claims
 from analyzer.commands.decrypt import decrypt
 from analyzer.commands.flows import flows
+from analyzer.commands.interfaces import interfaces
+from analyzer.commands.live import live
 from analyzer.commands.read import read
 from analyzer.commands.terminal import open_output, say
 from analyzer.errors import AnalyzerError
@@ -25,11 +27,11 @@ _BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 _EPILOG = """\b
 Examples:
   analyzer read web.pcapng
-  tcpdump -U -w - | analyzer read -
+  sudo analyzer live -i eth0
   analyzer flows show tcp-close/four-way
 
 `analyzer COMMAND --help` tells more, with examples. Exit codes: 0 all fine, 1 a check failed, 2 wrong usage, 3 an
-input could not be read, 130 interrupted.
+input could not be read, 4 a live capture could not start, 130 interrupted.
 """
 
 
@@ -104,6 +106,8 @@ program.add_command(flows)
 program.add_command(decrypt)
 program.add_command(claims)
 program.add_command(check)
+program.add_command(live)
+program.add_command(interfaces)
 
 
 @program.command(

@@ -278,6 +278,11 @@ class LiveAnalysis:
         """What went wrong so far."""
         return self._analysis.warnings
 
+    @property
+    def open(self) -> int:
+        """Connections that are not finished."""
+        return self._tracker.seen - self.totals.connections
+
     def stop(self) -> None:
         """End the capture: what was captured so far is still analysed."""
         self.capture.stop()

@@ -121,6 +121,11 @@ class Tracker:
 
     # For live capture.
 
+    @property
+    def seen(self) -> int:
+        """Connections so far, finished or not."""
+        return int(self._connections.seen())
+
     def follow(self) -> None:
         """Remember events as they happen, for `take_events`."""
         self._connections.logging = True
