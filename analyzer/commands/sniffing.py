@@ -22,6 +22,7 @@ from analyzer.reporter.escape import escape
 if TYPE_CHECKING:
     from analyzer import model, pipeline
     from analyzer.capture.live.base import LiveCapture, Wanted
+    from analyzer.capture.live.privileges import User
     from analyzer.reporter.filters import Predicate
     from analyzer.reporter.outputs.live import EventLines, LiveTable
 
@@ -134,6 +135,7 @@ class Sniffing:
 
     def __init__(self, settings: Settings):
         self.settings = settings
+        self._user: User | None = None  # whose rights are left
         self._warned = 0
         self._drawn = 0.0
         self._checked = 0.0
@@ -152,6 +154,9 @@ class Sniffing:
             raise
         with analysis, open_output(None) as output, _ended_by_signals(analysis):
             output.flush_always = True
+            if not settings.quiet and not self._watched(output):
+                who = "" if self._user is None else f", as {self._user.name}"
+                say(f"capturing on {capture.name}{who}; Ctrl-C ends")
             if settings.form == "jsonl":
                 self._json_lines(analysis, output)
             else:
@@ -166,7 +171,7 @@ class Sniffing:
         from analyzer.capture.live.recorder import Recorder, Ring
 
         settings = self.settings
-        user = calling_user(os.path.dirname(os.path.abspath(settings.write or "-")))
+        user = self._user = calling_user(os.path.dirname(os.path.abspath(settings.write or "-")))
         capture = pipeline.open_live(settings.wanted(), settings.pipe or settings.source, user)
         try:
             if user is not None:
@@ -178,6 +183,12 @@ class Sniffing:
             capture.close()
             raise
         return capture
+
+    def _watched(self, output: Output) -> bool:
+        """Whether the table is wanted, and possible."""
+        settings = self.settings
+        plain = settings.plain or settings.quiet or settings.form != "table" or os.environ.get("TERM") == "dumb"
+        return output.terminal and not plain
 
     @property
     def _tells_events(self) -> bool:
@@ -208,7 +219,7 @@ class Sniffing:
         settings = self.settings
         width, colour = settings.width or output.width, output.colour(settings.color)
         summary = Summary(width=width, colour=colour)
-        watched = output.terminal and os.environ.get("TERM") != "dumb" and not settings.plain and not settings.quiet
+        watched = self._watched(output)
         table = LiveTable(output.text, _terminal_size, colour=colour, name=analysis.capture.name) if watched else None
         lines = None if watched or settings.quiet else EventLines(output.text, width=width if output.terminal else None)
         rest = Table(output.text, width=width, colour=colour)
