@@ -275,11 +275,10 @@ class Sniffing:
         if now - self._checked < _DRAW_SECONDS:
             return
         self._checked = now
-        with contextlib.suppress(OSError, ValueError):
-            poll = select.poll()
-            poll.register(sys.stdout.fileno(), 0)
-            if any(events & select.POLLERR for _, events in poll.poll(0)):
-                raise BrokenPipeError
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        if any(events & select.POLLERR for _, events in poll.poll(0)):
+            raise BrokenPipeError
 
     def _warn(self, analysis: pipeline.LiveAnalysis) -> None:
         for warning in analysis.warnings[self._warned :]:

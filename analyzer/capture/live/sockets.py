@@ -9,6 +9,7 @@ packet_mmap.rst, TPACKET_V3; man 7 packet.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import mmap
 import os
@@ -86,7 +87,7 @@ class RingCapture(LiveCapture):
             for one in found:
                 set_promisc(raw, one.name)
         if len(found) > 1 or self._any:
-            raw.bind(("", _ALL_PROTOCOLS))
+            _bind_to_all(raw)
         self._poll = select.poll()
         self._poll.register(raw, select.POLLIN | select.POLLERR)
         self._poll.register(self._wake_read, select.POLLIN)
@@ -280,6 +281,15 @@ def _socket(name: str) -> Any:
         ) from None
     except OSError as error:
         raise LiveError(f"cannot capture on {name}: {error.strerror or error}") from None
+
+
+def _bind_to_all(raw: socket.socket) -> None:
+    """To interface 0, which is all of them; Python's own `bind` wants one that exists."""
+    address = struct.pack("=HHiHBB8s", socket.AF_PACKET, socket.htons(_ALL_PROTOCOLS), 0, 0, 0, 0, b"")
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.bind(raw.fileno(), address, len(address)):
+        reason = os.strerror(ctypes.get_errno())
+        raise LiveError(f"cannot capture on several interfaces at once: {reason}; name one")
 
 
 def _index(name: str) -> int | None:
