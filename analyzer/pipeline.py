@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from analyzer.capture.live.base import LiveCapture, Wanted
     from analyzer.capture.live.privileges import User
     from analyzer.dissector.recognition import Recognizer
+    from analyzer.dissector.tls.roots import Roots
     from analyzer.dissector.tls.secrets import Secrets
     from analyzer.reporter.watching import Watcher
 
@@ -94,6 +95,8 @@ class Analysis:
             vlan_key=options.vlan_key,
             recognizer=self._recognizer(),
         )
+        self._library = library
+        self._roots: Roots | None = None
         self._labeler = Labeler(name, library, self._inside(library))
         self._fed = time.monotonic_ns()  # when packets last came
         self._selection = Selection(
@@ -134,12 +137,19 @@ class Analysis:
         from analyzer.reporter.inside import InsideLabeler
 
         options = self._options
-        roots = Roots(options.authorities)
+        self._roots = Roots(options.authorities)
         if options.authorities is not None:
-            roots.load()
+            self._roots.load()
         return InsideLabeler(
-            library, self._tracker.applications, roots, headers=options.headers, secrets=options.secrets
+            library, self._tracker.applications, self._roots, headers=options.headers, secrets=options.secrets
         )
+
+    def load_all(self) -> None:
+        """Reads flow pages and trusted certificates now, not when they are first needed."""
+        for scope in self._library.scopes:
+            self._library.of_scope(scope)
+        if self._roots is not None:
+            self._roots.load()
 
     @property
     def warnings(self) -> list[Damage]:
@@ -282,6 +292,10 @@ class LiveAnalysis:
     def open(self) -> int:
         """Connections that are not finished."""
         return self._tracker.seen - self.totals.connections
+
+    def load_all(self) -> None:
+        """Reads flow pages and trusted certificates now, not when they are first needed."""
+        self._analysis.load_all()
 
     def stop(self) -> None:
         """End the capture: what was captured so far is still analysed."""

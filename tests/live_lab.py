@@ -19,7 +19,7 @@ from tests.cases import ROOT
 
 sys.path.append(str(ROOT / "captures"))
 
-from recording import Host, Lab  # noqa: E402
+from recording import Host, Lab
 
 PROGRAMS = ("ip", "nft", "nginx", "curl", "tcpdump", "dumpcap", "tshark", "ethtool", "openssl", "setpriv", "ss")
 PROGRAM = (sys.executable, "-m", "analyzer")

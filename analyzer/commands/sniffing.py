@@ -21,7 +21,7 @@ from analyzer.reporter.escape import escape
 
 if TYPE_CHECKING:
     from analyzer import model, pipeline
-    from analyzer.capture.live.base import LiveCapture, Wanted
+    from analyzer.capture.live.base import Wanted
     from analyzer.capture.live.privileges import User
     from analyzer.reporter.filters import Predicate
     from analyzer.reporter.outputs.live import EventLines, LiveTable
@@ -143,12 +143,21 @@ class Sniffing:
     def run(self) -> int:
         """Captures until something ends it; the exit code."""
         from analyzer import pipeline
+        from analyzer.capture.live.privileges import calling_user
+        from analyzer.capture.live.recorder import Recorder, Ring
 
         settings = self.settings
         options = settings.options()
-        capture = self._open()
+        folder = os.path.dirname(os.path.abspath(settings.write or "-"))
+        user = self._user = calling_user(folder)
+        capture = pipeline.open_live(settings.wanted(), settings.pipe or settings.source, user)
         try:
             analysis = pipeline.LiveAnalysis(capture, options)
+            if user is not None:
+                self._give_up_root(user, analysis, options)
+            if settings.write:
+                ring = Ring(settings.ring.files, settings.ring.size) if settings.ring else None
+                capture.recorder = Recorder(settings.write, ring)
         except BaseException:
             capture.close()
             raise
@@ -164,25 +173,17 @@ class Sniffing:
         self._warn(analysis)
         return _WRITE_FAILED if capture.ended == "failed" else 0
 
-    def _open(self) -> LiveCapture:
-        """The capture, and after that nobody is root any more."""
-        from analyzer import pipeline
-        from analyzer.capture.live.privileges import become, calling_user
-        from analyzer.capture.live.recorder import Recorder, Ring
+    def _give_up_root(self, user: User, analysis: pipeline.LiveAnalysis, options: pipeline.Options) -> None:
+        """All that only root can read has been read by now."""
+        from analyzer.capture.live.privileges import become
+        from analyzer.commands.preloading import load_all
 
-        settings = self.settings
-        user = self._user = calling_user(os.path.dirname(os.path.abspath(settings.write or "-")))
-        capture = pipeline.open_live(settings.wanted(), settings.pipe or settings.source, user)
-        try:
-            if user is not None:
-                become(user)
-            if settings.write:
-                ring = Ring(settings.ring.files, settings.ring.size) if settings.ring else None
-                capture.recorder = Recorder(settings.write, ring)
-        except BaseException:
-            capture.close()
-            raise
-        return capture
+        load_all()
+        analysis.load_all()
+        become(user)
+        for path in options.keys:
+            if os.path.exists(path) and not os.access(path, os.R_OK):
+                say(f"warning: {path}: what is added to it cannot be read as {user.name}: `chmod` it")
 
     def _watched(self, output: Output) -> bool:
         """Whether the table is wanted, and possible."""

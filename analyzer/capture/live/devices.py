@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import logging
+import socket
 from typing import Any
 
 from analyzer.errors import LiveError
@@ -52,6 +53,15 @@ def find_devices(names: tuple[str, ...]) -> list[Device]:
             hint = f"did you mean {near[0]}? " if near else ""
             raise LiveError(f"there is no interface {name!r}: {hint}`analyzer interfaces` lists them")
     return [by_name[name] for name in dict.fromkeys(names)]
+
+
+def has_interface(name: str, index: int | None = None) -> bool:
+    """Whether it is there, still with this index."""
+    try:
+        found = socket.if_nametoindex(name)
+    except OSError:
+        return False
+    return index is None or found == index
 
 
 def scapy_configuration() -> Any:

@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable
 from typing import IO, Literal
 
-from analyzer.capture.base import Capture
+from analyzer.capture.base import Capture, Damage
 from analyzer.capture.frames import Frames
 from analyzer.capture.live.base import IDLE_SECONDS, LiveCapture, Wanted
+from analyzer.capture.live.devices import ANY, has_interface
 from analyzer.capture.live.privileges import User
 from analyzer.capture.source import open_capture
 from analyzer.capture.window import Readable
@@ -190,7 +191,10 @@ class ChildCapture(PipedCapture):
             # It ended by itself: that an interface went away it says on standard error.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(_CHILD_SECONDS)
-            reason = "interface-gone"
+            self._told.join(0.2)
+            self.warnings += [Damage(0, line) for line in self._news()]
+            if not any(name == ANY or has_interface(name) for name in self.wanted.interfaces):
+                reason = "interface-gone"
         super()._over(reason)
 
     def _count(self) -> None:

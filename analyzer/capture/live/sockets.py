@@ -27,7 +27,7 @@ from analyzer.capture.frames import Frames
 from analyzer.capture.interfaces import Interface
 from analyzer.capture.live import filtering
 from analyzer.capture.live.base import LiveCapture, Wanted
-from analyzer.capture.live.devices import ANY, Device, find_devices, link_type_of, scapy_configuration
+from analyzer.capture.live.devices import ANY, Device, find_devices, has_interface, link_type_of, scapy_configuration
 from analyzer.capture.live.filtering import Branch
 from analyzer.capture.live.ring import DONE, RESERVED_BYTES, UNKNOWN, scan_ring
 from analyzer.errors import LiveError
@@ -236,7 +236,7 @@ class RingCapture(LiveCapture):
         self._checked_at = now
         if self._any:
             return False
-        left = [one for one in self._devices.values() if _index(one.name) == one.index]
+        left = [one for one in self._devices.values() if has_interface(one.name, one.index)]
         if not left:
             self.warnings.append(Damage(0, f"{self.name} has gone: this is what was captured until then"))
             self._over("interface-gone")
@@ -290,10 +290,3 @@ def _bind_to_all(raw: socket.socket) -> None:
     if libc.bind(raw.fileno(), address, len(address)):
         reason = os.strerror(ctypes.get_errno())
         raise LiveError(f"cannot capture on several interfaces at once: {reason}; name one")
-
-
-def _index(name: str) -> int | None:
-    try:
-        return socket.if_nametoindex(name)
-    except OSError:
-        return None
