@@ -64,7 +64,7 @@ class Live:
             ["ip", "netns", "exec", host.name, *through, *PROGRAM, "live", *words], env=environment, **options
         )
         self.said = b""
-        while ready and b"capturing on" not in self.said:
+        while ready and b"Ctrl-C ends" not in self.said:
             line = self.process.stderr.readline()
             assert line, self.said.decode()
             self.said += line

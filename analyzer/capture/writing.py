@@ -34,7 +34,7 @@ class PcapngWriter:
     def __init__(self, write: Callable[[Any], object]):
         """`write` takes bytes, and for `frames` a memoryview that is reused."""
         self._write = write
-        self._room = memoryview(b"")  # for `frames`, kept
+        self._room = memoryview(bytearray())  # for `frames`, kept
         program = _option(4, b"analyzer") + _option(0, b"")
         self._block(SECTION_HEADER, struct.pack("<IHHQ", 0x1A2B3C4D, 1, 0, _UNKNOWN_LENGTH) + program)
 

@@ -85,7 +85,7 @@ saved; 2 wrong usage, or a wrong capture filter; 4 it could not start;
     help="What to print: for people, or JSON Lines: one object per event and per finished connection.",
 )
 @click.option("--plain", is_flag=True, help="A line per event, also on a terminal.")
-@click.option("--events/--no-events", default=True, help="Tell each step as it happens, or finished connections only.")
+@click.option("--no-events", is_flag=True, help="Finished connections only, not each step as it happens.")
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings, and what -w or --format jsonl ask for.")
 @click.option(
     "--filter",

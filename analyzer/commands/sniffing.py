@@ -48,7 +48,7 @@ class Settings:
     buffer: int | None
     form: str
     plain: bool
-    events: bool
+    no_events: bool
     quiet: bool
     filters: tuple[Predicate, ...]
     keys: tuple[str, ...]
@@ -165,7 +165,8 @@ class Sniffing:
             output.flush_always = True
             if not settings.quiet and not self._watched(output):
                 who = "" if self._user is None else f", as {self._user.name}"
-                say(f"capturing on {capture.name}{who}; Ctrl-C ends")
+                what = f"reading {capture.name}" if settings.pipe else f"capturing on {capture.name}"
+                say(f"{what}{who}; Ctrl-C ends")
             if settings.form == "jsonl":
                 self._json_lines(analysis, output)
             else:
@@ -193,7 +194,7 @@ class Sniffing:
 
     @property
     def _tells_events(self) -> bool:
-        return self.settings.events and not self.settings.filters
+        return not self.settings.no_events and not self.settings.filters
 
     def _json_lines(self, analysis: pipeline.LiveAnalysis, output: Output) -> None:
         import msgspec
@@ -276,8 +277,12 @@ class Sniffing:
         if now - self._checked < _DRAW_SECONDS:
             return
         self._checked = now
+        try:
+            descriptor = sys.stdout.fileno()
+        except (OSError, ValueError):  # no file, where a program runs this one inside itself
+            return
         poll = select.poll()
-        poll.register(sys.stdout.fileno(), 0)
+        poll.register(descriptor, 0)
         if any(events & select.POLLERR for _, events in poll.poll(0)):
             raise BrokenPipeError
 
