@@ -149,7 +149,8 @@ class Sniffing:
         settings = self.settings
         options = settings.options()
         folder = os.path.dirname(os.path.abspath(settings.write or "-"))
-        user = self._user = calling_user(folder)
+        # A tshark that root started could not be ended by anybody else.
+        user = self._user = None if settings.source == "tshark" else calling_user(folder)
         capture = pipeline.open_live(settings.wanted(), settings.pipe or settings.source, user)
         try:
             analysis = pipeline.LiveAnalysis(capture, options)
@@ -296,16 +297,20 @@ class Sniffing:
 def _ended_by_signals(analysis: pipeline.LiveAnalysis) -> Iterator[None]:
     """The first signal ends the capture, the second one everything."""
 
+    before: dict[signal.Signals, Any] = {}
+
     def stop_at_once(signum: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     def stop(signum: int, frame: FrameType | None) -> None:
         analysis.stop()
-        for number in _ENDING:
+        for number in before:
             signal.signal(number, stop_at_once)
 
     try:
-        before = {number: signal.signal(number, stop) for number in _ENDING}
+        # `nohup` has SIGHUP ignored, and wants that it stays so.
+        numbers = [one for one in _ENDING if one != signal.SIGHUP or signal.getsignal(one) != signal.SIG_IGN]
+        before = {number: signal.signal(number, stop) for number in numbers}
     except ValueError:  # not in the main thread: nothing to handle
         yield
         return

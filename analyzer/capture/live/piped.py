@@ -225,7 +225,7 @@ class ChildCapture(PipedCapture):
 
 def dumpcap() -> str:
     """Where it is. Raises LiveError."""
-    found = shutil.which("dumpcap")
+    found = shutil.which("dumpcap", os.F_OK)  # Debian lets only the group wireshark run it
     if found is None:
         raise LiveError("dumpcap is not installed: `apt install wireshark-common`, or leave --source out")
     if not os.access(found, os.X_OK):
