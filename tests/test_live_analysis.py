@@ -8,13 +8,16 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 import analyzer
 from analyzer import model
 from analyzer.errors import InputError, UsageError
+from tests.capture.builders import pcap
 from tests.cases import CASES, ROOT, analysed, capture_of, keys_of
+from tests.conversations import HANDSHAKE, Conversation
 
 WEB = "tcp/web-page"
 
@@ -149,3 +152,27 @@ def test_live_loads_no_scapy_for_a_pipe():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_a_clock_that_is_set_back_while_packets_flow():
+    """What has closed is reported two seconds later by the new clock, not when it has caught up with the old one."""
+    hour = 3600 * 10**9
+    close = ("C FIN", "S FIN", "C ACK")
+    beginning = Conversation().say(*HANDSHAKE, *close).packets
+    later = Conversation(client_port=40001).say(*HANDSHAKE, "silence 3", "C DATA 1").packets
+    whole = pcap(*(one._replace(at_ns=one.at_ns + 3 * hour) for one in beginning))
+    header = len(pcap())
+    read, write = os.pipe()
+
+    def send() -> None:
+        os.write(write, whole)
+        for packets in (later[:3], later[3:]):
+            time.sleep(0.4)
+            os.write(write, pcap(*(one._replace(at_ns=one.at_ns + hour) for one in packets))[header:])
+        time.sleep(0.4)
+        os.close(write)
+
+    threading.Thread(target=send).start()
+    with os.fdopen(read, "rb", buffering=0) as pipe, analyzer.live(source=pipe) as live:
+        rounds = list(live.rounds())
+    assert [(one.id, part.last) for part in rounds for one in part.connections] == [(0, False), (1, True)]

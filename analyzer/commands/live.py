@@ -6,10 +6,9 @@ from typing import Any
 
 import click
 
-from analyzer.commands.inputs import authorities_option
+from analyzer.commands.inputs import authorities_option, capture_filter_option, color_option, flows_option, width_option
 from analyzer.commands.values import Duration, Filter, GrowingKeys, Rotation, Size
 
-_MIN_WIDTH = 40
 _LARGEST_SNAPLEN = 262_144
 
 _EPILOG = """\b
@@ -43,12 +42,7 @@ saved; 2 wrong usage, or a wrong capture filter; 4 it could not start;
     metavar="NAME",
     help="Where to capture (repeatable); `any` is all interfaces. `analyzer interfaces` lists them.",
 )
-@click.option(
-    "-f",
-    "--capture-filter",
-    metavar="PCAP-FILTER",
-    help="Only packets that match, in tcpdump's syntax: 'port 443 and not host 10.0.0.1'.",
-)
+@capture_filter_option
 @click.option(
     "-s",
     "--snaplen",
@@ -108,13 +102,7 @@ saved; 2 wrong usage, or a wrong capture filter; 4 it could not start;
 @click.option("--headers", is_flag=True, help="List the HTTP header fields, with --format jsonl.")
 @click.option("--show-secrets", is_flag=True, help="With --headers: also the values that hold secrets.")
 @click.option("--vlan-key", is_flag=True, help="Tell connections with equal addresses in different VLANs apart.")
-@click.option(
-    "--flows",
-    multiple=True,
-    metavar="DIR",
-    type=click.Path(exists=True, file_okay=False),
-    help="Flow pages of your own, besides the built-in ones (repeatable).",
-)
+@flows_option
 @click.option(
     "--max-connections",
     type=click.IntRange(min=1),
@@ -134,16 +122,8 @@ saved; 2 wrong usage, or a wrong capture filter; 4 it could not start;
     help="The same for one that is not open yet: SYNs that nobody answers.  [default: never]",
 )
 @click.option("--linger", type=Duration(), metavar="DURATION", help="As for `read`.  [default: 60s]")
-@click.option(
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    show_default=True,
-    help="Colours; auto: on a terminal, unless NO_COLOR is set.",
-)
-@click.option(
-    "--width", type=click.IntRange(min=_MIN_WIDTH), metavar="N", help="Columns to print in.  [default: the terminal's]"
-)
+@color_option
+@width_option
 @click.pass_context
 def live(ctx: click.Context, /, **given: Any) -> None:
     """Label connections while they happen: each one's opening, TLS handshake, exchanges and close, with its verdict.
