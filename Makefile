@@ -80,7 +80,8 @@ distclean: clean ## remove .venv too
 
 .PHONY: test-tools
 test-tools:
-	@.ci/need tshark=tshark tcpdump=tcpdump ip=iproute2 nft=nftables jq=jq \
+	@.ci/need tshark=tshark tcpdump=tcpdump dumpcap=wireshark-common ip=iproute2 ss=iproute2 nft=nftables jq=jq \
+	    nginx=nginx curl=curl openssl=openssl ethtool=ethtool setpriv=util-linux \
 	    pigz=pigz pixz=pixz pzstd=zstd lz4=lz4 \
 	    || echo "the tests that need these programs are skipped" >&2
 

@@ -19,16 +19,16 @@ _INTERRUPTED = 130
 _BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 
 # Modules of `analyzer.commands`, each with a command of its name. Loaded when asked for: every command needs others.
-_COMMANDS = ("check", "claims", "decrypt", "flows", "read")
+_COMMANDS = ("check", "claims", "decrypt", "flows", "interfaces", "live", "read")
 
 _EPILOG = """\b
 Examples:
   analyzer read web.pcapng
-  tcpdump -U -w - | analyzer read -
+  sudo analyzer live -i eth0
   analyzer flows show tcp-close/four-way
 
 `analyzer COMMAND --help` tells more, with examples. Exit codes: 0 all fine, 1 a check failed, 2 wrong usage, 3 an
-input could not be read, 130 interrupted.
+input could not be read, 4 a live capture could not start, 130 interrupted.
 """
 
 

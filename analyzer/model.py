@@ -398,6 +398,46 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field=
     faults: list[Fault] = []
 
 
+Scope = Literal["tcp-open", "tcp-close", "tls", "http1", "http2", "http2-stream"]
+
+
+class LiveEvent(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="event"):
+    """A step of a connection, told while it is captured: as it looked then. Which flow it belongs to says the verdict,
+    when the connection has ended."""
+
+    at: str  # RFC 3339, UTC, nanoseconds
+    connection: int  # its id
+    side: Side
+    step: str
+    packet: int
+    scope: Scope
+    client: Endpoint
+    server: Endpoint
+    stream: int | None = None  # of HTTP/2
+    detail: str | None = None  # a server name, a request, a status, an error
+    retransmission: bool = False
+
+
+Ended = Literal["stopped", "packets", "duration", "interface-gone", "end-of-input", "failed"]
+
+
+class LiveSummary(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="summary"):
+    """What a live capture came to, and what it missed. Counts are packets if nothing else is said."""
+
+    packets: int
+    bytes: int  # on the wire
+    connections: int
+    open_at_end: int  # connections
+    evicted: int  # connections that had to make room, or were idle for too long
+    dropped_by_kernel: int | None  # None: nobody told
+    dropped_by_us: int
+    late: int  # came after their connection had been reported
+    damaged: int
+    duration_ns: int  # from the first to the last packet
+    ended: Ended
+    saved: int | None  # packets written to a file
+
+
 class Event(msgspec.Struct, frozen=True, gc=False):
     """A step of a protocol as a scope's pages name it. `fields` are what attribute tests may compare."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes.util
 import difflib
 import importlib
+import itertools
 import re
 import shutil
 from collections.abc import Iterator
@@ -125,7 +126,7 @@ def test_every_command_has_a_section_and_every_section_a_command():
 @pytest.mark.parametrize(("name", "command"), list(all_commands()), ids=named_command)
 def test_options(name, command):
     cells = first_cells(CLI[f"`{name}`"])
-    documented = {word for cell in cells for word in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", cell)}
+    documented = {word for cell in cells for word in re.findall(r"(?<![\w-])--?[a-zA-Z][a-z-]*", cell)}
     options = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
     real = {word for option in options for word in option.opts if option.name != "help"}
     if command is program:  # said once, for all commands
@@ -292,3 +293,20 @@ def test_an_inner_fence_belongs_to_the_outer_block(tmp_path, monkeypatch):
     outer, console = blocks(path)
     assert (outer.language, outer.lines) == ("markdown", ["```mermaid", "A", "```"])
     assert [(command.text, command.printed) for command in commands(console)] == [("echo 1", ["1"])]
+
+
+# Live capture.
+
+
+@pytest.mark.parametrize(("name", "struct"), [("event", model.LiveEvent), ("summary", model.LiveSummary)])
+def test_fields_of_live_objects(name, struct):
+    lines = sections(ROOT / "docs" / "live.md")["JSON Lines"]
+    begin = next(at for at, line in enumerate(lines) if line.startswith(f"| `{name}` |"))
+    rows = itertools.takewhile(lambda line: line.startswith("|"), lines[begin + 2 :])
+    documented = [field for row in rows for field in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert documented == ["type", *struct.__struct_fields__]
+
+
+def test_every_way_a_live_capture_ends_is_documented():
+    text = (ROOT / "docs" / "live.md").read_text(encoding="utf-8")
+    assert all(f"`{word}`" in text for word in get_args(model.Ended))

@@ -72,6 +72,59 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return ns
 
 
+@dataclasses.dataclass(frozen=True)
+class FileRing:
+    """So many files of about so many bytes."""
+
+    files: int
+    size: int
+
+
+class Rotation(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """`10x100MB`."""
+
+    name = "ring"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> FileRing:
+        if isinstance(value, FileRing):
+            return value
+        files, _, size = value.partition("x")
+        number = words.parse_size(size)
+        if not (number and files.isascii() and files.isdigit() and int(files) > 0):
+            self.fail(f"{value!r} is no ring of files: write 10x100MB for ten files of 100 MB.", param, ctx)
+        return FileRing(int(files), number)
+
+
+class Size(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """Bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        number = words.parse_size(value)
+        if not number:
+            self.fail(f"{value!r} is no size: write 64MB or 1GB.", param, ctx)
+        return number
+
+
+class GrowingKeys(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A file with TLS keys that may still grow, or come into being."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            with open(value, "rb") as file:
+                empty = not file.read(1)
+        except FileNotFoundError:
+            return str(value)
+        except OSError as error:
+            raise UsageError(f"--keys {value}: {error.strerror}: give a file that can be read") from error
+        return str(value) if empty else Keys().convert(value, param, ctx)
+
+
 class Outcomes(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """A comma-separated list of outcomes."""
 

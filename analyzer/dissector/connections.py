@@ -43,6 +43,10 @@ class ConnectionTable(ConnectionHistory):
         ConnectionHistory.__init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow)
         self.next_id = 0
 
+    def seen(self) -> int:
+        """How many connections there were so far."""
+        return self.next_id
+
     def track(self, table, data) -> None:
         """Take in the packets of one chunk, whose bytes are `data`; fills the table's columns from `connection` on."""
         i: cython.Py_ssize_t

@@ -133,6 +133,12 @@ cdef enum:
     EVENT_LAST_PACKET = 3
     EVENT_NS = 4
     EVENT_TIMES = 5
+    LOG_WORDS = 5
+    LOG_CONNECTION = 0
+    LOG_CODE = 1
+    LOG_PACKET = 2
+    LOG_NS = 3
+    LOG_ROW = 4
     GAP_WORDS = 4
     GAP_START = 0
     GAP_END = 1

@@ -167,6 +167,14 @@ EVENT_LAST_PACKET = 3
 EVENT_NS = 4
 EVENT_TIMES = 5
 
+# Words of the log of events as they happen, which is kept for live capture only.
+LOG_WORDS = 5
+LOG_CONNECTION = 0  # its ID
+LOG_CODE = 1  # as EVENT_CODE
+LOG_PACKET = 2
+LOG_NS = 3
+LOG_ROW = 4  # the connection's, until what is finished is taken
+
 # Words of a hole in what was captured of a side.
 GAP_WORDS = 4
 GAP_START = 0  # offsets, as of a side

@@ -31,7 +31,7 @@ cdef class ConnectionRows:
     cdef long long open_last
     cdef long long ended_first
     cdef long long ended_last
-    cdef long long clock
+    cdef readonly long long clock
     cdef long long deadline
     cdef long long unreported
     cdef long long report_deadline

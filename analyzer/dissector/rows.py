@@ -107,6 +107,51 @@ class ConnectionRows:
         while now_ns > self.deadline:
             self._finish(self.ended_first)
 
+    def expire(self, now_ns, idle_ns, opening_ns) -> None:
+        """It is `now_ns`: connections without a packet for `idle_ns` make room as if there were too many, and so do
+        those for `opening_ns` whose opening has begun and is not complete."""
+        now: cython.longlong = now_ns
+        idle: cython.longlong = idle_ns
+        opening: cython.longlong = opening_ns
+        base: cython.longlong
+        row: cython.longlong = self.open_first
+        after: cython.longlong
+        quiet: cython.longlong
+        while row != -1:
+            base = row * ROW_WORDS
+            after = self.rows[base + FOLLOWING]
+            quiet = now - self.rows[base + LAST_NS]
+            if quiet >= idle or (quiet >= opening and self.rows[base + FLAGS] & (BY_SYN | OPENED) == BY_SYN):
+                self.rows[base + FLAGS] |= EVICTED
+                self._finish(row)
+            row = after
+
+    def set_back(self, now_ns) -> None:
+        """The clock that packets are stamped by was set back to `now_ns`: what is to happen after a while does not wait
+        for it to come to where it was."""
+        now: cython.longlong = now_ns
+        by: cython.longlong = self.clock - now
+        base: cython.longlong
+        row: cython.longlong = self.ended_first
+        while row != -1:
+            self.rows[row * ROW_WORDS + ENDED_NS] -= by
+            row = self.rows[row * ROW_WORDS + FOLLOWING]
+        row = self.open_first
+        while row != -1:
+            base = row * ROW_WORDS
+            self.rows[base + LAST_NS] = min(now, self.rows[base + LAST_NS])
+            row = self.rows[base + FOLLOWING]
+        self.clock = now
+        if self.deadline != _NEVER:
+            self.deadline -= by
+        if self.report_deadline != _NEVER:
+            self.report_deadline -= by
+
+    def who(self, row) -> tuple:
+        """The FLAGS of a row, and the words of its key."""
+        key = np.asarray(self.keys)[row * KEY_WORDS : (row + 1) * KEY_WORDS]
+        return int(self.rows[row * ROW_WORDS + FLAGS]), key.tolist()
+
     def finish(self) -> None:
         """The capture is over: every connection is finished."""
         while self.ended_first != -1:

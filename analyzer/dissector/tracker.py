@@ -16,7 +16,7 @@ from analyzer.dissector.packets import PacketTable
 from analyzer.dissector.reader import PacketReader
 
 if TYPE_CHECKING:
-    from analyzer.dissector.applications import Applications
+    from analyzer.dissector.applications import Application, Applications
     from analyzer.dissector.recognition import Recognizer
 
 SETTLE_NS = 2_000_000_000
@@ -120,6 +120,42 @@ class Tracker:
     def advance(self, elapsed_ns: int) -> None:
         """No packet for so long: connections may be reported meanwhile."""
         self._connections.advance(self.clock_ns + elapsed_ns)
+
+    # For live capture.
+
+    @property
+    def seen(self) -> int:
+        """Connections so far, finished or not."""
+        return int(self._connections.seen())
+
+    def follow(self) -> None:
+        """Remember events as they happen, for `take_events`."""
+        self._connections.logging = True
+        if self.applications is not None:
+            self.applications.touched = {}
+
+    def take_events(self) -> tuple[npt.NDArray[np.int64], dict[int, Application]]:
+        """Since the last call: the log of opening and closing, shape (n, LOG_WORDS), and by id the connections whose
+        bytes were looked at. Before `take_finished`."""
+        touched: dict[int, Application] = {}
+        if self.applications is not None:
+            touched, self.applications.touched = self.applications.touched or {}, {}
+        return self._connections.take_log(), touched
+
+    def who(self, row: int) -> tuple[int, list[int]]:
+        """FLAGS and key of a connection in the log."""
+        flags, key = self._connections.who(row)
+        return flags, key
+
+    def expire(self, elapsed_ns: int, idle_ns: int, opening_ns: int) -> None:
+        """`elapsed_ns` after the last packet: connections that have been quiet for `idle_ns`, or before they were open
+        for `opening_ns`, are finished as evicted."""
+        self._connections.expire(self.clock_ns + elapsed_ns, idle_ns, opening_ns)
+
+    def set_back(self, now_ns: int) -> None:
+        """The clock that packets are stamped by was set back."""
+        self.clock_ns = now_ns
+        self._connections.set_back(now_ns)
 
     @property
     def late(self) -> int:

@@ -114,7 +114,8 @@ class Labeler:
             yield self._connection(row, key, events[begin:end], clock_ns, content)
             begin = end
 
-    def _meaning(self, code: int) -> _Meaning:
+    def meaning(self, code: int) -> _Meaning:
+        """What the EVENT_CODE of a row's event stands for."""
         closing = bool(code & 2)
         side, step, _ = self._scopes[closing].automaton.split(code >> 2)
         found = self._meanings[code] = _Meaning(_SIDES[side], step, bool(code & 1), closing)
@@ -126,9 +127,7 @@ class Labeler:
         flags = row[FLAGS]
         start = row[START_NS]
         client, server = (SIDES, SIDES + SIDE_WORDS) if not flags & SWAPPED else (SIDES + SIDE_WORDS, SIDES)
-        first, second = _endpoints(key)
-        if bool(flags & FIRST_IS_A) == bool(flags & SWAPPED):
-            first, second = second, first
+        first, second = endpoints(flags, key)
         opening, closing = self._runs(row, events)
         open_verdict = self._label_open(row, client, server, opening, clock_ns)
         close_verdict = self._label_close(row, client, server, closing, clock_ns, open_verdict)
@@ -148,7 +147,7 @@ class Labeler:
             encapsulation=self._encapsulation(row[ENCAPSULATION]) if row[ENCAPSULATION] else [],
             first_packet=row[FIRST_PACKET],
             last_packet=row[LAST_PACKET],
-            start=_timestamp(start),
+            start=timestamp(start),
             duration_ns=max(0, row[LAST_NS] - start),
             packets=model.PerSide(row[client + PACKETS], row[server + PACKETS]),
             payload_bytes=model.PerSide(row[client + BYTES], row[server + BYTES]),
@@ -185,7 +184,7 @@ class Labeler:
         retransmitted = [0, 0]
         meanings = self._meanings
         for index, (_, code, packet, last_packet, time_ns, times) in enumerate(events):
-            side, name, again, scope = meanings.get(code) or self._meaning(code)
+            side, name, again, scope = meanings.get(code) or self.meaning(code)
             if again:
                 retransmitted[scope] += times
             steps[scope].append(model.Step(side, name, packet, last_packet, time_ns - start, times, "observed", again))
@@ -290,14 +289,13 @@ def _syn_options(row: list[int], side: int) -> model.TcpOptions:
     return model.TcpOptions(row[side + ISN], *_options(packed)) if packed else _NO_SYN
 
 
-def _endpoints(key: list[int]) -> tuple[model.Endpoint, model.Endpoint]:
-    """Endpoints A and B of a key."""
+def endpoints(flags: int, key: list[int]) -> tuple[model.Endpoint, model.Endpoint]:
+    """Client and server of a row with these FLAGS and this key."""
     ports = key[KEY_PORTS]
     version = ports & 15
-    return (
-        model.Endpoint(address(version, key[KEY_HIGH_A], key[KEY_LOW_A]), ports >> 48),
-        model.Endpoint(address(version, key[KEY_HIGH_B], key[KEY_LOW_B]), ports >> 32 & 0xFFFF),
-    )
+    first = model.Endpoint(address(version, key[KEY_HIGH_A], key[KEY_LOW_A]), ports >> 48)
+    second = model.Endpoint(address(version, key[KEY_HIGH_B], key[KEY_LOW_B]), ports >> 32 & 0xFFFF)
+    return (second, first) if bool(flags & FIRST_IS_A) == bool(flags & SWAPPED) else (first, second)
 
 
 @functools.lru_cache(65536)
@@ -315,7 +313,7 @@ def _vlan_ids(packed: int) -> list[int]:
     return ids
 
 
-def _timestamp(time_ns: int) -> str:
+def timestamp(time_ns: int) -> str:
     """RFC 3339 with nanoseconds, UTC."""
     seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
     return f"{second(seconds)}.{nanoseconds:09d}Z"

@@ -36,6 +36,7 @@ _TIME = r"(\d+)(?:\.(\d+))?\s*"
 _TIME_UNIT = "h|min|ms|m|s|us|µs|ns"
 _DURATION = re.compile(rf"(?:{_TIME}(?:{_TIME_UNIT})\s*)*{_TIME}(?:{_TIME_UNIT})?")
 _PART = re.compile(rf"{_TIME}({_TIME_UNIT})?")
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*([kmgt]?)b?", re.IGNORECASE)
 _LONGEST_NS = 100 * 365 * 24 * 3600 * 10**9  # a century: added to any moment it is still a moment
 
 
@@ -91,6 +92,12 @@ def size(number: int) -> str:
         if value < 999.5 or unit == "TB":
             break
     return f"{value:.2f} {unit}" if value < 9.995 else f"{value:.1f} {unit}" if value < 99.95 else f"{value:.0f} {unit}"
+
+
+def parse_size(text: str) -> int | None:
+    """Bytes: `100MB`, `1.5 GB`, `64M`, `4096`. None if it is none."""
+    match = _SIZE.fullmatch(text.strip())
+    return None if match is None else int(float(match[1]) * 1000 ** ("", "k", "m", "g", "t").index(match[2].lower()))
 
 
 def endpoint(of: model.Endpoint) -> str:

@@ -220,6 +220,8 @@ class Options:
     headers: bool = False
     secrets: bool = False
     chunk_bytes: int | None = None
+    idle_ns: int | None = None
+    opening_ns: int | None = None
 
 
 def fake_pipeline(analyses: Mapping[str, Analysis | BaseException]) -> Any:
