@@ -203,7 +203,7 @@ MALFORMED = [
     ("Client->>Server: A []", 4, "empty brackets"),
     ("Client->>Server: A [payload > 0]", 4, "bad attribute test"),
     ("Client->>Server: A [payload>]", 4, "bad attribute test"),
-    ("Client->>Server: A [payload>=1]", 4, "is not a whole number"),
+    ("Client->>Server: A [payload>=x]", 4, "is not a whole number"),
     ("Client->>Server: A [payload=many]", 4, "`many` is not a whole number"),
     ("Client->>Server: A [payload=1*]", 4, "`1*` is not a whole number"),
     ("Client->>Server: A [sni>m]", 4, "`m` is not a whole number"),
