@@ -64,7 +64,7 @@ SCOPES: Final[Mapping[str, Vocabulary]] = {
 
 _REQUIRED: Final = ("id", "scope", "title")
 _DEFAULTS: Final = {"drawn_in_article": "none", "standard": "none", "either_side": "false"}
-_OPTIONAL: Final = (*_DEFAULTS, "ends_by", "order", "where", "times", "ignores")
+_OPTIONAL: Final = (*_DEFAULTS, "ends_by", "order", "where", "times", "required", "ignores")
 # Of a page that is run without automaton; of the others `matcher.MAX_STATES` is the limit.
 MAX_STEPS: Final = 2000
 MAX_REMAINDERS: Final = 10_000
@@ -92,6 +92,7 @@ class Page:
     order: int = _LAST
     where: str | None = None  # which connections it is about, as `read --filter`; None: all
     times: str | None = None  # how many must follow it, as "1..3" or ">=1"; None: any number
+    required: bool = False  # to follow another page of the scope instead is not enough
     ignores: tuple[Step, ...] = ()  # events that do not matter to it, of either side
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)  # of the front matter's keys
     diagram_line: int = 1  # where `mermaid` begins
@@ -211,6 +212,8 @@ def parse_page(
     drawn = source.matching("drawn_in_article", r"F[0-9]{1,2}|none", "F1 to F9, or none")
     if "ends_by" in source.values:
         source.choice("ends_by", ("silence",))
+    if "required" in source.values:
+        source.choice("required", ("true", "false"))
     order = int(source.matching("order", r"[0-9]{1,6}", "a number")) if "order" in source.values else _LAST
     mermaid, vocabulary = "\n".join(source.diagram), scopes[scope]
     expression = parse(
@@ -245,6 +248,7 @@ def parse_page(
         order=order,
         where=source.optional("where"),
         times=source.optional("times"),
+        required=source.optional("required") == "true",
         ignores=ignores,
         lines={key: line for key, (_, line) in source.values.items()},
         diagram_line=source.diagram_line,
