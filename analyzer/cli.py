@@ -14,6 +14,7 @@ import analyzer
 from analyzer.commands.check import check
 from analyzer.commands.claims import claims
 from analyzer.commands.decrypt import decrypt
+from analyzer.commands.draw import draw
 from analyzer.commands.flows import flows
 from analyzer.commands.read import read
 from analyzer.commands.terminal import open_output, say
@@ -104,6 +105,7 @@ program.add_command(flows)
 program.add_command(decrypt)
 program.add_command(claims)
 program.add_command(check)
+program.add_command(draw)
 
 
 @program.command(
