@@ -315,8 +315,9 @@ class _Parser:
         scope, tests, at = reference["scope"], reference["tests"] or "", 0
         found: tuple[AttributeTest, ...] = ()
         if self.attributes is not None and FLOW in self.attributes and "/" in scope:
-            found = (AttributeTest(FLOW, "=", scope),)
-            scope = scope.partition("/")[0]
+            scope, _, names = scope.partition("/")
+            first, *others = (f"{scope}/{name}" for name in names.split("|"))
+            found = (AttributeTest(FLOW, "=", first, tuple(others)),)
         self.check_step(f"ref {scope}")
         if tests:
             more, at = self.bracket(f"ref {scope}", tests, 0)

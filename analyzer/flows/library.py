@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from analyzer.dissector import http1, http2, tcp, tls
 from analyzer.errors import FlowPageError, UsageError
 from analyzer.flows import whole
-from analyzer.flows.diagram import parse, parse_steps
+from analyzer.flows.diagram import FLOW, lines_of, parse, parse_steps
 from analyzer.flows.expression import Beginning, Expression, Step, most_remainders, steps_of, walk
 
 if TYPE_CHECKING:
@@ -294,6 +294,8 @@ class Library:
         for folder in extra:
             for page in self._read_folder(Path(folder)):
                 self._add_extra(page)
+                if self._scopes[page.scope].whole:
+                    self._check_references(page)
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -365,6 +367,20 @@ class Library:
             where = twin.path if twin is not None else "a built-in page"
             raise FlowPageError(page.path, 1, f"the id `{page.id}` is taken by {where}: choose another file name")
         self._extra[page.id] = page
+
+    def _check_references(self, page: Page) -> None:
+        """The flows that a page refers to must be there: a misspelt one would never be followed."""
+        known = {f"{scope}/{file.stem}" for scope in whole.REFERENCES for file in (self._root / scope).glob("*.md")}
+        for step in steps_of(page.expression):
+            for test in step.tests:
+                for value in test.values if test.name == FLOW else ():
+                    if value not in known and not set(value) & set("*?"):
+                        from difflib import get_close_matches
+
+                        close = get_close_matches(value, known, 1)
+                        hint = f"did you mean `{close[0]}`?" if close else "`analyzer flows` lists those there are"
+                        line = lines_of(page.mermaid, page.diagram_line)[step.place]
+                        raise FlowPageError(page.path, line, f"there is no built-in flow `{value}`: {hint}")
 
     def _read_folder(self, folder: Path) -> Iterator[Page]:
         if not folder.is_dir():

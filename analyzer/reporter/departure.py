@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from analyzer import model
-from analyzer.flows.diagram import HEADERS
+from analyzer.flows.diagram import FLOW, HEADERS
 from analyzer.flows.expression import ABSENT, EITHER, Step
 from analyzer.flows.matcher import SIDE_NAMES
 from analyzer.reporter.http import REDACTED, SECRET_FIELDS
@@ -15,7 +15,7 @@ from analyzer.reporter.observed import Observed
 
 _MOST_NAMED: Final = 4  # steps that could have come
 _LONGEST_VALUE: Final = 80
-_USUAL: Final = ("method", "target", "status", "flow", "error", "description")  # shown if no test asks for more
+_USUAL: Final = ("method", "target", "status", "error", "description")  # shown if no test asks for more
 
 _CANNOT_TELL: Final[dict[str, str]] = {
     "no-keys": "it is encrypted, and no keys were given: give them with --keys",
@@ -55,27 +55,42 @@ def expected_text(steps: Sequence[Step], swapped: bool, *, complete: bool) -> st
 
 
 def _step_text(step: Step, swapped: bool) -> str:
+    if step.side == EITHER:
+        return reference_text(step)
     tests = f" [{' '.join(map(str, step.tests))}]" if step.tests else ""
-    return f"{'' if step.side == EITHER else SIDE_NAMES[step.side ^ swapped] + ' '}{step.name}{tests}"
+    return f"{SIDE_NAMES[step.side ^ swapped]} {step.name}{tests}"
+
+
+def reference_text(step: Step) -> str:
+    """As a page has it: `ref tcp-close/four-way|three-segment`."""
+    flow = next((test for test in step.tests if test.name == FLOW and test.operator == "="), None)
+    tests = " ".join(str(test) for test in step.tests if test is not flow)
+    name = step.name
+    if flow is not None:
+        name += "/" + "|".join(value.partition("/")[2] for value in flow.values)
+    return name + (f" [{tests}]" if tests else "")
 
 
 def seen_text(event: Observed, expected: Iterable[Step]) -> str:
     """An event with those of its fields that were tested, or else the usual ones."""
     tested = list(dict.fromkeys(test.name for step in expected if step.name == event.name for test in step.tests))
+    if event.name.startswith("ref "):
+        flow = event.value(FLOW)
+        shown = " ".join(_field(name, event.value(name)) for name in tested if name != FLOW)
+        return (f"ref {flow}" if flow else f"{event.name}, which follows no flow") + (f" [{shown}]" if shown else "")
     fields = [_field(name, event.value(name)) for name in tested]
     if not tested:
         known = ((name, event.value(name)) for name in _USUAL)
         fields = [_field(name, value) for name, value in known if value is not None]
-    who = "" if event.name.startswith("ref ") else f"{SIDE_NAMES[event.side]} "
     shown = " ".join(fields)
-    return f"{who}{event.name}" + (f" [{shown}]" if shown else "")
+    return f"{SIDE_NAMES[event.side]} {event.name}" + (f" [{shown}]" if shown else "")
 
 
 def _field(name: str, value: object) -> str:
     if value is ABSENT:
         return f"no {name}"
     if value is None:
-        return f"{name} not known" if name != "flow" else "no flow"
+        return f"{name} not known"
     if name.removeprefix(HEADERS[:-1]) in SECRET_FIELDS:
         return f"{name}={REDACTED}"
     if isinstance(value, bool):

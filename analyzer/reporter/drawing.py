@@ -28,6 +28,7 @@ _CODED: Final = str.maketrans({character: f"#{ord(character)};" for character in
 # What may stand in a value on a flow page as it is; everything else is `?`, any one character.
 _PLAIN: Final = frozenset("-._~/:@+,=()!'* ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 
+_GRACEFUL: Final = "tcp-close/four-way|three-segment"
 _UNSUITABLE: Final = {
     "mid-stream": "was captured from its middle",
     "one-sided": "was captured in one direction only",
@@ -230,7 +231,9 @@ class FlowDrawing:
     def _line(self, step: Observed, *, among: bool = False) -> str:
         tests = list(self._tests(step, among=among))
         if step.name.startswith("ref "):
-            flow = step.value("flow")
+            flow = str(step.value("flow"))
+            # Which of the two it is depends on when the second side closes, by milliseconds.
+            flow = _GRACEFUL if flow in ("tcp-close/four-way", "tcp-close/three-segment") else flow
             shown = f" [{' '.join(tests)}]" if tests else ""
             return f"{_OVER}: ref {flow}{shown}"
         return f"{_ARROWS[step.side]}: {step.name}" + (f" [{' '.join(tests)}]" if tests else "")

@@ -68,7 +68,8 @@ def _held(held: Held) -> Iterator[str]:
     yield f"  {'✗' if held.fails else '✓' if held.followed else '–'} {page.id}: {escape(page.title)}"
     yield f"      followed by {_followers(held.followed)}"
     if held.miscounted is not None:
-        yield f"      ✗ it must be followed {escape(held.miscounted)} times ({escape(page.path)}:{page.lines['times']})"
+        seen = f"{len(held.followed):,} follow{'s' if len(held.followed) == 1 else ''} it"
+        yield f"      ✗ times: {escape(held.miscounted)}, but {seen} ({escape(page.path)}:{page.lines['times']})"
     for subject, departure in held.departed[:_MOST_LISTED]:
         yield f"      ✗ {escape(subject.name)} ({_ids(subject)}): {_where(departure)}"
         yield f"          expected  {escape(departure.expected)}"
