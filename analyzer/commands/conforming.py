@@ -28,17 +28,20 @@ class Conforming:
 
     def __init__(self, folders: Sequence[str], keys: tuple[str, ...] = ()):
         self._rules = rules_of(pages_in(folders))
-        self._groups: list[tuple[tuple[Rule, ...], Library]] = []
+        self._groups: list[tuple[tuple[Rule, ...], Library, Library]] = []
         for group in groups(self._rules):
-            library = Library(only=[rule.page for rule in group])
-            for rule in group:
-                library.automaton(rule.page.scope)  # what is wrong with the pages is said before the first capture
-            self._groups.append((group, library))
+            own = [rule.page for rule in group]
+            beside, alone = Library(own=own), Library(own=own, alone=True)
+            for page in own:  # what is wrong with the pages is said before the first capture
+                beside.automaton(page.scope)
+                alone.automaton(page.scope)
+            self._groups.append((group, beside, alone))
         self._keys = keys
         self._headers = uses_headers(rule.page for rule in self._rules)
 
     def hold(self, path: str) -> Capture:
-        """Reads a capture once, and once more for every set of pages that are run together."""
+        """Reads a capture once, once more for every set of pages that are run together, and then once again where
+        somebody does not follow them, to find out why."""
         keys = (*self._keys, *keys_beside(Path(path).parent))
         options = pipeline.Options(keys=tuple(dict.fromkeys(keys)), headers=self._headers)
         began = time.monotonic()
@@ -46,9 +49,12 @@ class Conforming:
             analysis = pipeline.analyze(path, options)
             with contextlib.closing(analysis):
                 held = Conformance(self._rules, analysis.lives())
-            for group, library in self._groups:
-                with contextlib.closing(pipeline.analyze(path, options, library)) as again:
-                    held.judged(group, again)
+            for group, beside, alone in self._groups:
+                with contextlib.closing(pipeline.analyze(path, options, beside)) as again:
+                    why = held.judged(group, again)
+                if why:
+                    with contextlib.closing(pipeline.analyze(path, options, alone)) as again:
+                        held.explained(why, again)
         except InputError as error:
             return Capture(path, error=str(error))
         held.follow_whole()

@@ -338,6 +338,47 @@ def most_remainders(expression: Expression) -> int:
             return prod(most_remainders(part) + 1 for part in parts)
 
 
+def most_next(expression: Expression) -> int:
+    """A bound on how many steps can come next, whatever is left to do."""
+    match expression:
+        case Step() | Reference():
+            return 1
+        case Option(body) | Shaded(body) | Beginning(body):
+            return most_next(body)
+        case Loop(body):
+            return most_next(body) + _most_first(body)
+        case Choice(branches):
+            return max(_most_first(expression), *(most_next(branch.body) for branch in branches))
+        case Interleave(parts):
+            return sum(map(most_next, parts))
+        case Sequence(parts):
+            most = behind = 0
+            for part in reversed(parts):
+                most = max(most, most_next(part) + behind)
+                behind = _most_first(part) + (0 if fewest_steps(part) else behind)
+            return most
+
+
+def _most_first(expression: Expression) -> int:
+    """A bound on how many steps it can begin with."""
+    match expression:
+        case Step() | Reference():
+            return 1
+        case Option(body) | Loop(body) | Shaded(body) | Beginning(body):
+            return _most_first(body)
+        case Choice(branches):
+            return sum(_most_first(branch.body) for branch in branches)
+        case Interleave(parts):
+            return sum(map(_most_first, parts))
+        case Sequence(parts):
+            first = 0
+            for part in parts:
+                first += _most_first(part)
+                if fewest_steps(part):
+                    break
+            return first
+
+
 def last_steps(expression: Expression) -> frozenset[str]:
     """The names of the steps a diagram can end with."""
     match expression:

@@ -97,6 +97,7 @@ class Follower:
     def _follow(self, events: Sequence[Event], offered: tuple[int, ...], *, swapped: bool) -> Followed:
         after = self._remainders.after
         position = [self._begin]
+        complete = self._remainders.complete(self._begin)
         for taken, at in enumerate(offered):
             event = events[at]
             fitting: dict[Step, bool] = {}
@@ -111,9 +112,9 @@ class Follower:
                     if fit:
                         following[left] = None
             if not following:
-                return Followed(self.page, swapped, taken, offered, at, self._expected(position), complete=False)
+                return Followed(self.page, swapped, taken, offered, at, self._expected(position), complete)
             position = list(following)
-        complete = any(map(self._remainders.complete, position))
+            complete = any(map(self._remainders.complete, position))
         return Followed(self.page, swapped, len(offered), offered, None, self._expected(position), complete)
 
     def _expected(self, position: list[int]) -> tuple[Step, ...]:

@@ -16,7 +16,7 @@ from analyzer.dissector import http1, http2, tcp, tls
 from analyzer.errors import FlowPageError, UsageError
 from analyzer.flows import whole
 from analyzer.flows.diagram import FLOW, lines_of, parse, parse_steps
-from analyzer.flows.expression import Beginning, Expression, Step, most_remainders, steps_of, walk
+from analyzer.flows.expression import Beginning, Expression, Step, most_next, most_remainders, steps_of, walk
 
 if TYPE_CHECKING:
     from analyzer.flows.matcher import Automaton
@@ -68,6 +68,7 @@ _OPTIONAL: Final = (*_DEFAULTS, "ends_by", "order", "where", "times", "required"
 # Of a page that is run without automaton; of the others `matcher.MAX_STATES` is the limit.
 MAX_STEPS: Final = 2000
 MAX_REMAINDERS: Final = 10_000
+MAX_WORK: Final = 20_000_000  # what can be left to do, times what can come next then, times steps: seconds at most
 _KEY_VALUE = re.compile(r"(?P<key>[A-Za-z_-]+):(?:\s+(?P<value>.*))?")
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*")
 _LAST: Final = 1 << 30  # the order of pages that ask for none
@@ -261,20 +262,28 @@ def _check_whole(source: _Text, expression: Expression) -> None:
         source.fail(source.diagram_line, "`ref beginning` stands for other flows of a scope, which has none here")
     if "ends_by" in source.values:
         source.fail(source.values["ends_by"][1], "`ends_by` is not for this scope: its pages end with the connection")
-    if (count := sum(1 for _ in steps_of(expression))) > MAX_STEPS:
-        source.fail(source.diagram_line, f"the diagram has {count} steps, more than {MAX_STEPS}: write a `loop`")
-    if most_remainders(expression) > MAX_REMAINDERS:
-        source.fail(
-            source.diagram_line,
-            f"its `par` blocks can be gone through in more than {MAX_REMAINDERS} states: use shorter or fewer branches",
-        )
+    if (reason := too_large(expression)) is not None:
+        source.fail(source.diagram_line, reason)
+
+
+def too_large(expression: Expression) -> str | None:
+    """Why a diagram is too large to be followed step by step; None if it is not."""
+    steps, remainders = sum(1 for _ in steps_of(expression)), most_remainders(expression)
+    if steps > MAX_STEPS:
+        return f"the diagram has {steps} steps, more than {MAX_STEPS}: write a `loop`"
+    if remainders > MAX_REMAINDERS:
+        return f"its `par` blocks have more than {MAX_REMAINDERS} states: use shorter or fewer branches"
+    if remainders * most_next(expression) * steps > MAX_WORK:
+        return "too many of its steps may be left out or chosen from: use fewer `opt`, `alt` and `loop` in a row"
+    return None
 
 
 class Library:
     """The built-in pages and a user's own: folders with the same layout, `<scope>/<name>.md`.
 
-    A user's pages are checked at once; the built-in ones when their scope is first used. `only`: in scopes where these
-    pages of the user's are, they are all there is; what must be consumed (rule 2) stays the same.
+    A user's pages are checked at once; the built-in ones when their scope is first used. `own`: pages that have been
+    loaded before. They come before the built-in ones that are complete as well; with `alone` they are all there is in
+    their scopes, but what must be consumed (rule 2) stays the same.
     """
 
     def __init__(
@@ -283,14 +292,17 @@ class Library:
         *,
         root: Path = PAGES,
         scopes: Mapping[str, Vocabulary] = SCOPES,
-        only: Iterable[Page] = (),
+        own: Iterable[Page] = (),
+        alone: bool = False,
     ):
-        self._only = frozenset(page.scope for page in only)
+        own = tuple(own)
+        self._only = frozenset(page.scope for page in own if alone)
+        self._own_first = bool(own)
         self._root, self._scopes = root, scopes
         self._loaded: dict[str, tuple[Page, ...]] = {}
         self._automata: dict[str, Automaton] = {}
         self._extra: dict[str, Page] = {}
-        self._extra.update((page.id, page) for page in only)
+        self._extra.update((page.id, page) for page in own)
         for folder in extra:
             for page in self._read_folder(Path(folder)):
                 self._add_extra(page)
@@ -352,6 +364,7 @@ class Library:
                 tabled=vocabulary.compiled,
                 traced=vocabulary.traced,
                 alphabet=alphabet,
+                own_first=self._own_first,
             )
             if not all(page.builtin for page in pages):
                 from analyzer.flows.language import explore

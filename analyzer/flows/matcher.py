@@ -55,7 +55,8 @@ class Automaton:
 
     `tabled`: keep `table`, (states, width) of int32, where the moves can be looked up without this class. `traced`: the
     states say which blocks of a page were taken; else `completed` and `living` need the events for that. `alphabet`:
-    further names that must be consumed, besides those of the built-in ones among `pages`.
+    further names that must be consumed, besides those of the built-in ones among `pages`. `own_first`: of several
+    complete pages a user's own comes before the built-in ones.
     """
 
     def __init__(
@@ -67,9 +68,11 @@ class Automaton:
         tabled: bool = True,
         traced: bool = True,
         alphabet: frozenset[str] = frozenset(),
+        own_first: bool = False,
     ):
         self.scope = scope
         self.traced = traced
+        self._own_first = own_first
         self.steps = steps
         self.flows: list[tuple[Flow, bool]] = []  # with swapped
         pages = tuple(pages)
@@ -213,6 +216,8 @@ class Automaton:
             if match and (match.page.id not in best or _match_order(match) < _match_order(best[match.page.id])):
                 best[match.page.id] = match
         found = tuple(sorted(best.values(), key=_match_order))
+        if self._own_first:
+            found = tuple(sorted(found, key=lambda match: match.page.builtin))
         if self.traced:
             self._completed[state] = found
         return found

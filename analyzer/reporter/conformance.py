@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from analyzer import model
 from analyzer.errors import FlowPageError, UsageError
@@ -145,38 +145,60 @@ class _Tried:
     departs: list[tuple[int, Held, Departure]] = dataclasses.field(default_factory=list)  # how far it got first
 
 
+class _Unfollowed(NamedTuple):
+    """A verdict that is not one of the pages that it should be."""
+
+    life: Life
+    scope: str
+    at: int  # which of the scope's verdicts of the connection
+    verdict: model.Verdict
+    pages: dict[str, Held]
+    trial: _Tried
+
+
 class Conformance:
     """Holds one capture against pages. `lives`: its connections, labelled with the built-in pages."""
 
     def __init__(self, rules: Sequence[Rule], lives: Iterable[Life]):
         self._rules = rules
         self._lives = sorted(lives, key=lambda life: life.connection.id)
+        self._by_id = {life.connection.id: life for life in self._lives}
         self._held = {rule.page.id: Held(rule.page) for rule in rules}
         self._tried: dict[tuple[str, tuple[int, ...], int], tuple[Subject, _Tried]] = {}
 
-    def judged(self, group: Sequence[Rule], connections: Iterable[model.Connection]) -> None:
-        """Takes in a run of the pipeline that knew no other pages in their scopes than those of the group."""
-        lives = {life.connection.id: life for life in self._lives}
+    def judged(self, group: Sequence[Rule], connections: Iterable[model.Connection]) -> list[_Unfollowed]:
+        """Takes in a run of the pipeline in which the pages of the group stand before the built-in ones of their
+        scopes: theirs is the verdict if they are complete where the longest match ends. Returns who follows none."""
+        found: list[_Unfollowed] = []
         for connection in sorted(connections, key=lambda one: one.id):
-            life = lives[connection.id]
+            life = self._by_id[connection.id]
             about = [rule for rule in group if rule.about(life.connection)]
             for scope in dict.fromkeys(rule.page.scope for rule in about):
-                rules = [rule for rule in about if rule.page.scope == scope]
+                pages = {rule.page.id: self._held[rule.page.id] for rule in about if rule.page.scope == scope}
                 for at, verdict in enumerate(verdicts_of(connection, scope)):
-                    self._take_verdict(life, at, verdict, rules)
+                    trial = self._trial(Subject((life.connection,)), next(iter(pages.values())).page, at)
+                    if verdict.outcome in _FOLLOWED and verdict.flow in pages:
+                        trial.follows.append(pages[verdict.flow])
+                    else:
+                        found.append(_Unfollowed(life, scope, at, verdict, pages, trial))
+        return found
 
-    def _take_verdict(self, life: Life, at: int, verdict: model.Verdict, rules: Sequence[Rule]) -> None:
-        """`at`: which of the scope's verdicts it is."""
-        pages = {rule.page.id: self._held[rule.page.id] for rule in rules}
-        tried = self._trial(Subject((life.connection,)), rules[0].page, at)
-        if verdict.outcome in _FOLLOWED and verdict.flow in pages:
-            tried.follows.append(pages[verdict.flow])
-            return
-        nearest = verdict.flow or (verdict.divergence.nearest if verdict.divergence else None)
-        held = pages.get(nearest or "") or next(iter(pages.values()))
-        wrong = verdict.divergence.packet if verdict.divergence else None
-        got = sum(1 for step in verdict.steps if wrong is None or step.packet < wrong)
-        tried.departs.append((got, held, _departure_of(verdict, held.page, life)))
+    def explained(self, unfollowed: Sequence[_Unfollowed], connections: Iterable[model.Connection]) -> None:
+        """Takes in a run of the pipeline in which the pages of the group are alone in their scopes: it says why they
+        are not followed."""
+        by_id = {connection.id: connection for connection in connections}
+        for one in unfollowed:
+            verdicts = verdicts_of(by_id[one.life.connection.id], one.scope)
+            verdict = verdicts[one.at] if one.at < len(verdicts) else one.verdict
+            nearest = verdict.flow or (verdict.divergence.nearest if verdict.divergence else None)
+            held = one.pages.get(nearest or "") or next(iter(one.pages.values()))
+            wrong = verdict.divergence.packet if verdict.divergence else None
+            got = sum(1 for step in verdict.steps if wrong is None or step.packet < wrong)
+            if verdict.outcome in _FOLLOWED:
+                departure = _goes_on(verdict, one.verdict, held.page, one.life)
+            else:
+                departure = _departure_of(verdict, held.page, one.life)
+            one.trial.departs.append((got, held, departure))
 
     def _trial(self, subject: Subject, page: Page, at: int = 0) -> _Tried:
         """Pages that are alternatives for a subject share its trial."""
@@ -227,7 +249,8 @@ class Conformance:
         for _, (subject, trial) in tried:
             if not trial.follows:
                 _, held, departure = max(trial.departs, key=lambda one: one[0])
-                held.departed.append((subject, departure))
+                if not held.departed or held.departed[-1][0].ids != subject.ids:  # of several streams the first
+                    held.departed.append((subject, departure))
         known = {(held.page.id, one.ids) for held in self._held.values() for one, _ in held.departed}
         for _, (subject, trial) in tried:  # of several handshakes or streams all must follow
             for held in trial.follows:
@@ -312,6 +335,21 @@ def _unknown(event: Observed, expected: Sequence[object], swapped: bool) -> mode
             if all(value is None or test.holds(value) for test, value in values):
                 return "no-keys"
     return None
+
+
+def _goes_on(verdict: model.Verdict, whole: model.Verdict, page: Page, life: Life) -> Departure:
+    """`verdict` follows the page, but the `whole` goes on where the page ends."""
+    last = verdict.steps[-1]
+    later = [step for step in whole.steps if step.packet > last.last_packet or step not in verdict.steps]
+    line = max(lines_of(page.mermaid, page.diagram_line).values(), default=page.diagram_line)
+    seen = f"{later[0].side} {later[0].step}" if later else "more steps"
+    if whole.flow is not None:
+        seen += f": as a whole it is {whole.flow}"
+    packet = later[0].packet if later else last.last_packet
+    return Departure(
+        "diverged", None, "nothing more", seen, line, life.connection.id, packet,
+        f"{last.side} {last.step}" if later else None, last.last_packet if later else None,
+    )  # fmt: skip
 
 
 def _departure_of(verdict: model.Verdict, page: Page, life: Life) -> Departure:

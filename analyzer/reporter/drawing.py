@@ -9,8 +9,8 @@ from analyzer import model
 from analyzer.errors import UsageError
 from analyzer.flows import whole
 from analyzer.flows.diagram import MAX_BRANCHES, parse
-from analyzer.flows.expression import ABSENT, CLIENT, SERVER, most_remainders
-from analyzer.flows.library import MAX_REMAINDERS, MAX_STEPS
+from analyzer.flows.expression import ABSENT, CLIENT, SERVER
+from analyzer.flows.library import MAX_STEPS, too_large
 from analyzer.reporter import words
 from analyzer.reporter.conformance import in_order
 from analyzer.reporter.escape import escape
@@ -358,18 +358,13 @@ def page(lives: Sequence[Life], identifier: str, title: str, source: str, where:
     connections = [life.connection for life in lives]
     which = ", ".join(f"{one.id} (packets {one.first_packet} to {one.last_packet})" for one in connections)
     diagram = FlowDrawing(lives).diagram()
-    if too_wide(diagram):
+    if too_large(parse(diagram)) is not None:
         diagram = FlowDrawing(lives, in_order=True).diagram()
     name = "connection" if len(connections) == 1 else "connections"
     return (
         f"---\nid: {identifier}\nscope: {identifier.partition('/')[0]}\ntitle: {title}\nwhere: {where}\n"
         f'times: ">=1"\n---\n\nDrawn from {_prose(source)}, {name} {which}.\n\n```mermaid\n{diagram}```\n'
     )
-
-
-def too_wide(diagram: str) -> bool:
-    """Whether a page with this diagram would be refused for its `par` blocks."""
-    return most_remainders(parse(diagram)) > MAX_REMAINDERS
 
 
 def _prose(text: str) -> str:
