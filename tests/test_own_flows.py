@@ -156,6 +156,27 @@ def test_conversations_are_told_apart_by_addresses(page, tmp_path):
     assert outcomes(page("conversation/a", many), path)["conversation/a"] == ("followed", [[0, 1], [2]], [])
 
 
+@pytest.mark.parametrize(("tests", "outcome"), [("alpn=h2", "unseen"), ("sni=other.test alpn=h2", "diverged")])
+def test_a_field_that_encryption_hides_is_no_divergence(page, tests, outcome):
+    folder = page("connection/a", f"Note over Client,Server: ref tls [{tests}]")
+    (departed,) = departures(folder, CAPTURES / "tls" / "no-keys")
+    assert departed["outcome"] == outcome, departed
+    assert (departed["cause"] == "no-keys") == (outcome == "unseen")
+
+
+def test_a_capture_from_the_middle_is_followed_by_nobody(page):
+    folder = page("connection/a", f"loop\n{ASKED}\nend")
+    (departed,) = departures(folder, CAPTURES / "http1" / "mid-stream")
+    assert (departed["outcome"], departed["cause"]) == ("unseen", "mid-stream")
+
+
+def test_http1_and_http2_are_one_to_a_page(page):
+    folder = page("connection/a", f"loop\npar\n{ASKED}\nand\nopt\n{ASKED}\nend\nend\nend")
+    for case in ("http1", "http2"):
+        (found,) = outcomes(folder, capture_of(f"{case}/post")).values()
+        assert found[0] == "followed", departures(folder, capture_of(f"{case}/post"))
+
+
 # Pages of scopes that have built-in ones
 
 
