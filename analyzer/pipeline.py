@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from analyzer.dissector.recognition import Recognizer
     from analyzer.dissector.tls.roots import Roots
     from analyzer.dissector.tls.secrets import Secrets
+    from analyzer.reporter.observed import Life
     from analyzer.reporter.watching import Watcher
 
 
@@ -179,6 +180,14 @@ class Analysis:
     def __iter__(self) -> Iterator[model.Connection]:
         for finished in self._batches():
             yield from self._labeler.connections(finished, self._tracker.clock_ns)
+
+    def lives(self) -> Iterator[Life]:
+        """Instead of iterating: the connections, each with all its steps in one order, and with their fields."""
+        from analyzer.reporter.observed import observe
+
+        for finished in self._batches():
+            for connection, content in self._labeler.with_contents(finished, self._tracker.clock_ns):
+                yield observe(connection, content)
 
     def lines(self) -> Iterator[bytes]:
         """Instead of iterating: the connections as JSON Lines, some at a time. Much faster than struct by struct."""
@@ -453,14 +462,20 @@ def open_live(wanted: Wanted, source: LiveSource | Readable | str = "scapy", use
 Source = str | os.PathLike[str] | Readable
 
 
-def analyze(source: Source | list[Source] | tuple[Source, ...], options: Options | None = None) -> Analysis:
+def analyze(
+    source: Source | list[Source] | tuple[Source, ...],
+    options: Options | None = None,
+    library: Library | None = None,
+) -> Analysis:
     """Open a capture (a path, "-" or a binary file object) for analysis, or several as one, in the order of time.
 
     Raises InputError where there is no capture, FlowPageError for a page in `options.flows` that cannot be used,
-    UsageError for a wrong capture filter.
+    UsageError for a wrong capture filter. `library`: the pages to use, in place of the built-in ones and those that
+    `options.flows` names.
     """
     options = options or Options()
-    library = load_library([Path(folder) for folder in options.flows]) if options.flows else _built_in()
+    if library is None:
+        library = load_library([Path(folder) for folder in options.flows]) if options.flows else _built_in()
     capture, name = _open(source, options.chunk_bytes)
     try:
         return Analysis(capture, name, options, library)

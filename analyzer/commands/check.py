@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from analyzer.commands.inputs import key_files, keys_option
 from analyzer.commands.terminal import open_output, say
 from analyzer.errors import InputError, UsageError
 
@@ -13,6 +14,7 @@ Examples:
   analyzer check captures/login/expect.yaml        a single one
   analyzer check --format junit -o report.xml captures/
   analyzer check --update captures/new/            writes its expect.yaml
+  analyzer check --flows flows/ login.pcapng       flow pages of your own
 
 \b
 A folder with expectations has a capture, an expect.yaml, and if need be a
@@ -59,12 +61,39 @@ expect.yaml that cannot be used, 3 an input could not be read.
     help="Check N captures at a time, each in a process of its own.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all.")
+@click.option(
+    "--flows",
+    "folders",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False),
+    help="Instead of expect.yaml: hold the captures against the flow pages in DIR (repeatable).",
+)
+@keys_option
 @click.pass_context
-def check(ctx: click.Context, paths: tuple[str, ...], form: str, update: bool, jobs: int, output: str | None) -> None:
-    """Hold captures against the expectations beside them.
+def check(
+    ctx: click.Context,
+    paths: tuple[str, ...],
+    form: str,
+    update: bool,
+    jobs: int,
+    output: str | None,
+    folders: tuple[str, ...],
+    keys: tuple[str, ...],
+) -> None:
+    """Hold captures against the expectations beside them, or against flow pages of your own.
 
-    PATH is a folder that is searched for every expect.yaml with a capture beside it, or a file in such a folder.
+    PATH is a folder that is searched for every expect.yaml with a capture beside it, or a file in such a folder. With
+    --flows it is a capture, or a folder that is searched for captures.
     """
+    if folders:
+        from analyzer.commands.conforming import run
+
+        if update or jobs > 1:
+            raise UsageError("--update and --jobs are for expect.yaml, not for --flows")
+        ctx.exit(run(folders, paths, key_files(keys), form, output))
+    if keys:
+        raise UsageError("--keys is for --flows: for expect.yaml, put them beside the capture as keys.log")
     from analyzer.commands import checking
     from analyzer.commands.inputs import refuse_to_overwrite
     from analyzer.reporter.outputs import checks

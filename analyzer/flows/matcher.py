@@ -60,14 +60,25 @@ class Automaton:
     """All pages of one scope at once. See the module's text; `docs/flows.md` has the rules by number.
 
     `tabled`: keep `table`, (states, width) of int32, where the moves can be looked up without this class. `traced`: the
-    states say which blocks of a page were taken; else `completed` and `living` need the events for that.
+    states say which blocks of a page were taken; else `completed` and `living` need the events for that. `alphabet`:
+    further names that must be consumed, besides those of the built-in ones among `pages`. `own_first`: of several
+    complete pages a user's own comes before the built-in ones.
     """
 
     def __init__(
-        self, scope: str, pages: Iterable[Page], steps: tuple[str, ...], *, tabled: bool = True, traced: bool = True
+        self,
+        scope: str,
+        pages: Iterable[Page],
+        steps: tuple[str, ...],
+        *,
+        tabled: bool = True,
+        traced: bool = True,
+        alphabet: frozenset[str] = frozenset(),
+        own_first: bool = False,
     ):
         self.scope = scope
         self.traced = traced
+        self._own_first = own_first
         self.steps = steps
         self.flows: list[tuple[Flow, bool]] = []  # with swapped
         pages = tuple(pages)
@@ -75,7 +86,9 @@ class Automaton:
         for page in pages:
             flow = Flow(page, meant(page.expression, whole, shaded=ENCRYPTED in steps), traced)
             self.flows += [(flow, False), (flow, True)] if page.either_side else [(flow, False)]
-        self.alphabet = frozenset(name for flow, _ in self.flows if flow.page.builtin for name in flow.names)
+        built_in = (flow.names for flow, _ in self.flows if flow.page.builtin)
+        self.alphabet = alphabet.union(*built_in)
+        self.names = self.alphabet.union(*(flow.names for flow, _ in self.flows))  # events that concern any page
         self.tests = self._collect_tests(MAX_TESTS if tabled else MAX_TESTS_WITHOUT_TABLE)
         self.width = len(steps) * 2 << len(self.tests) if tabled else 0
         self.max_states = min(MAX_STATES, MAX_TABLE_CELLS // self.width) if tabled else MAX_STATES
@@ -226,6 +239,8 @@ class Automaton:
             if match and (match.page.id not in best or _match_order(match) < _match_order(best[match.page.id])):
                 best[match.page.id] = match
         found = tuple(sorted(best.values(), key=_match_order))
+        if self._own_first:
+            found = tuple(sorted(found, key=lambda match: match.page.builtin))
         if self.traced:
             self._completed[state] = found
         return found

@@ -33,7 +33,7 @@ class Http2Labeler:
 
     def __init__(self, library: Library, *, headers: bool = False, secrets: bool = False):
         self._connections = Scope(library.automaton("http2"))
-        self._names = frozenset(name for flow, _ in self._connections.automaton.flows for name in flow.names)
+        self._names = self._connections.automaton.names
         self._streams = Streams(library)
         self._headers, self._secrets = headers, secrets
 

@@ -104,7 +104,7 @@ class InsideLabeler:
             flags = row[layout.FLAGS]
             around = Circumstances(
                 start_ns,
-                _lost_below(application),
+                lost_below(application),
                 ended=bool(flags & (layout.ENDED | layout.REUSED)),
                 evicted=bool(flags & layout.EVICTED),
             )
@@ -233,18 +233,18 @@ def _after(handover: Handover) -> str:
 
 def _as_seen_by(why: str | None, around: Circumstances) -> Circumstances:
     """The circumstances with what a dissector itself missed, and why."""
-    lost = around.lost if around.lost == "mid-stream" else _lost_here(why) or around.lost
+    lost = around.lost if around.lost == "mid-stream" else lost_here(why) or around.lost
     return around._replace(lost=lost)
 
 
-def _lost_below(application: Application) -> model.Cause | None:
+def lost_below(application: Application) -> model.Cause | None:
     """Why bytes may be missing that no layer knows of."""
     if application.midstream:
         return "mid-stream"
     return "lost-in-capture" if application.client.lost or application.server.lost else None
 
 
-def _lost_here(why: str | None) -> model.Cause | None:
+def lost_here(why: str | None) -> model.Cause | None:
     """The cause for which steps may be missing, if it lies in the capture and not in the traffic."""
     match why:
         case None | "framing":
