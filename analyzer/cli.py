@@ -13,7 +13,9 @@ import click
 import analyzer
 from analyzer.commands.check import check
 from analyzer.commands.claims import claims
+from analyzer.commands.crosscheck import crosscheck
 from analyzer.commands.decrypt import decrypt
+from analyzer.commands.diff import diff
 from analyzer.commands.flows import flows
 from analyzer.commands.read import read
 from analyzer.commands.terminal import open_output, say
@@ -104,6 +106,8 @@ program.add_command(flows)
 program.add_command(decrypt)
 program.add_command(claims)
 program.add_command(check)
+program.add_command(crosscheck)
+program.add_command(diff)
 
 
 @program.command(
