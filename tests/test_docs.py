@@ -50,6 +50,8 @@ def test_transcript(block, tmp_path):
         pytest.skip(f"not installed: {', '.join(missing)}")
     if any(" -f " in command.text for command in commands(block)) and not ctypes.util.find_library("pcap"):
         pytest.skip("not installed: libpcap")
+    if any("analyzer crosscheck" in command.text for command in commands(block)) and not shutil.which("tshark"):
+        pytest.skip("not installed: tshark")
     folder = Folder(tmp_path)
     for command in commands(block):
         compare(block, command.printed, folder.shell(command.text))

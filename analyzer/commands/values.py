@@ -17,6 +17,7 @@ from analyzer.reporter.filters import FIELDS, Predicate, parse_filter
 _ABSOLUTE = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9})\d*)?\s*([Zz]|[+-]\d\d:?\d\d)?"
 )  # RFC 3339 §5.6; the zone may be left out and is UTC then, as in all output
+_SHARE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*%")
 # A line of an NSS key log (LABEL <hex> <hex>), or the beginning of a PEM block (RFC 7468).
 _KEYS = re.compile(rb"[A-Z][A-Z0-9_]* [0-9A-Fa-f]+ [0-9A-Fa-f]+\s*|-----BEGIN [A-Z0-9 ]+-----\s*")
 
@@ -123,6 +124,20 @@ class GrowingKeys(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         except OSError as error:
             raise UsageError(f"--keys {value}: {error.strerror}: give a file that can be read") from error
         return str(value) if empty else Keys().convert(value, param, ctx)
+
+
+class Share(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A share of something: `20%` is 0.2."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        match = _SHARE.fullmatch(value.strip())
+        if match is None:
+            self.fail(f"{value!r} is no share: write 20% or 7.5%.", param, ctx)
+        return float(match[1]) / 100
 
 
 class Outcomes(click.ParamType):  # type: ignore[type-arg, unused-ignore]
