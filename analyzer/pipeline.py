@@ -346,10 +346,8 @@ class LiveAnalysis:
                 if now - self._counted > 1:
                     self._counted = now
                     self.capture.count()
-            before = self.totals.connections
             tracker.finish()
             last = self._round([], writer, watcher, last=True)
-            self._open_at_end = self.totals.connections - before
             analysis._count()
             yield last
         finally:
@@ -360,6 +358,8 @@ class LiveAnalysis:
     ) -> Round:
         finished = self._analysis._take(by_id=last)
         clock_ns = self._tracker.clock_ns
+        if last:  # those that have closed were only kept for late segments
+            self._open_at_end = int((finished.rows[:, layout.FLAGS] & layout.ENDED == 0).sum())
         watcher.forget(finished.rows[:, layout.ID].tolist())
         if writer is not None:
             return Round(events, [], b"".join(writer.write(finished, clock_ns)), last)

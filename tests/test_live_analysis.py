@@ -66,6 +66,13 @@ def test_an_event_says_what_and_whose_it_is():
     assert [one.packet for one in events] == sorted(one.packet for one in events)
 
 
+@pytest.mark.parametrize(("case", "number"), [(WEB, 0), ("tcp/open-at-end", 1), ("tcp/half-open", 1)])
+def test_only_what_has_not_closed_is_open_at_the_end(case, number):
+    with capture_of(case).open("rb") as file:
+        _, _, summary = told(file)
+    assert summary.open_at_end == number
+
+
 def test_packets_end_it():
     with capture_of(WEB).open("rb") as file:
         _, connections, summary = told(file, packets=3)
