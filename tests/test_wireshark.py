@@ -29,10 +29,6 @@ DECODED = {
 # Wireshark goes on with fragments that contradict one another, and looks through any number of headers.
 ONLY_THERE = {"formats/fragments-overlapping": {7}, "tunnels/too-deep": set(range(1, 12))}
 
-# Wireshark has one stream where the ends are the same in several tunnels, or several segments in a frame: there the two
-# cannot be compared connection by connection.
-SHARED = {"tunnels/vxlan-twice", "tunnels/inside-and-outside", "formats/wireless-a-msdu"}
-
 
 @pytest.fixture(autouse=True)
 def _no_profile(monkeypatch, tmp_path):
@@ -44,7 +40,7 @@ def decoded(case: str) -> tuple[str, ...]:
     return (DECODED[case],) if case in DECODED else ()
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case not in {*ONLY_THERE, *SHARED}])
+@pytest.mark.parametrize("case", CASES)
 def test_nothing_is_left_unexplained(case):
     checking = Crosscheck(str(capture_of(case)), Settings(keys=keys_of(case), decode_as=decoded(case)))
     found = list(checking)

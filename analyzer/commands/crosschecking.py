@@ -66,15 +66,16 @@ class Crosscheck:
             for connection in analysis:
                 while streams.packet < analysis.totals.packets and (fields := next(packets, None)) is not None:
                     streams.add(fields)
+                before = self._seen.get(_ends(connection))
                 self._remember(connection)
-                yield _compare(connection, streams, reading.version)
+                yield _compare(connection, streams, reading.version, before)
             for fields in packets:
                 streams.add(fields)
                 if streams.packet > analysis.totals.packets:
                     self.warnings.append(f"tshark reads on after packet {analysis.totals.packets}: not compared")
                     break
             for stream in streams.rest():
-                yield _alone(stream, inside=self._seen.get(stream.ends))
+                yield _alone(stream, self._seen.get(stream.ends), analysis.totals.too_deep)
             self.warnings += [warning.message for warning in analysis.warnings]
             if reading.warning is not None:
                 self.warnings.append(f"tshark: {reading.warning}")
@@ -96,12 +97,19 @@ def _spoken(connection: model.Connection) -> str | None:
     return "http2" if connection.http is not None and connection.http.frames else None
 
 
-def _compare(connection: model.Connection, streams: Streams, version: tuple[int, int] | None) -> Checked:
+def _compare(
+    connection: model.Connection,
+    streams: Streams,
+    version: tuple[int, int] | None,
+    before: model.Connection | None,
+) -> Checked:
+    """`before`: the connection before it between the same ends."""
     client, server = connection.client, connection.server
     stream = streams.take(_ends(connection), connection.first_packet, connection.last_packet)
     name = f"{words.endpoint(client)} → {words.endpoint(server)}"
     if stream is None:
-        item = Item("connection", "connection", None, (connection.first_packet,))
+        reasons = tuple(known.reasons_without(connection, before))
+        item = Item("connection", "connection", None, (connection.first_packet,), reasons=reasons)
         return Checked(connection.id, None, name, connection.first_packet, connection.last_packet, (item,))
     pair = Pair(connection, stream, version)
     items = tuple(Item.of(aspect, known.reasons(pair, aspect)) for aspect in aspects(pair))
@@ -116,10 +124,10 @@ def _compare(connection: model.Connection, streams: Streams, version: tuple[int,
     )
 
 
-def _alone(stream: Stream, inside: model.Connection | None) -> Checked:
+def _alone(stream: Stream, inside: model.Connection | None, too_deep: int) -> Checked:
     """A stream that only tshark sees. `inside`: the connection here that may have its packets."""
     name = " ↔ ".join(words.endpoint(model.Endpoint(*end)) for end in sorted(stream.ends))
-    reasons = tuple(known.reasons_alone(stream, inside))
+    reasons = tuple(known.reasons_alone(stream, inside, too_deep))
     item = Item("connection", None, "stream", (stream.first_packet,), reasons=reasons)
     return Checked(None, stream.number, name, stream.first_packet, stream.last_packet, (item,))
 

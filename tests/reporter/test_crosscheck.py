@@ -131,19 +131,19 @@ def test_streams_that_are_not_read_here_are_told_apart():
     """Wireshark numbers them all the same."""
     streams = Streams()
     streams.add(fields(1, stream=0))
-    streams.add(fields(2, stream=1, frame__protocols=["eth:ethertype:pppoes:ppp:ip:tcp"]))
-    streams.add(fields(3, stream=2, frame__protocols=["eth:ethertype:ip:gre:ip:tcp"]))
+    streams.add(fields(2, stream=1, frame__protocols=["eth:ethertype:macsec:ip:tcp"]))
+    streams.add(fields(3, stream=2, frame__protocols=["eth:ethertype:ip:esp:ip:tcp"]))
     streams.add(fields(4, stream=4, frame__protocols=["eth:ethertype:vlan:ethertype:ipv6:ipv6.hopopts:tcp"]))
     found = [(stream.number, stream.below, stream.hidden) for stream in streams.rest()]
-    assert found == [(0, None, 0), (1, "pppoes", 0), (2, "gre", 1), (4, None, 3)]
-    alone = [list(known.reasons_alone(stream, None)) for stream in streams.rest()]
-    assert alone == [[], ["on pppoes, which is not read here"], ["on gre, which is not read here"], []]
+    assert found == [(0, None, 0), (1, "macsec", 0), (2, "esp", 1), (4, None, 3)]
+    alone = [list(known.reasons_alone(stream, None, 0)) for stream in streams.rest()]
+    assert alone == [[], ["on macsec, which is not read here"], ["on esp, which is not read here"], []]
 
 
 def test_a_stream_of_fragments_is_known():
     piece = {"ip__fragment__count": ["2"]}
-    assert list(known.reasons_alone(stream_of(fields(1, **piece), fields(5, **piece)), None)) == [known.FRAGMENTS]
-    assert list(known.reasons_alone(stream_of(fields(1, **piece), fields(5)), None)) == []
+    assert list(known.reasons_alone(stream_of(fields(1, **piece), fields(5, **piece)), None, 0)) == [known.FRAGMENTS]
+    assert list(known.reasons_alone(stream_of(fields(1, **piece), fields(5)), None, 0)) == []
 
 
 VALUES = st.lists(

@@ -229,9 +229,10 @@ def _error(frame: Fact) -> str:
 def _websocket(pair: Pair) -> Iterator[Aspect]:
     ours, theirs = collections.Counter[str](), collections.Counter[str]()
     for http in words.spoken(pair.connection):
-        if http.websocket:
-            for side, frames in (("client", http.websocket.frames.client), ("server", http.websocket.frames.server)):
-                ours.update({f"{side} {name}": number for name, number in frames.items()})
+        for websocket in (http.websocket, *(one.websocket for one in http.exchanges)):
+            if websocket:
+                for side, frames in (("client", websocket.frames.client), ("server", websocket.frames.server)):
+                    ours.update({f"{side} {name}": number for name, number in frames.items()})
     for fact in pair.theirs("websocket"):
         theirs[f"{pair.side(fact)} {_OPCODES.get(int(fact.value), fact.value)}"] += 1
     yield _counts("WebSocket frames", ours, theirs)

@@ -56,10 +56,13 @@ def reasons(pair: Pair, aspect: Aspect) -> list[str] | None:
     return list(found)
 
 
-def reasons_alone(stream: Stream, inside: model.Connection | None) -> Iterator[str]:
-    """Why only tshark has a stream. `inside`: the last connection here between the same ends."""
+def reasons_alone(stream: Stream, inside: model.Connection | None, too_deep: int) -> Iterator[str]:
+    """Why only tshark has a stream. `inside`: the last connection here between the same ends; `too_deep`: packets with
+    more headers around them than are looked through."""
     if stream.below is not None:
         yield f"on {stream.below}, which is not read here"
+    elif inside is None and too_deep >= sum(stream.packets.values()):
+        yield TOO_DEEP
     elif len(stream.fragments) == sum(stream.packets.values()):
         yield FRAGMENTS
     elif (
@@ -68,6 +71,12 @@ def reasons_alone(stream: Stream, inside: model.Connection | None) -> Iterator[s
         and inside.first_packet <= stream.first_packet <= stream.last_packet <= inside.last_packet
     ):
         yield RESTART
+
+
+def reasons_without(connection: model.Connection, before: model.Connection | None) -> Iterator[str]:
+    """Why tshark has no stream for a connection. `before`: the one before it between the same ends."""
+    if before is not None and before.tcp_stream == connection.tcp_stream:
+        yield TUNNELS
 
 
 # TCP.
@@ -139,6 +148,15 @@ def _fault(pair: Pair, seen: Seen, aspect: Aspect) -> bool:
 def _fragments(pair: Pair, seen: Seen, aspect: Aspect) -> bool:
     ours = pair.connection.packets.client + pair.connection.packets.server
     return sum(pair.stream.packets.values()) - ours == len(pair.stream.fragments)
+
+
+def _everything_again(pair: Pair, seen: Seen, aspect: Aspect) -> bool:
+    """tshark counts each packet as many times as the next one, and they are copies."""
+    counted = (pair.connection.packets.client, pair.connection.packets.server)
+    client = (pair.connection.client.address, pair.connection.client.port)
+    theirs = pair.stream.packets.get(client, 0), sum(n for end, n in pair.stream.packets.items() if end != client)
+    times = theirs[0] // max(1, counted[0])
+    return times > 1 and theirs == (counted[0] * times, counted[1] * times) and next(_copies(pair), None) is not None
 
 
 def splits_restarts(pair: Pair) -> bool:
@@ -307,7 +325,7 @@ def _after_reset(pair: Pair, seen: Seen, aspect: Aspect) -> bool:
 
 
 def _over_http2(pair: Pair, seen: Seen, aspect: Aspect) -> bool:
-    return not aspect.ours and any(one.protocol == "websocket" for one in _exchanges(pair))
+    return not aspect.theirs and any(one.protocol == "websocket" for one in _exchanges(pair))
 
 
 def _stream_over(pair: Pair, seen: Seen, aspect: Aspect) -> bool:
@@ -319,7 +337,9 @@ def _stream_over(pair: Pair, seen: Seen, aspect: Aspect) -> bool:
 
 
 RESTART = "from 4.2 on Wireshark counts a SYN repeated after a reset as another stream"
-FRAGMENTS = "IP fragments are put together by tshark and counted as fragments here (RFC 791 §3.2)"
+FRAGMENTS = "put together by tshark from IP fragments that contradict one another, which is not done here (RFC 5722 §3)"
+TUNNELS = "Wireshark has one stream where several tunnels have the same ends inside; here they are several connections"
+TOO_DEEP = "inside more headers than are looked through here"
 OTHERS = "Wireshark also counts streams that are no connections here: inside SOCKS, in tunnels, on other link layers"
 BOTH: tuple[By, ...] = ("analyzer", "tshark")
 MESSAGES = ("requests", "responses")
@@ -358,6 +378,7 @@ KNOWN: tuple[Known, ...] = (
         )
         for by in BOTH
     ),
+    *(Known(TUNNELS, ("packets",), by, _everything_again) for by in BOTH),
     *(Known(RESTART, ("stream",), by, _renumbered) for by in BOTH),
     *(Known(RESTART, ("packets", "open", "close"), by, _begins_later) for by in BOTH),
     Known(
@@ -430,8 +451,7 @@ KNOWN: tuple[Known, ...] = (
         ("responses",), "tshark", _after_reset,
     ),
     Known(
-        "WebSocket frames inside HTTP/2 streams are not counted here (RFC 8441)",
-        ("WebSocket frames",), "tshark", _over_http2,
+        "tshark does not look into WebSocket over HTTP/2 (RFC 8441 §5)", ("WebSocket frames",), "analyzer", _over_http2
     ),
     Known(
         "a reset of a stream that was over changes nothing (RFC 9113 §5.1)", ("resets",), "tshark", _stream_over

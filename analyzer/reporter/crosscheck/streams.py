@@ -28,7 +28,17 @@ _HELLO_RETRY: Final = (  # the random of a ServerHello that is one, RFC 8446 §4
     "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c"
 )
 
-_READ: Final = frozenset(("eth", "ethertype", "vlan", "sll", "sll2", "raw", "null", "ip", "ipv6"))
+# What is looked through here, as Wireshark calls it.
+_READ: Final = frozenset(
+    (
+        "eth", "eth_maybefcs", "eth_withfcs", "eth_withoutfcs", "ethertype", "vlan", "ieee8021ad", "ieee8021ah",
+        "vntag", "cfp", "llc", "sll", "sll2", "raw", "null", "ppp", "chdlc", "fr", "fddi", "tr", "nflog", "pflog",
+        "enc", "prism", "radiotap", "ppi", "wlan_radio", "wlan", "wlan_aggregate", "data", "mpls", "pwethheuristic",
+        "pwethcw",
+        "pwethnocw", "pppoes", "gre", "pptp", "l2tp", "erspan", "etherip", "udp", "vxlan", "geneve", "gtp", "teredo",
+        "ip", "ipv6",
+    )
+)  # fmt: skip
 _INNER: Final = ("tls", "http", "http2")
 
 Address = tuple[str, int]
@@ -107,7 +117,8 @@ class Streams:
             self._read += stream.below is None
             self._between.setdefault(ends, []).append(stream)
         stream.last_packet = self.packet
-        stream.packets[source] = stream.packets.get(source, 0) + 1
+        # A frame may have several segments of it: IEEE 802.11-2020 §9.3.2.2, A-MSDU.
+        stream.packets[source] = stream.packets.get(source, 0) + fields["tcp.stream"].count(fields["tcp.stream"][-1])
         stream.carriers.update(_carriers(fields["frame.protocols"][0].split(":")))
         if "ip.fragment.count" in fields or "ipv6.fragment.count" in fields:
             stream.fragments.append(self.packet)
@@ -141,10 +152,8 @@ class Streams:
 
 
 def _below(protocols: list[str]) -> str | None:
-    """Of the protocols that lead to TCP the first one that is not read here; a second IP header is a tunnel's."""
+    """Of the protocols that lead to TCP the first one that is not read here."""
     before = protocols[: protocols.index("tcp")]
-    if sum(one in ("ip", "ipv6") for one in before) > 1:
-        return next((one for one in before if one not in _READ), "ip in ip")
     return next((one for one in before if one not in _READ and not one.startswith("ipv6.")), None)
 
 
