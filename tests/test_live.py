@@ -392,7 +392,17 @@ def test_from_a_pipe(cable, tmp_path):
     """As `ssh host tcpdump -U -w - | analyzer live -`."""
     saved = tmp_path / "seen.pcapng"
     tcpdump = cable.server.start(
-        "tcpdump", "-Z", "root", "-U", "-i", "eth0", "-w", "-", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        "tcpdump",
+        "--immediate-mode",
+        "-Z",
+        "root",
+        "-U",
+        "-i",
+        "eth0",
+        "-w",
+        "-",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     while b"listening" not in tcpdump.stderr.readline():
         pass
