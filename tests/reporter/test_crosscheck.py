@@ -140,6 +140,15 @@ def test_streams_that_are_not_read_here_are_told_apart():
     assert alone == [[], ["on macsec, which is not read here"], ["on esp, which is not read here"], []]
 
 
+def test_the_innermost_addresses_are_the_ends():
+    """Newer tsharks do not name IP behind MPLS."""
+    both = {"ipv6__src": ["2001:db8::1"], "ipv6__dst": ["2001:db8::2"]}
+    for protocols, more in (("eth:ethertype:mpls:tcp", {}), ("eth:ethertype:ipv6:ip:tcp", both)):
+        streams = Streams()
+        streams.add(fields(1, frame__protocols=[protocols], **more))
+        assert streams.rest()[0].ends == frozenset({CLIENT, SERVER})
+
+
 def test_a_stream_of_fragments_is_known():
     piece = {"ip__fragment__count": ["2"]}
     assert list(known.reasons_alone(stream_of(fields(1, **piece), fields(5, **piece)), None, 0)) == [known.FRAGMENTS]

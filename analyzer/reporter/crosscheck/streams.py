@@ -167,8 +167,10 @@ def _carriers(protocols: list[str]) -> Iterator[str]:
 
 
 def _ends(fields: Fields) -> tuple[Address, Address]:
-    v4 = "ip.src" in fields and fields["frame.protocols"][0].rfind(":ip:") > fields["frame.protocols"][0].rfind(":ipv6")
-    family = "ip" if v4 else "ipv6"
+    family = "ip" if "ip.src" in fields else "ipv6"
+    if "ip.src" in fields and "ipv6.src" in fields:
+        protocols = fields["frame.protocols"][0]
+        family = "ip" if protocols.rfind(":ip:") > protocols.rfind(":ipv6") else "ipv6"
     found = []
     for side, port in (("src", "srcport"), ("dst", "dstport")):
         address = fields.get(f"{family}.{side}", ["?"])[-1]
