@@ -276,10 +276,11 @@ class Capture:
         self.folder = Path(tempfile.mkdtemp(prefix="capture-"))
         self.folder.chmod(0o777)  # dumpcap and tcpdump may give up root before they open the file
         self.path = self.folder / ("capture.pcap" if program == "tcpdump" else "capture.pcapng")
-        # What each prints once it has opened the interface: from then on no packet is missed.
+        # What each prints once it has opened the interface: from then on no packet is missed, where there is room for
+        # those that wait (tcpdump has 2 MB unless told otherwise).
         words, ready = {
             "dumpcap": (["dumpcap", "-q"], "File:"),
-            "tcpdump": (["tcpdump", "-Z", "root", "-U"], "listening on"),
+            "tcpdump": (["tcpdump", "-Z", "root", "-U", "-B", "65536"], "listening on"),
         }[program]
         self.process = host.start(
             *words, "-i", interface, *options, "-w", str(self.path), stderr=subprocess.PIPE, text=True
