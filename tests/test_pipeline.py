@@ -54,7 +54,7 @@ class TestTheSameReport:
     def test_for_any_chunk_size(self, case, chunk_bytes):
         assert seen(capture_of(case), chunk_bytes=chunk_bytes, keys=keys_of(case)) == expected(case)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.sampled_from(list(CASES)), st.integers(64, 20_000), st.lists(st.integers(1, 500), min_size=1, max_size=5))
     def test_however_few_bytes_come_at_a_time(self, case, chunk_bytes, sizes):
         assert seen(Dribble(CONTENT[case], sizes), chunk_bytes=chunk_bytes, keys=keys_of(case)) == expected(case)
@@ -115,7 +115,7 @@ class TestDamage:
     def test_any_bytes_after_a_good_beginning(self, beginning, content):
         survives(beginning + content)
 
-    @settings(max_examples=600, deadline=None)
+    @settings(max_examples=600)
     @given(
         st.sampled_from(list(CASES)),
         st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 7)), min_size=1, max_size=30),

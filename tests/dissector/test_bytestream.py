@@ -273,7 +273,7 @@ def check(side: Side, content: bytes) -> None:
     assert at == len(content)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.binary(min_size=1, max_size=60),
     st.lists(st.integers(1, 59), unique=True),
@@ -293,7 +293,7 @@ def test_any_order_gives_the_same_bytes(content, cuts, random, again):
     assert side.told == [content]
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(
     st.binary(min_size=1, max_size=60),
     st.lists(

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from conversation import page
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from reference import fits, words
 from test_matcher import DIAGRAMS
@@ -101,7 +101,6 @@ EVENTS = st.lists(st.builds(Event, st.sampled_from([0, 1]), st.sampled_from("AB"
                             st.fixed_dictionaries({"payload": st.sampled_from([0, 7])})), max_size=4)  # fmt: skip
 
 
-@settings(deadline=None)
 @given(DIAGRAMS, EVENTS)
 def test_it_agrees_with_the_naive_matcher(text, seen):
     one = page(text.replace(" [retransmission]", ""))
@@ -115,7 +114,6 @@ def test_it_agrees_with_the_naive_matcher(text, seen):
     assert ours.follow(seen).follows == follows
 
 
-@settings(deadline=None)
 @given(DIAGRAMS, EVENTS)
 def test_what_can_be_left_to_do_is_bounded(text, seen):
     ours = Follower(page(text.replace(" [retransmission]", "")))

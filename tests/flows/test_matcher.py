@@ -341,7 +341,6 @@ def naive_best(one, swapped, events):
     return -more_tests, fewer_blocks, tuple(titles)
 
 
-@settings(deadline=None)
 @given(DIAGRAMS, DIAGRAMS, EVENTS)
 def test_the_automaton_agrees_with_the_naive_matcher(first, second, events):
     # D keeps every name in the alphabet, whatever the two diagrams use.
@@ -366,7 +365,7 @@ def test_the_automaton_agrees_with_the_naive_matcher(first, second, events):
             )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(DIAGRAMS)
 def test_a_page_is_alive_exactly_while_it_can_be_completed(text):
     automaton = automaton_of(page(text))

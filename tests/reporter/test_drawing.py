@@ -7,7 +7,7 @@ import io
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer import pipeline
@@ -198,7 +198,6 @@ def test_nothing_from_a_capture_is_mermaids(text):
     assert codes.isprintable()
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1, max_size=200))
 def test_any_value_can_stand_on_a_page_and_still_fits(text):
     value = drawing._value(text)

@@ -226,7 +226,7 @@ def test_yaml_that_cannot_be_edited_is_refused():
         updated(text, "x", expectations, as_seen(to_ports(1)), {})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.text(max_size=20),
     st.sampled_from(["yes", "1:30", "0o7", "1_000", "~", "", "null", "2026-01-01", ">=3", "*", "#", "=", "<<"]),
