@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -34,6 +34,7 @@ class Options:
     """How a capture is to be analysed. Times are nanoseconds."""
 
     vlan_key: bool = False  # VLAN ids tell connections apart
+    checksums: Literal["count", "verify"] | None = None  # look at them; "verify": leave out segments with a wrong one
     packet_filter: str | None = None  # pcap syntax
     time_from: int | None = None  # since 1970 UTC, or since the first packet
     time_to: int | None = None
@@ -62,6 +63,13 @@ class Totals(msgspec.Struct):
     fragments: int = 0  # of IP packets; not reassembled
     damaged: int = 0  # a header cut off, or one that contradicts itself
     filtered_out: int = 0
+    bad_checksums: int = 0  # of TCP segments, or of the IPv4 headers in front of them; only if they are looked at
+    unfilled_checksums: int = 0  # left to the network card by their sender
+    left_out: int = 0  # of those with bad checksums
+    out_of_order: int = 0  # packets older than the one before them, by less than a second
+    set_back: int = 0  # and by a second or more
+    set_back_packet: int = 0  # the first of these
+    set_back_ns: int = 0  # and how far it goes back
     late: int = 0  # segments that came after their connection had been reported; not counted in it
     connections: int = 0  # finished so far
     dropped_by_interface: int = 0  # as the capture's own statistics say
@@ -86,9 +94,10 @@ class Analysis:
             linger_ns=options.linger_ns,
             most_connections=options.max_connections,
             vlan_key=options.vlan_key,
+            checksums=options.checksums,
             recognizer=self._recognizer(),
         )
-        self._labeler = Labeler(name, library, self._inside(library))
+        self._labeler = Labeler(name, library, self._inside(library), checksums=options.checksums is not None)
         self._fed = time.monotonic_ns()  # when packets last came
         self._selection = Selection(
             options.packet_filter, options.time_from, options.time_to, relative=options.time_relative
@@ -207,6 +216,12 @@ class Analysis:
         totals.fragments = counts[layout.KIND_FRAGMENT]
         totals.damaged = counts[layout.KIND_DAMAGED]
         totals.filtered_out = counts[layout.KIND_EXCLUDED]
+        totals.left_out = counts[layout.KIND_BAD_CHECKSUM]
+        if self._options.checksums is not None:
+            _, totals.bad_checksums, totals.unfilled_checksums = self._tracker.checksums.tolist()
+        order = self._tracker.order
+        totals.out_of_order, totals.set_back = order.late, order.set_back
+        totals.set_back_packet, totals.set_back_ns = order.set_back_packet, order.set_back_ns
         totals.late = self._tracker.late
         totals.dropped_by_interface = sum(interface.dropped or 0 for interface in self._capture.interfaces)
 

@@ -3,7 +3,7 @@
 
 What is an event is written down in `docs/flows.md`; the RFC stands at the branch that follows it. Ordinary Python in
 Cython's pure-Python mode: uncompiled it gives the same answers, slower. `rows.py` is the storage below, `history.py`
-keeps events and holes.
+keeps events and holes, `copies.py` recognises what was captured twice.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ else:
     from analyzer.dissector.layout import *
 
 if cython.compiled:
-    from cython.cimports.analyzer.dissector.history import ConnectionHistory
+    from cython.cimports.analyzer.dissector.copies import ConnectionCopies
 else:
-    from analyzer.dissector.history import ConnectionHistory
+    from analyzer.dissector.copies import ConnectionCopies
 
 from analyzer.dissector import orientation
 
@@ -30,30 +30,38 @@ _TWO_31 = cython.declare(cython.longlong, 1 << 31)
 _TWO_32 = cython.declare(cython.longlong, 1 << 32)
 _NEVER = cython.declare(cython.longlong, 0x7FFFFFFFFFFFFFFF)
 
+# So far back is no disorder of packets any more, if so many segments in a row are: the clock was set back.
+_STEP_NS = cython.declare(cython.longlong, 10_000_000_000)
+_STEP_SEGMENTS = cython.declare(cython.longlong, 64)
+
 
 @cython.cclass
-class ConnectionTable(ConnectionHistory):
+class ConnectionTable(ConnectionCopies):
     """Follows the connections of a capture, packet by packet. Arguments: see the two classes below it."""
 
     next_id: cython.longlong
-    data: cython.const[cython.uchar][::1]
-    payload_offset: cython.longlong[::1]
 
     def __init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow):
-        ConnectionHistory.__init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow)
+        ConnectionCopies.__init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow)
         self.next_id = 0
 
-    def track(self, table, data) -> None:
-        """Take in the packets of one chunk, whose bytes are `data`; fills the table's columns from `connection` on."""
+    def track(self, table, data, checked=False) -> None:
+        """Take in the packets of one chunk, whose bytes are `data`; fills the table's columns from `connection` on.
+
+        `checked`: the column `checksum` is filled.
+        """
         i: cython.Py_ssize_t
         count: cython.Py_ssize_t = table.count
         kind: cython.schar[::1] = memoryview(table.kind)
+        checksum: cython.schar[::1] = memoryview(table.checksum)
+        count_checksums: cython.bint = checked
         self.load(table)
         self.data = data
-        self.payload_offset = memoryview(table.payload_offset)
         for i in range(count):
             if kind[i] == KIND_TCP:
                 self._packet(i)
+                if count_checksums and checksum[i] != CHECKSUM_RIGHT and self.row_of[i] != -1:
+                    self._count_checksum(self.row_of[i], checksum[i])
             else:
                 self.connection[i] = -1
                 self.side[i] = -1
@@ -61,6 +69,18 @@ class ConnectionTable(ConnectionHistory):
                 self.handed[i] = HANDED_NOT
                 if kind[i] == KIND_ICMP_ERROR:
                     self._icmp_error(i)
+                elif kind[i] == KIND_BAD_CHECKSUM:
+                    self._find(i)
+                    if self.found != -1:
+                        self._count_checksum(self.found, CHECKSUM_BAD)
+        self._remember_frames(count)
+
+    @cython.cfunc
+    def _count_checksum(self, row: cython.longlong, checksum: cython.int) -> cython.void:
+        if checksum == CHECKSUM_BAD:
+            self.rows[row * ROW_WORDS + BAD_CHECKSUMS] += 1
+        else:
+            self.rows[row * ROW_WORDS + UNFILLED_CHECKSUMS] += 1
 
     @cython.cfunc
     def _packet(self, i: cython.Py_ssize_t) -> cython.void:
@@ -76,10 +96,15 @@ class ConnectionTable(ConnectionHistory):
         self.handed[i] = HANDED_NOT
         self.ack_offset[i] = -1
         self.row_of[i] = -1
+        now += self.clock_shift
         if now > self.clock:
             self.clock = now
+            self.behind = 0
             if now > self.report_deadline or now > self.deadline:
                 self.advance(now)
+        elif self.clock - now > _STEP_NS:
+            self._fall_behind(now)
+        now = self.time_ns[i]
         self._find(i)
         row = self.found
         if row != -1:
@@ -120,6 +145,8 @@ class ConnectionTable(ConnectionHistory):
         me = base + SIDES + side * SIDE_WORDS
         self.rows[me + PACKETS] += 1
         self.rows[me + BYTES] += self.payload[i]
+        if self.payload_captured[i] < self.payload[i]:
+            self.rows[base + CUT_SEGMENTS] += 1
         self.connection[i] = self.rows[base + ID]
         self.row_of[i] = row
         if flags & FLAG_SYN:
@@ -141,6 +168,14 @@ class ConnectionTable(ConnectionHistory):
             self.data_packet[i] = self.rows[me + DATA_PACKET]
             self.data_ns[i] = self.rows[me + DATA_NS]
             self.peer_missing[i] = self.rows[base + SIDES + (1 - side) * SIDE_WORDS + MISSING]
+
+    @cython.cfunc
+    def _fall_behind(self, now: cython.longlong) -> cython.void:
+        """A segment much older than others before it. After a clock was set back, time goes on from there."""
+        self.behind += 1
+        if self.behind >= _STEP_SEGMENTS:
+            self.behind = 0
+            self.clock_shift += self.clock - now
 
     @cython.cfunc
     def _listen(self, i: cython.Py_ssize_t, base: cython.longlong, side: cython.int) -> cython.bint:
@@ -240,6 +275,12 @@ class ConnectionTable(ConnectionHistory):
         offset: cython.longlong
         again: cython.bint
         self.stream_offset[i] = 0
+        if (
+            state & HAS_ISN and state & (SYN_ACK_SEEN if flags & FLAG_ACK else SYN_SEEN)
+            and self.rows[me + ISN] == sequence and self._is_copy(i, side)
+        ):  # fmt: skip
+            self.rows[base + DUPLICATES] += 1
+            return
         if flags & FLAG_RST:  # contradicts itself; no stack sends it
             self.rows[base + RESETS] += 1
             self.rows[base + RESETS_IGNORED] += 1
@@ -418,6 +459,7 @@ class ConnectionTable(ConnectionHistory):
         covers_fin: cython.bint = False
         ack_emitted: cython.bint = False
         filled: cython.bint = False
+        overtaken: cython.bint
         if not self.rows[me + STATE] & HAS_ISN:
             self._set_isn(me, (self.sequence[i] - 1) & _MASK_32)
         if flags & FLAG_ACK and not self.rows[peer + STATE] & HAS_ISN:
@@ -425,12 +467,26 @@ class ConnectionTable(ConnectionHistory):
         offset = self._unwrap(self.sequence[i], self.rows[me + ISN], self._reference(me, peer))
         self.stream_offset[i] = offset
         if flags & FLAG_RST:
-            self._reset(i, row, side, offset)
+            # A host that gets several segments may answer each with the same RST, so it takes more to call one a copy.
+            if (
+                self.rows[base + RESETS] > 0 and (self.rows[base + DUPLICATES] > 0 or self._mark(i) >> 17 != 0)
+                and self._is_copy(i, side)
+            ):  # fmt: skip
+                self.rows[base + DUPLICATES] += 1
+            else:
+                self._reset(i, row, side, offset)
             return
+        if flags & FLAG_ACK:
+            acked = self._unwrap(self.acknowledgement[i], self.rows[peer + ISN], self._reference(peer, me))
+            if (
+                acked <= self.rows[me + ACKED] and offset + payload + (flags & FLAG_FIN) <= self.rows[me + SENT]
+                and self._is_copy(i, side)
+            ):  # fmt: skip
+                self.rows[base + DUPLICATES] += 1
+                return
         self.rows[peer + STATE] &= ~UNSURE  # whoever goes on has not accepted its peer's RST
 
         if flags & FLAG_ACK:
-            acked = self._unwrap(self.acknowledgement[i], self.rows[peer + ISN], self._reference(peer, me))
             opening = self.rows[peer + STATE] & SYN_SEEN and not self.rows[me + STATE] & (SYN_SEEN | SYN_ACK_SEEN)
             if opening and (acked < 1 or acked > self.rows[peer + SENT]):
                 # A challenge: the peer still holds an older connection (RFC 9293 §3.5.1); its numbers are not ours.
@@ -464,6 +520,8 @@ class ConnectionTable(ConnectionHistory):
                     ack_emitted = True
                     if not flags & FLAG_FIN or self.rows[me + FIN_AT] >= 0:
                         self._emit(base, SCOPE_CLOSE, STEP_ACK, side, number, now, payload, window, False)
+                        if offset > self.rows[me + SENT] and self.rows[me + FIN_AT] == -1:
+                            self.rows[me + STATE] |= OVERTOOK
 
         sent = self.rows[me + SENT]
         end = offset + payload
@@ -490,6 +548,8 @@ class ConnectionTable(ConnectionHistory):
             self.rows[base + DUPLICATE_ACKS] += 1
         if flags & FLAG_ACK and acked > self.rows[me + ACKED]:
             self.rows[me + ACKED] = acked
+            if self.rows[me + FIN_AT] >= 0:
+                self.rows[me + STATE] |= ANSWERED
         self.rows[me + WINDOW] = window
         if window == 0:
             self.rows[base + ZERO_WINDOWS] += 1
@@ -507,7 +567,17 @@ class ConnectionTable(ConnectionHistory):
         elif flags & FLAG_FIN and self.rows[base + FLAGS] & FOLLOWED:
             self.handed[i] = HANDED_END
         if flags & FLAG_FIN:
+            overtaken = (
+                self.rows[me + STATE] & OVERTOOK != 0 and end < sent and self.rows[me + FIN_AT] == -1
+                and not self._was_reset(base)
+            )  # fmt: skip
+            if overtaken:
+                self._take_back(base, STEP_ACK)
+                ack_emitted = covers_fin
             self._fin(i, row, side, end, ack_emitted)
+            if overtaken and not covers_fin:
+                # By its number the acknowledgement was sent after this FIN, though it was captured before.
+                self._emit(base, SCOPE_CLOSE, STEP_ACK, side, self.taken_packet, self.taken_ns, 0, window, False)
         elif covers_fin and payload > 0 and end > sent and not self.rows[me + STATE] & DATA_SENT:
             self.rows[me + STATE] |= DATA_SENT
             self._emit(base, SCOPE_CLOSE, STEP_DATA, side, number, now, payload, window, False)

@@ -44,6 +44,8 @@ class HeaderReader:
     payload: cython.longlong[::1]
     payload_captured: cython.longlong[::1]
     payload_offset: cython.longlong[::1]
+    ip_offset: cython.longlong[::1]
+    tcp_offset: cython.longlong[::1]
 
     def read(self, frames, table) -> None:
         """Fill `table` (a PacketTable) from `frames` (a Frames); row i describes frame i."""
@@ -71,6 +73,8 @@ class HeaderReader:
         self.payload = memoryview(table.payload)
         self.payload_captured = memoryview(table.payload_captured)
         self.payload_offset = memoryview(table.payload_offset)
+        self.ip_offset = memoryview(table.ip_offset)
+        self.tcp_offset = memoryview(table.tcp_offset)
         offset: cython.longlong[::1] = memoryview(frames.offset)
         captured: cython.longlong[::1] = memoryview(frames.captured)
         original: cython.longlong[::1] = memoryview(frames.original)
@@ -197,6 +201,7 @@ class HeaderReader:
                 end = wire
         if self._u16(at + 6) & 0x3FFF:  # more fragments, or not the first
             return KIND_FRAGMENT
+        self.ip_offset[i] = at
         self.family[i] = 4
         self.source_high[i] = 0
         self.source_low[i] = self._u32(at + 12)
@@ -218,6 +223,7 @@ class HeaderReader:
                 wire = at + 40 + total
             if wire < end:
                 end = wire
+        self.ip_offset[i] = at
         self.family[i] = 6
         self.source_high[i] = self._u64(at + 8)
         self.source_low[i] = self._u64(at + 16)
@@ -332,11 +338,12 @@ class HeaderReader:
     ) -> cython.int:
         """RFC 9293 §3.1."""
         header: cython.Py_ssize_t
-        if end - at < 20:
+        if end - at < 16 or wire - at < 20:  # where the snapshot length ends after the window, what is there is enough
             return KIND_DAMAGED
         header = (self.data[at + 12] >> 4) * 4
         if header < 20 or at + header > wire:
             return KIND_DAMAGED
+        self.tcp_offset[i] = at
         self.source_port[i] = self._u16(at)
         self.destination_port[i] = self._u16(at + 2)
         self.sequence[i] = self._u32(at + 4)

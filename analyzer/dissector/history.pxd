@@ -10,6 +10,8 @@ cdef class ConnectionHistory(ConnectionRows):
     cdef int[:, ::1] close_automaton
     cdef signed char[::1] close_complete
     cdef long long[::1] close_tests
+    cdef long long taken_packet
+    cdef long long taken_ns
 
     cdef void _emit(self, long long base, int scope, int step, int side, long long number, long long now, long long payload, long long window, bint again)
     cdef int _advance(self, long long base, int scope, long long symbol, bint again)

@@ -40,6 +40,7 @@ class ConnectionHistory(ConnectionRows):
         self.open_tests = memoryview(tests[0])
         self.close_tests = memoryview(tests[1])
         self._load_automata()
+        self.taken_packet = self.taken_ns = 0
 
     def _load_automata(self):
         self.open_automaton = memoryview(self.automata[0].table)
@@ -142,7 +143,7 @@ class ConnectionHistory(ConnectionRows):
 
     @cython.cfunc
     def _take_back(self, base: cython.longlong, step: cython.int) -> cython.void:
-        """This step, the last of its kind, has turned out not to have happened."""
+        """This step, the last of its kind, has turned out not to have happened, or not then: `taken_packet`, `taken_ns`."""
         event: cython.longlong = self.rows[base + EVENT_HEAD]
         before: cython.longlong = -1
         found: cython.longlong = -1
@@ -156,6 +157,8 @@ class ConnectionHistory(ConnectionRows):
             before = event
             event = self.events[event * EVENT_WORDS + EVENT_NEXT]
         if found != -1:
+            self.taken_packet = self.events[found * EVENT_WORDS + EVENT_PACKET]
+            self.taken_ns = self.events[found * EVENT_WORDS + EVENT_NS]
             event = self.events[found * EVENT_WORDS + EVENT_NEXT]
             if found_before == -1:
                 self.rows[base + EVENT_HEAD] = event

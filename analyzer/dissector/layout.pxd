@@ -10,6 +10,7 @@ cdef enum:
     KIND_FRAGMENT = 6
     KIND_DAMAGED = 7
     KIND_EXCLUDED = 8
+    KIND_BAD_CHECKSUM = 9
     LINK_EXCLUDED = -1
     FLAG_FIN = 1
     FLAG_SYN = 2
@@ -27,6 +28,9 @@ cdef enum:
     HANDED_END = 2
     HANDED_ACK = 3
     HANDED_KNOWN = 4
+    CHECKSUM_RIGHT = 0
+    CHECKSUM_BAD = 1
+    CHECKSUM_UNFILLED = 2
     FIRST_PACKET = 0
     LAST_PACKET = 1
     START_NS = 2
@@ -51,11 +55,16 @@ cdef enum:
     KEEP_ALIVES = 21
     RESETS = 22
     RESETS_IGNORED = 23
-    FAULT_PACKET = 24
-    STREAM = 25
-    RETRY_PACKET = 26
-    RESET_AT = 27
-    SIDES = 28
+    DUPLICATES = 24
+    CUT_SEGMENTS = 25
+    UNCAPTURED_BYTES = 26
+    BAD_CHECKSUMS = 27
+    UNFILLED_CHECKSUMS = 28
+    FAULT_PACKET = 29
+    STREAM = 30
+    RETRY_PACKET = 31
+    RESET_AT = 32
+    SIDES = 33
     SIDE_WORDS = 17
     ISN = 0
     SENT = 1
@@ -74,7 +83,7 @@ cdef enum:
     MISSING = 14
     DATA_PACKET = 15
     DATA_NS = 16
-    ROW_WORDS = 62
+    ROW_WORDS = 67
     KEY_WORDS = 8
     KEY_HIGH_A = 0
     KEY_LOW_A = 1
@@ -110,6 +119,8 @@ cdef enum:
     MOVED_ON = 64
     UNSURE = 256
     RESETTER = 512
+    OVERTOOK = 2048
+    ANSWERED = 1024
     LOST = 128
     SYN_OPTION_PRESENT = 1
     SYN_OPTION_SACK = 2

@@ -30,7 +30,9 @@ cdef class ConnectionRows:
     cdef long long open_last
     cdef long long ended_first
     cdef long long ended_last
-    cdef long long clock
+    cdef public long long clock
+    cdef public long long clock_shift
+    cdef long long behind
     cdef long long deadline
     cdef long long unreported
     cdef long long report_deadline

@@ -57,6 +57,8 @@ class ConnectionRows:
         self.open_first = self.open_last = self.ended_first = self.ended_last = -1
         self.live = self.next_stream = self.finished_count = 0
         self.clock = 0
+        self.clock_shift = 0
+        self.behind = 0
         self.late = 0
         self.deadline = _NEVER
         self.unreported = -1
@@ -98,7 +100,7 @@ class ConnectionRows:
 
     @cython.ccall
     def advance(self, now_ns: cython.longlong) -> cython.void:
-        """It is `now_ns`, in capture time: report what ended long enough ago, and forget what lingered long enough."""
+        """It is `now_ns`, in capture time with `clock_shift`: report what ended long enough ago, and forget what lingered long enough."""
         while now_ns > self.report_deadline:
             self._report(self.unreported)
         while now_ns > self.deadline:
@@ -400,18 +402,29 @@ class ConnectionRows:
         one: cython.longlong
         other: cython.longlong
         gap: cython.longlong
+        uncaptured: cython.longlong
+        ahead: cython.longlong
         side: cython.int
         for side in range(2):
             one = base + SIDES + side * SIDE_WORDS
             other = base + SIDES + (1 - side) * SIDE_WORDS
+            uncaptured = 0
+            ahead = 0
             if self.rows[other + AHEAD] > self.rows[one + SENT] and self.rows[one + SENT] != -1:
                 self.rows[one + STATE] |= LOST
+                ahead = self.rows[other + AHEAD] - self.rows[one + SENT]
             gap = self.rows[one + GAPS]
             while gap != -1:
                 if self.gaps[gap * GAP_WORDS + GAP_START] < self.rows[other + ACKED]:
                     self.rows[one + STATE] |= LOST
+                    uncaptured += (
+                        min(self.gaps[gap * GAP_WORDS + GAP_END], self.rows[other + ACKED])
+                        - self.gaps[gap * GAP_WORDS + GAP_START]
+                    )
                 gap = self.gaps[gap * GAP_WORDS + GAP_NEXT]
             self._free_gaps(one)
+            # More holes than are kept were widened: not all of what they span is missing.
+            self.rows[base + UNCAPTURED_BYTES] += min(uncaptured, self.rows[one + MISSING]) + ahead
         if row == self.unreported:
             self._next_unreported(self.rows[base + FOLLOWING])
         self.rows[base + FLAGS] |= REPORTED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SETTLE_NS = 2_000_000_000
 LINGER_NS = 60_000_000_000
+# A step back in time that packets of several interfaces, or a busy machine, do not make: somebody set the clock.
+SET_BACK_NS = 1_000_000_000
 MOST_CONNECTIONS = 1_000_000
 
 # How the compiled code knows the fields and operators of attribute tests.
@@ -59,6 +61,29 @@ class Finished(NamedTuple):
     ends: npt.NDArray[np.int64]  # shape (n,), where each connection's events end
 
 
+class Order:
+    """Whether frames come in the order of their times."""
+
+    def __init__(self) -> None:
+        self.late = 0  # frames that are older than the one before them, by less than a second
+        self.set_back = 0  # and by a second or more
+        self.set_back_packet = 0  # the first of these, and by how much
+        self.set_back_ns = 0
+        self._last_ns: int | None = None
+
+    def feed(self, times: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64]) -> None:
+        """The times of the next frames, at least one."""
+        steps = np.diff(times, prepend=times[0] if self._last_ns is None else self._last_ns)
+        self._last_ns = int(times[-1])
+        if steps.min() >= 0:
+            return
+        far = np.flatnonzero(steps <= -SET_BACK_NS)
+        self.late += int(np.count_nonzero(steps < 0)) - len(far)
+        if len(far) and not self.set_back:
+            self.set_back_packet, self.set_back_ns = int(numbers[far[0]]), -int(steps[far[0]])
+        self.set_back += len(far)
+
+
 class Tracker:
     """Reads headers and follows connections, chunk by chunk.
 
@@ -67,6 +92,8 @@ class Tracker:
     `most_connections`: how many are kept at most; beyond it ended ones go first, then the oldest without a recent
     packet, which say so.
     `vlan_key`: the VLAN ids are part of what tells connections apart.
+    `checksums`: "count" looks at the checksums of segments and IPv4 headers, "verify" also leaves out what has a wrong
+    one.
     `recognizer`: who dissects what runs inside the connections; without one they are not looked into.
     """
 
@@ -79,11 +106,17 @@ class Tracker:
         linger_ns: int = LINGER_NS,
         most_connections: int = MOST_CONNECTIONS,
         vlan_key: bool = False,
+        checksums: Literal["count", "verify"] | None = None,
         recognizer: Recognizer | None = None,
     ):
         seed = np.frombuffer(os.urandom(16 * 8), np.uint64) | np.uint64(1)
         tests = [_tests(automaton) for automaton in (tcp_open, tcp_close)]
         self._headers = HeaderReader()
+        self._checksums = None
+        if checksums is not None:
+            from analyzer.dissector.checksums import Checksums
+
+            self._checksums = Checksums(checksums == "verify")
         self._connections = ConnectionTable(
             (tcp_open, tcp_close),
             tests,
@@ -100,24 +133,35 @@ class Tracker:
 
             self.applications = Applications(self._connections, recognizer)
         self.table = PacketTable()
-        self.counts = np.zeros(layout.KIND_EXCLUDED + 1, np.int64)  # frames by kind
-        self.clock_ns = 0  # the latest time seen
+        self.counts = np.zeros(layout.KIND_BAD_CHECKSUM + 1, np.int64)  # frames by kind
+        self.checksums = np.zeros(layout.CHECKSUM_UNFILLED + 1, np.int64)  # segments by `layout.CHECKSUM_`
+        self.order = Order()
+        self.clock_ns = 0  # the latest time seen, since the clock was last set back
 
     def feed(self, frames: Frames) -> PacketTable:
         """Take in a chunk. The returned table is valid until the next call."""
         self._headers.read(frames, self.table)
-        self._connections.track(self.table, frames.data)
+        if self._checksums is not None and frames.count:
+            self._checksums.check(self.table, frames.data)
+            self.checksums += np.bincount(self.table.checksum[: frames.count], minlength=len(self.checksums))
+        shift = self._connections.clock_shift
+        self._connections.track(self.table, frames.data, self._checksums is not None)
         if self.applications is not None:
             self.applications.feed(self.table, frames.data)
         if frames.count:
             kinds = self.table.kind[: frames.count]
             self.counts += np.bincount(kinds, minlength=len(self.counts))
-            self.clock_ns = max(self.clock_ns, int(self.table.time_ns[: frames.count].max()))
+            times = self.table.time_ns[: frames.count]
+            self.order.feed(times, self.table.number[: frames.count])
+            if self._connections.clock_shift == shift:
+                self.clock_ns = max(self.clock_ns, int(times.max()))
+            else:
+                self.clock_ns = int(times[-1])
         return self.table
 
     def advance(self, elapsed_ns: int) -> None:
         """No packet for so long: connections may be reported meanwhile."""
-        self._connections.advance(self.clock_ns + elapsed_ns)
+        self._connections.advance(self.clock_ns + elapsed_ns + self._connections.clock_shift)
 
     @property
     def late(self) -> int:

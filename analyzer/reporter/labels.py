@@ -80,8 +80,10 @@ class _Run(NamedTuple):
 class Labeler:
     """Makes the report's connections out of one capture's finished rows."""
 
-    def __init__(self, capture: str, library: Library, inside: Inside | None = None):
+    def __init__(self, capture: str, library: Library, inside: Inside | None = None, *, checksums: bool = False):
+        """`checksums`: the rows have counts of them."""
         self.capture = capture
+        self._notes_end = (UNFILLED_CHECKSUMS if checksums else UNCAPTURED_BYTES) + 1
         self.inside = inside
         self._scopes = (Scope(library.automaton("tcp-open")), Scope(library.automaton("tcp-close")))
         self._meanings: dict[int, _Meaning] = {}
@@ -155,7 +157,7 @@ class Labeler:
             tunnel=inside.tunnel,
             timing=model.Timing(handshake_ns, inside.tls_ns, inside.first_response_ns),
             lifecycle=inside.lifecycle,
-            notes=model.Notes(*row[RETRANSMISSIONS : RESETS_IGNORED + 1]),
+            notes=model.Notes(*row[RETRANSMISSIONS : self._notes_end]),
             faults=[*faults, *inside.faults],
         )
 
@@ -204,7 +206,7 @@ class Labeler:
             return model.CloseVerdict(flow=None, outcome="incomplete", cause=cause)
         lost: model.Cause | None = None
         if row[client + PACKETS] == 0 or row[server + PACKETS] == 0:
-            lost = "one-sided"
+            lost = None if _unanswered_fin(row, client, server, run) else "one-sided"
         elif (row[client + STATE] | row[server + STATE]) & LOST:
             lost = "lost-in-capture"
         fields = _label(self._scopes[1], row, run, lost, clock_ns)
@@ -232,6 +234,13 @@ def _label(scope: Scope, row: list[int], run: _Run, lost: model.Cause | None, cl
     )
     quiet = ended or clock_ns - last_ns >= SILENCE_NS
     return label(scope, ran, lost=lost, ended=ended, evicted=bool(row[FLAGS] & EVICTED), quiet=quiet)
+
+
+def _unanswered_fin(row: list[int], client: int, server: int, run: _Run) -> bool:
+    """Whether the only side captured shows that nothing came from the other: it sent its FIN three times or more (RFC
+    9293 §3.8.1), each with the acknowledgement it already had. A FIN of the peer would have advanced that."""
+    alone = row[client + STATE] | row[server + STATE]
+    return run.retransmitted >= 2 and all(one.step == "FIN" for one in run.steps) and not alone & ANSWERED
 
 
 def _oriented_by(flags: int) -> Literal["syn", "content", "port", "first-packet"]:

@@ -30,18 +30,18 @@ COMPILED = cython.compiled
  VALUE_CLIENT_PACKETS, VALUE_SERVER_PACKETS, VALUE_CLIENT_BYTES, VALUE_SERVER_BYTES, VALUE_CLIENT_ISN,
  VALUE_SERVER_ISN, VALUE_HANDSHAKE, VALUE_OPEN_RETRANSMITTED, VALUE_CLOSE_RETRANSMITTED) = range(16)  # fmt: skip
 VALUE_NOTES = 16
-NOTES = 8
+NOTES = 13
 VALUES = VALUE_NOTES + NOTES
 EVENT_WIDTH = 4
 TEXT_CLIENT, TEXT_SERVER, TEXT_START = range(VALUES, VALUES + 3)
 EVENT = 32
 
-_NOTES = cython.declare(cython.longlong, 8)
+_NOTES = cython.declare(cython.longlong, 13)
 _VALUE_NOTES = cython.declare(cython.longlong, 16)
-_VALUES = cython.declare(cython.longlong, 24)
-_TEXT_CLIENT = cython.declare(cython.longlong, 24)
-_TEXT_SERVER = cython.declare(cython.longlong, 25)
-_TEXT_START = cython.declare(cython.longlong, 26)
+_VALUES = cython.declare(cython.longlong, 29)
+_TEXT_CLIENT = cython.declare(cython.longlong, 29)
+_TEXT_SERVER = cython.declare(cython.longlong, 30)
+_TEXT_START = cython.declare(cython.longlong, 31)
 _EVENT = cython.declare(cython.longlong, 32)
 _HTTP = cython.declare(cython.longlong, 1900)
 _SECOND_NS = cython.declare(cython.longlong, 1_000_000_000)

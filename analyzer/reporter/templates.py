@@ -125,7 +125,12 @@ def _with_placeholders(connection: model.Connection, codes: list[int]) -> model.
         http=http,
         timing=timing,
         lifecycle=_life(connection.lifecycle, parts),
-        notes=model.Notes(*(_number(lines.VALUE_NOTES + k) for k in range(lines.NOTES))),
+        notes=model.Notes(
+            *(
+                None if value is None else _number(lines.VALUE_NOTES + k)
+                for k, value in enumerate(msgspec.structs.astuple(connection.notes))
+            )
+        ),
     )
 
 

@@ -50,7 +50,7 @@ _TOTALS = tuple(Totals.__annotations__)
 _LEFT_OUT = {
     "udp": "UDP", "quic": "QUIC", "icmp": "ICMP", "other": "of other protocols", "fragments": "IP fragments",
     "damaged": "damaged", "filtered_out": "outside the capture filter or time window",
-    "late": "that came after their connection was reported",
+    "left_out": "with a wrong checksum", "late": "that came after their connection was reported",
 }  # fmt: skip
 
 
@@ -90,6 +90,7 @@ class Summary:
         self._diverged_count = 0
         self._faults: list[str] = []
         self._faults_count = 0
+        self._set_back = ""
 
     def add(self, connection: model.Connection) -> None:
         self.shown += 1
@@ -137,6 +138,16 @@ class Summary:
         self._read += 1
         for name in _TOTALS:
             self._totals[name] += getattr(totals, name)
+        if totals.set_back and not self._set_back:
+            self._set_back = f", first by {words.duration(totals.set_back_ns)} at packet {totals.set_back_packet}"
+
+    def _checksum_words(self) -> str:
+        said = []
+        if bad := self._totals["bad_checksums"]:
+            said.append(f"{words.count(bad)} wrong")
+        if unfilled := self._totals["unfilled_checksums"]:
+            said.append(f"{words.count(unfilled)} left to the network card by their sender (offload)")
+        return ", ".join(said)
 
     def _who(self, c: model.Connection) -> str:
         capture = f"{escape(c.capture)} " if self._captures > 1 else ""
@@ -151,6 +162,13 @@ class Summary:
             yield from self._connections()
         left_out = [f"{words.count(n)} {what}" for name, what in _LEFT_OUT.items() if (n := self._totals[name])]
         yield from self._labelled("left out", f"packets: {', '.join(left_out)}" if left_out else "")
+        yield from self._labelled("checksums", self._checksum_words())
+        if late := self._totals["out_of_order"]:
+            said = f"{words.plural(late, 'packet')} older than the one before, by less than a second"
+            yield from self._labelled("order", said)
+        if back := self._totals["set_back"]:
+            said = f"the clock goes back a second or more {words.plural(back, 'time')}{self._set_back}"
+            yield from self._labelled("clock", said, "yellow")
         if dropped := self._totals["dropped_by_interface"]:
             said = f"{words.plural(dropped, 'packet')} while capturing, as the capture itself says"
             yield from self._labelled("dropped", said, "yellow")
