@@ -354,7 +354,8 @@ class ConnectionTable(ConnectionCopies):
             self._emit(base, SCOPE_OPEN, STEP_SYN_ACK, 1 - side, self.rows[peer + AHEAD_PACKET],
                        self.rows[peer + AHEAD_NS], 0, self.rows[peer + WINDOW], False)  # fmt: skip
             if self.rows[me + AHEAD] >= 1:
-                self._syn_acknowledged(base, peer, side, self.rows[me + AHEAD_PACKET], self.rows[me + AHEAD_NS])
+                self._syn_acknowledged(base, peer, side, self.rows[me + FIRST_AHEAD_PACKET],
+                                       self.rows[me + FIRST_AHEAD_NS])  # fmt: skip
             return
         again = state & SYN_ACK_SEEN != 0
         self.rows[me + STATE] |= SYN_ACK_SEEN
@@ -365,6 +366,9 @@ class ConnectionTable(ConnectionCopies):
             self.rows[me + ACKED] = offset
         if not self.rows[peer + STATE] & SYN_SEEN:
             if not again:
+                if self.rows[me + AHEAD] == -1:
+                    self.rows[me + FIRST_AHEAD_PACKET] = number
+                    self.rows[me + FIRST_AHEAD_NS] = now
                 self.rows[me + AHEAD] = offset
                 self.rows[me + AHEAD_PACKET] = number
                 self.rows[me + AHEAD_NS] = now
@@ -375,7 +379,8 @@ class ConnectionTable(ConnectionCopies):
             if self.rows[me + STATE] & SYN_ACKED:  # simultaneous open: each SYN was acknowledged by a SYN-ACK
                 self._opened(base, now)
         if ahead >= 1 and not self.rows[me + STATE] & SYN_ACKED:
-            self._syn_acknowledged(base, me, 1 - side, self.rows[peer + AHEAD_PACKET], self.rows[peer + AHEAD_NS])
+            self._syn_acknowledged(base, me, 1 - side, self.rows[peer + FIRST_AHEAD_PACKET],
+                                   self.rows[peer + FIRST_AHEAD_NS])  # fmt: skip
 
     @cython.cfunc
     def _retry(self, row: cython.longlong, number: cython.longlong) -> cython.void:
@@ -494,6 +499,9 @@ class ConnectionTable(ConnectionCopies):
             if opening:
                 self.rows[me + STATE] |= MOVED_ON
             if acked > self.rows[peer + SENT] and acked > self.rows[me + AHEAD]:
+                if self.rows[me + AHEAD] == -1:
+                    self.rows[me + FIRST_AHEAD_PACKET] = number
+                    self.rows[me + FIRST_AHEAD_NS] = now
                 self.rows[me + AHEAD] = acked
                 self.rows[me + AHEAD_PACKET] = number
                 self.rows[me + AHEAD_NS] = now
@@ -539,7 +547,9 @@ class ConnectionTable(ConnectionCopies):
             elif payload <= 1 and offset == sent - 1 and not flags & FLAG_FIN:
                 self.rows[base + KEEP_ALIVES] += 1  # RFC 9293 §3.8.4: one byte before the next, some carry it
             else:
-                filled = self._seen_before(base, me, offset, end, now)
+                # What is sent again acknowledges what its sender has by then; numbers do not go back (RFC 9293 §3.4).
+                overtaken = acked != -1 and acked < self.rows[me + ACKED]
+                filled = self._seen_before(base, me, offset, end + (flags & FLAG_FIN), now, overtaken)
         elif offset == sent - 1 and self.rows[base + FLAGS] & OPENED and self.rows[me + FIN_AT] == -1:
             self.rows[base + KEEP_ALIVES] += 1
         elif (

@@ -251,9 +251,10 @@ class ConnectionHistory(ConnectionRows):
     @cython.cfunc
     def _seen_before(
         self, base: cython.longlong, me: cython.longlong, start: cython.longlong, end: cython.longlong,
-        now: cython.longlong,
+        now: cython.longlong, overtaken: cython.bint,
     ) -> cython.bint:  # fmt: skip
-        """A segment of bytes below the highest captured: late, if it fills a hole soon enough, else sent again.
+        """A segment of bytes below the highest captured: late, if it fills a hole soon enough, or if it is known to be
+        `overtaken`; else sent again.
 
         Whether it fills a hole.
         """
@@ -271,7 +272,7 @@ class ConnectionHistory(ConnectionRows):
                     start, self.gaps[gap * GAP_WORDS + GAP_START]
                 )
                 # What overtakes on the path arrives within a round trip; what was lost is sent again after one.
-                if now - self.gaps[gap * GAP_WORDS + GAP_NS] <= self._round_trip(base):
+                if overtaken or now - self.gaps[gap * GAP_WORDS + GAP_NS] <= self._round_trip(base):
                     late = True
                 if start > self.gaps[gap * GAP_WORDS + GAP_START] and end < self.gaps[gap * GAP_WORDS + GAP_END]:
                     rest = self._new_gap()

@@ -65,7 +65,7 @@ cdef enum:
     RETRY_PACKET = 31
     RESET_AT = 32
     SIDES = 33
-    SIDE_WORDS = 17
+    SIDE_WORDS = 19
     ISN = 0
     SENT = 1
     ACKED = 2
@@ -83,7 +83,9 @@ cdef enum:
     MISSING = 14
     DATA_PACKET = 15
     DATA_NS = 16
-    ROW_WORDS = 67
+    FIRST_AHEAD_PACKET = 17
+    FIRST_AHEAD_NS = 18
+    ROW_WORDS = 71
     KEY_WORDS = 8
     KEY_HIGH_A = 0
     KEY_LOW_A = 1

@@ -87,7 +87,7 @@ RESET_AT = 32  # what the side whose RST ended the connection had sent by then; 
 # Then SIDE_WORDS words for the sender of the first packet, and as many for its peer. Offsets count a side's sequence
 # space from its SYN (0) on and do not wrap; -1 is "not known".
 SIDES = 33
-SIDE_WORDS = 17
+SIDE_WORDS = 19
 ISN = 0  # sequence number at offset 0: the SYN's, or guessed from the first segment
 SENT = 1  # offset after the last byte, SYN or FIN captured
 ACKED = 2  # how much of the *peer's* sequence space this side has acknowledged
@@ -105,7 +105,9 @@ WANTED = 13  # offset from which the dissector wants this side's bytes; the larg
 MISSING = 14  # bytes in the holes, together
 DATA_PACKET = 15  # the last that brought new bytes, and its time
 DATA_NS = 16
-ROW_WORDS = 67
+FIRST_AHEAD_PACKET = 17  # as AHEAD_PACKET, of the first such acknowledgement
+FIRST_AHEAD_NS = 18
+ROW_WORDS = 71
 
 # Words of a connection's key: endpoint A is the lower of the two by address and port.
 KEY_WORDS = 8

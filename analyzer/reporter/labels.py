@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from analyzer import model
 from analyzer.dissector.layout import *
-from analyzer.dissector.tracker import Finished
+from analyzer.dissector.tracker import SET_BACK_NS, Finished
 from analyzer.flows.library import Library
 from analyzer.reporter.verdicts import Ran, Scope, label
 
@@ -129,7 +129,7 @@ class Labeler:
         open_verdict = self._label_open(row, client, server, opening, clock_ns)
         close_verdict = self._label_close(row, client, server, closing, clock_ns, open_verdict)
         handshake_ns = row[OPENED_NS] - start - opening.steps[0].at_ns if flags & OPENED and opening.steps else None
-        faults = _faults(row) if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) else []
+        faults = _faults(row) if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) or row[LAST_NS] < start - SET_BACK_NS else []
         inside = NOTHING
         if self.inside is not None:
             inside = self.inside.label(row, content, open_verdict, close_verdict)
@@ -259,6 +259,9 @@ def _faults(row: list[int]) -> list[model.Fault]:
     if row[FLAGS] & RETRIED:
         message = "the same SYN again after a reset: an earlier attempt to open was refused; the last one is labelled"
         faults.append(model.Fault(row[RETRY_PACKET], "tcp", message))
+    if row[LAST_NS] < row[START_NS] - SET_BACK_NS:
+        message = "the last packet is older than the first: the clock was set back, and durations mean nothing"
+        faults.append(model.Fault(row[LAST_PACKET], "capture", message))
     if row[FLAGS] & EVENTS_FULL:
         message = f"more than {MOST_EVENTS} steps; the later ones are not listed"
         faults.append(model.Fault(row[LAST_PACKET], "tcp", message))

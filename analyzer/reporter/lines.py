@@ -158,7 +158,7 @@ class LineWriter(ExchangeFiller):
         quiet: cython.longlong = 0
         length: cython.Py_ssize_t = 8
         # Faults and divergences name packets in words, and times before 1970 do not fit the arithmetic here.
-        if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) or start < 0 or self.rows[i, LAST_NS] < 0:
+        if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) or start < 0 or self.rows[i, LAST_NS] < start:
             return 0
         if (
             self.rows[i, OPEN_RUN] >> RUN_DIVERGED_SHIFT & RUN_STATE_MASK

@@ -41,7 +41,14 @@ class Totals(Protocol):
     fragments: int
     damaged: int
     filtered_out: int
+    left_out: int
     late: int
+    bad_checksums: int
+    unfilled_checksums: int
+    out_of_order: int
+    set_back: int  # times
+    set_back_packet: int  # number of the first
+    set_back_ns: int  # nanoseconds
     connections: int  # connections
     dropped_by_interface: int
 
