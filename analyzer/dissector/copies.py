@@ -19,8 +19,8 @@ else:
 
 COMPILED = cython.compiled
 
-# How far apart two copies of a packet may be, in frames of the capture and in time. Within a second hosts and routers
-# do not use an IPv4 identification twice (RFC 6864 §4.3 is stricter), and a sender's timestamps move on (RFC 7323 §4.1).
+# How far apart two copies of a packet may be, in frames of the capture and in time. Within a second a host uses another
+# IPv4 identification for what it sends again (RFC 6864 §4), and its timestamps move on (RFC 7323 §4.1).
 MOST_FRAMES_BETWEEN = 1024
 _MOST_FRAMES = cython.declare(cython.Py_ssize_t, MOST_FRAMES_BETWEEN)
 _MOST_NS = cython.declare(cython.longlong, 1_000_000_000)

@@ -143,7 +143,7 @@ class ConnectionHistory(ConnectionRows):
 
     @cython.cfunc
     def _take_back(self, base: cython.longlong, step: cython.int) -> cython.void:
-        """This step, the last of its kind, has turned out not to have happened, or not then: `taken_packet`, `taken_ns`."""
+        """This step, the last of its kind, did not happen after all, or not then (`taken_packet`, `taken_ns`)."""
         event: cython.longlong = self.rows[base + EVENT_HEAD]
         before: cython.longlong = -1
         found: cython.longlong = -1

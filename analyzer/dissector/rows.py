@@ -100,7 +100,8 @@ class ConnectionRows:
 
     @cython.ccall
     def advance(self, now_ns: cython.longlong) -> cython.void:
-        """It is `now_ns`, in capture time with `clock_shift`: report what ended long enough ago, and forget what lingered long enough."""
+        """It is `now_ns`, in capture time with `clock_shift` added: report what ended long enough ago, and forget what
+        lingered long enough."""
         while now_ns > self.report_deadline:
             self._report(self.unreported)
         while now_ns > self.deadline:

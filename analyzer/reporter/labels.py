@@ -129,7 +129,9 @@ class Labeler:
         open_verdict = self._label_open(row, client, server, opening, clock_ns)
         close_verdict = self._label_close(row, client, server, closing, clock_ns, open_verdict)
         handshake_ns = row[OPENED_NS] - start - opening.steps[0].at_ns if flags & OPENED and opening.steps else None
-        faults = _faults(row) if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) or row[LAST_NS] < start - SET_BACK_NS else []
+        faults = (
+            _faults(row) if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) or row[LAST_NS] < start - SET_BACK_NS else []
+        )
         inside = NOTHING
         if self.inside is not None:
             inside = self.inside.label(row, content, open_verdict, close_verdict)

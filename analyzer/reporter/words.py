@@ -271,7 +271,8 @@ NOTE_WORDS = {
 _UNCOUNTED = frozenset({"out of order", "captured twice"})  # phrases that take no plural
 _PLURALS = {
     "reset ignored": "resets ignored", "segment cut by the snaplen": "segments cut by the snaplen",
-    "byte not captured": "bytes not captured", "checksum left to the network card": "checksums left to the network card",
+    "byte not captured": "bytes not captured",
+    "checksum left to the network card": "checksums left to the network card",
 }  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,13 +35,12 @@ def seen(*captured: Packet, **options):
     return connection
 
 
-def twice(once: list[Packet], apart_ns: int, **changes: int) -> list[Packet]:
+def twice(once: list[Packet], apart_ns: int) -> list[Packet]:
     """Each packet again, so much later, with one hop less to live; in order of time."""
     again = [
-        packet._replace(data=marked(packet.data, i + 1, 63, **changes) if packet.data[12:14] == b"\x08\0" else packet.data,
-                        at_ns=packet.at_ns + apart_ns)
+        packet._replace(data=marked(packet.data, i + 1, ttl=63), at_ns=packet.at_ns + apart_ns)
         for i, packet in enumerate(once)
-    ]  # fmt: skip
+    ]
     return sorted(once + again, key=lambda packet: packet.at_ns)
 
 

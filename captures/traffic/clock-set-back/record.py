@@ -12,6 +12,8 @@ with Lab() as lab, lab.client.capture() as packets:
         four_way(lab, port)
 # A clock cannot be set in a namespace: the times of the packets from 17 on are.
 packets.edit(
-    "sh", "-c", "editcap -r {in} {in}.1 1-16 && editcap -r -t -3600 {in} {in}.2 17-99 && mergecap -a -w {out} {in}.1 {in}.2"
+    "sh",
+    "-c",
+    "editcap -r {in} {in}.1 1-16 && editcap -r -t -3600 {in} {in}.2 17-99 && mergecap -a -w {out} {in}.1 {in}.2",
 )
 packets.keep(__file__, FOUR_WAY, FOUR_WAY, FOUR_WAY)

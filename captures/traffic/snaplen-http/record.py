@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from recording import SERVER, Lab
-from servers import curl, discarding, require
+from servers import curl, discarding
 
 PAGE = b"".join(b"<p>paragraph %02d of the page</p>\n" % number for number in range(80))
 
