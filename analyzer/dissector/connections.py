@@ -3,7 +3,7 @@
 
 What is an event is written down in `docs/flows.md`; the RFC stands at the branch that follows it. Ordinary Python in
 Cython's pure-Python mode: uncompiled it gives the same answers, slower. `rows.py` is the storage below, `history.py`
-keeps events and holes, `copies.py` recognises what was captured twice.
+keeps events and holes, `copies.py` recognises what was captured twice, `numbers.py` has the sequence numbers.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ else:
     from analyzer.dissector.layout import *
 
 if cython.compiled:
-    from cython.cimports.analyzer.dissector.copies import ConnectionCopies
+    from cython.cimports.analyzer.dissector.numbers import ConnectionNumbers
 else:
-    from analyzer.dissector.copies import ConnectionCopies
+    from analyzer.dissector.numbers import ConnectionNumbers
 
 from analyzer.dissector import orientation
 
@@ -26,8 +26,6 @@ COMPILED = cython.compiled
 
 # Numbers this large are Python objects to Cython unless they have a type.
 _MASK_32 = cython.declare(cython.longlong, 0xFFFFFFFF)
-_TWO_31 = cython.declare(cython.longlong, 1 << 31)
-_TWO_32 = cython.declare(cython.longlong, 1 << 32)
 _NEVER = cython.declare(cython.longlong, 0x7FFFFFFFFFFFFFFF)
 
 # So far back is no disorder of packets any more, if so many segments in a row are: the clock was set back.
@@ -36,13 +34,13 @@ _STEP_SEGMENTS = cython.declare(cython.longlong, 64)
 
 
 @cython.cclass
-class ConnectionTable(ConnectionCopies):
+class ConnectionTable(ConnectionNumbers):
     """Follows the connections of a capture, packet by packet. Arguments: see the two classes below it."""
 
     next_id: cython.longlong
 
     def __init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow):
-        ConnectionCopies.__init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow)
+        ConnectionNumbers.__init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow)
         self.next_id = 0
 
     def track(self, table, data, checked=False) -> None:
@@ -229,35 +227,6 @@ class ConnectionTable(ConnectionCopies):
         ):  # fmt: skip
             self._emit(base, SCOPE_OPEN, STEP_ICMP, 1 - side, self.number[i], self.time_ns[i], 0, 0, False)
 
-    # Sequence arithmetic: modulo 2**32 here and nowhere else.
-
-    @cython.cfunc
-    def _unwrap(self, number: cython.longlong, isn: cython.longlong, reference: cython.longlong) -> cython.longlong:
-        """The 64-bit offset of a 32-bit number, the one nearest to `reference`. RFC 9293 §3.4."""
-        distance: cython.longlong = (number - isn - reference) & _MASK_32
-        if distance >= _TWO_31:
-            distance -= _TWO_32
-        return reference + distance
-
-    @cython.cfunc
-    def _reference(self, sender: cython.longlong, receiver: cython.longlong) -> cython.longlong:
-        """The offset that `sender` has certainly reached."""
-        sent: cython.longlong = self.rows[sender + SENT]
-        acked: cython.longlong = self.rows[receiver + ACKED]
-        if acked > sent:
-            sent = acked
-        return sent if sent > 0 else 0
-
-    @cython.cfunc
-    def _set_isn(self, me: cython.longlong, isn: cython.longlong) -> cython.void:
-        """Offsets of this side count from here on; what was counted from a guess is forgotten."""
-        self._free_gaps(me)
-        self.rows[me + MISSING] = 0
-        self.rows[me + ISN] = isn
-        self.rows[me + SENT] = -1
-        self.rows[me + FIN_AT] = -1
-        self.rows[me + STATE] |= HAS_ISN
-
     @cython.cfunc
     def _syn(self, i: cython.Py_ssize_t, row: cython.longlong, side: cython.int) -> cython.void:
         """A segment with SYN. RFC 9293 §3.5."""
@@ -381,53 +350,6 @@ class ConnectionTable(ConnectionCopies):
         if ahead >= 1 and not self.rows[me + STATE] & SYN_ACKED:
             self._syn_acknowledged(base, me, 1 - side, self.rows[peer + FIRST_AHEAD_PACKET],
                                    self.rows[peer + FIRST_AHEAD_NS])  # fmt: skip
-
-    @cython.cfunc
-    def _retry(self, row: cython.longlong, number: cython.longlong) -> cython.void:
-        """The same SYN after a reset: some stacks try a refused opening again. The last attempt is what counts."""
-        base: cython.longlong = row * ROW_WORDS
-        side: cython.int
-        me: cython.longlong
-        self._free_events(base)
-        self.rows[base + OPEN_RUN] = 1
-        self.rows[base + CLOSE_RUN] = 1
-        self.rows[base + FLAGS] = self.rows[base + FLAGS] & ~ENDED | RETRIED
-        if self.rows[base + RETRY_PACKET] == 0:
-            self.rows[base + RETRY_PACKET] = number
-        for side in range(2):
-            me = base + SIDES + side * SIDE_WORDS
-            self._set_isn(me, self.rows[me + ISN])
-            self.rows[me + STATE] = 0
-            self.rows[me + ACKED] = -1
-            self.rows[me + AHEAD] = -1
-        self._unlink(row)
-        self._append(row, False)
-
-    @cython.cfunc
-    def _bad_syn_ack(self, base: cython.longlong, number: cython.longlong) -> cython.void:
-        if not self.rows[base + FLAGS] & BAD_SYN_ACK:
-            self.rows[base + FLAGS] |= BAD_SYN_ACK
-            self.rows[base + FAULT_PACKET] = number
-
-    @cython.cfunc
-    def _syn_options(self, i: cython.Py_ssize_t, me: cython.longlong) -> cython.void:
-        flags: cython.int = self.flags[i]
-        found: cython.longlong = SYN_OPTION_PRESENT
-        options: cython.int = self.options[i]
-        if options & OPTION_SACK_PERMITTED:
-            found |= SYN_OPTION_SACK
-        if options & OPTION_TIMESTAMPS:
-            found |= SYN_OPTION_TIMESTAMPS
-        if options & OPTION_FAST_OPEN:
-            found |= SYN_OPTION_FAST_OPEN
-        if options & OPTION_MPTCP:
-            found |= SYN_OPTION_MPTCP
-        # RFC 3168 §6.1.1: the SYN asks with both flags, the SYN-ACK agrees with ECE alone.
-        if flags & (FLAG_ECE | FLAG_CWR) == (FLAG_ECE if flags & FLAG_ACK else FLAG_ECE | FLAG_CWR):
-            found |= SYN_OPTION_ECN
-        found |= (self.window_scale[i] + 1) << SYN_OPTION_SCALE_SHIFT
-        found |= cython.cast(cython.longlong, self.mss[i] + 1) << SYN_OPTION_MSS_SHIFT
-        self.rows[me + SYN_OPTIONS] = found
 
     @cython.cfunc
     def _syn_acknowledged(

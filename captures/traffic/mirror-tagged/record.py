@@ -12,6 +12,6 @@ with (
     Lab(mirror=lambda frame: tagged(frame.data, 100)) as lab,
     lab.middle.capture("-i", "monitor", interface="to-client") as packets,
 ):
-    four_way(lab)
+    four_way(lab, 13)
 packets.edit("reordercap", "{in}", "{out}")
 packets.keep(__file__, "C SYN, …, S FIN, S FIN, C ACK, C ACK")
