@@ -15,7 +15,7 @@ def damaged(frame):
 
 
 with Lab(forward=nth(2, has_data, damaged)) as lab, lab.client.capture() as packets:
-    client, server = lab.connect(19)
+    client, server = lab.connect(18)
     say(server, client, long_text("server"))
     close(server, client)
 packets.keep(__file__, f"{OPEN}, …, {SERVER_CLOSES}")
