@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
 """Checksums of TCP segments and of the IPv4 headers in front of them, for those who ask for them.
 
-They are not looked at otherwise: a sum over all bytes is a quarter more work for captures of bulk data. Ordinary Python
-in Cython's pure-Python mode.
+They are not looked at otherwise: a sum over all bytes is 6 % more instructions for short web connections, and more for
+bulk data. Ordinary Python in Cython's pure-Python mode.
 """
 
 from __future__ import annotations
