@@ -94,15 +94,14 @@ class ConnectionTable(ConnectionNumbers):
         self.handed[i] = HANDED_NOT
         self.ack_offset[i] = -1
         self.row_of[i] = -1
-        now += self.clock_shift
-        if now > self.clock:
-            self.clock = now
+        moment: cython.longlong = now + self.clock_shift
+        if moment > self.clock:
+            self.clock = moment
             self.behind = 0
-            if now > self.report_deadline or now > self.deadline:
-                self.advance(now)
-        elif self.clock - now > _STEP_NS:
-            self._fall_behind(now)
-        now = self.time_ns[i]
+            if moment > self.report_deadline or moment > self.deadline:
+                self.advance(moment)
+        elif self.clock - moment > _STEP_NS:
+            self._fall_behind(moment)
         self._find(i)
         row = self.found
         if row != -1:
@@ -142,8 +141,9 @@ class ConnectionTable(ConnectionNumbers):
         self.rows[base + FLAGS] |= RECENT
         me = base + SIDES + side * SIDE_WORDS
         self.rows[me + PACKETS] += 1
-        self.rows[me + BYTES] += self.payload[i]
-        if self.payload_captured[i] < self.payload[i]:
+        payload: cython.longlong = self.payload[i]
+        self.rows[me + BYTES] += payload
+        if self.payload_captured[i] < payload:
             self.rows[base + CUT_SEGMENTS] += 1
         self.connection[i] = self.rows[base + ID]
         self.row_of[i] = row

@@ -21,7 +21,7 @@ COMPILED = cython.compiled
 
 # How far apart two copies of a packet may be, in frames of the capture and in time. Within a second a host uses another
 # IPv4 identification for what it sends again (RFC 6864 §4), and its timestamps move on (RFC 7323 §4.1).
-MOST_FRAMES_BETWEEN = 1024
+MOST_FRAMES_BETWEEN = 512
 _MOST_FRAMES = cython.declare(cython.Py_ssize_t, MOST_FRAMES_BETWEEN)
 _MOST_NS = cython.declare(cython.longlong, 1_000_000_000)
 # Without both a quick retransmission would look the same: no sender sends again so soon.

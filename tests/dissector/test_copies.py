@@ -97,7 +97,7 @@ def test_a_copy_behind_other_traffic():
     other = packets(*HANDSHAKE, *["C DATA 10"] * 1100)
     other = [packet._replace(data=packet.data.replace(bytes([10, 0, 0, 1]), bytes([10, 0, 0, 9])), at_ns=once[3].at_ns)
              for packet in other]  # fmt: skip
-    for between, found in ((1000, "duplicates"), (1050, "retransmissions")):
+    for between, found in ((500, "duplicates"), (520, "retransmissions")):
         connections = report(pcap(*once, *other[:between], once[3], magic=NANO, snaplen=262144))
         assert notes(connections[0]) == {found: 1}
 
