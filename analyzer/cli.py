@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Iterator
@@ -11,30 +12,37 @@ from typing import Any
 import click
 
 import analyzer
-from analyzer.commands.check import check
-from analyzer.commands.claims import claims
-from analyzer.commands.decrypt import decrypt
-from analyzer.commands.flows import flows
-from analyzer.commands.read import read
 from analyzer.commands.terminal import open_output, say
 from analyzer.errors import AnalyzerError
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 
+# Modules of `analyzer.commands`, each with a command of its name. Loaded when asked for: every command needs others.
+_COMMANDS = ("check", "claims", "crosscheck", "decrypt", "diff", "draw", "flows", "interfaces", "live", "read")
+
 _EPILOG = """\b
 Examples:
   analyzer read web.pcapng
-  tcpdump -U -w - | analyzer read -
+  sudo analyzer live -i eth0
   analyzer flows show tcp-close/four-way
 
 `analyzer COMMAND --help` tells more, with examples. Exit codes: 0 all fine, 1 a check failed, 2 wrong usage, 3 an
-input could not be read, 130 interrupted.
+input could not be read, 4 a live capture could not start, 130 interrupted.
 """
 
 
 class Program(click.Group):
     """Turns what ends a command early into one line and an exit code, never into a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        found: click.Command = getattr(importlib.import_module(f"analyzer.commands.{cmd_name}"), cmd_name)
+        return found
 
     def make_context(self, *given: Any, **more: Any) -> click.Context:
         with _usage_in_one_line():
@@ -99,27 +107,26 @@ def program() -> None:
     the documented flow it followed."""
 
 
-program.add_command(read)
-program.add_command(flows)
-program.add_command(decrypt)
-program.add_command(claims)
-program.add_command(check)
-
-
 @program.command(
     epilog="""\b
 Examples:
   analyzer schema > connection.schema.json
+  analyzer schema claims > claims.schema.json
 """
 )
-def schema() -> None:
-    """Print the JSON Schema of what read --format jsonl prints."""
+@click.argument("command", type=click.Choice(["read", "claims", "check"]), default="read")
+def schema(command: str) -> None:
+    """Print the JSON Schema of what read, claims or check prints.
+
+    Of one line of read --format jsonl (this if no command is named), of claims --format json, or of check --format
+    json.
+    """
     import msgspec
 
-    from analyzer.reporter.schema import connection_schema
+    from analyzer.reporter.schema import schema_of
 
     with open_output(None) as output:
-        output.bytes(msgspec.json.format(msgspec.json.encode(connection_schema()), indent=2) + b"\n")
+        output.bytes(msgspec.json.format(msgspec.json.encode(schema_of(command)), indent=2) + b"\n")
 
 
 @program.command(

@@ -25,9 +25,23 @@ COMMON = ("analyzer.model", "analyzer.errors")
 VOCABULARIES = ("analyzer.dissector.tcp",)
 # Users of the stages: what puts them together, and the command line around it.
 MEETING = "analyzer.pipeline"
-AROUND = ("analyzer", "analyzer.__main__", "analyzer.cli", "analyzer.commands")
+AROUND = (
+    "analyzer", "analyzer.__main__", "analyzer.cli", "analyzer.commands", "analyzer.connections",
+    "analyzer.pytest_evidence", "analyzer.pytest_plugin",
+)  # fmt: skip
 # Loaded only where they are used; `read` uses none of them.
-HEAVY = ("scapy", "pyshark", "lxml", "asyncio", "cryptography", "lz4", "backports.zstd")
+HEAVY = (
+    "scapy",
+    "pyshark",
+    "lxml",
+    "pytest",
+    "ruamel.yaml",
+    "yaml",
+    "asyncio",
+    "cryptography",
+    "lz4",
+    "backports.zstd",
+)
 
 
 def imports(path: Path, *, loading: bool = False) -> set[str]:

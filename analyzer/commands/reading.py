@@ -143,6 +143,8 @@ class Reading:
     def run(self) -> int:
         """Analyses all captures; the exit code."""
         options = self.settings.options()
+        if self.settings.flows:
+            self._tell_unused_pages()
         captures = captures_in(self.settings.captures, "read", self._cannot_read)
         refuse_to_overwrite(self.settings.output, captures)
         if self.settings.merge and len(captures) < 2:
@@ -172,6 +174,14 @@ class Reading:
             say(f"interrupted: {self.settings.output} was not written")
             return _INTERRUPTED
         return self._end()
+
+    def _tell_unused_pages(self) -> None:
+        from analyzer.flows import load_library
+        from analyzer.flows.whole import WHOLE
+
+        unused = [page.id for page in load_library(self.settings.flows).pages if page.scope in WHOLE]
+        if unused:
+            say(f"not used, since `analyzer check --flows` is for pages about whole connections: {', '.join(unused)}")
 
     def _report(self, output: Output, captures: list[str], live: bool) -> tuple[Report, Summary | None]:
         settings = self.settings

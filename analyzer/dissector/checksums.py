@@ -21,7 +21,6 @@ else:
 COMPILED = cython.compiled
 
 _LITTLE_ENDIAN = cython.declare(cython.bint, sys.byteorder == "little")
-_ROUTING_HEADER = cython.declare(cython.int, 43)
 _MASK_32 = cython.declare(cython.ulonglong, 0xFFFFFFFF)
 
 
@@ -58,7 +57,7 @@ class Checksums:
         pseudo: cython.ulonglong
         ip_sum: cython.uint
         kind: cython.schar[::1] = memoryview(table.kind)
-        family: cython.schar[::1] = memoryview(table.family)
+        family: cython.int[::1] = memoryview(table.family)
         found: cython.schar[::1] = memoryview(table.checksum)
         ip_offset: cython.longlong[::1] = memoryview(table.ip_offset)
         tcp_offset: cython.longlong[::1] = memoryview(table.tcp_offset)
@@ -75,15 +74,15 @@ class Checksums:
             if kind[i] != KIND_TCP:
                 continue
             at = ip_offset[i]
-            if family[i] == 4:
+            if family[i] & 15 == 4:  # of fragments this is the one that completed the packet
                 header = (self.data[at] & 15) * 4
                 ip_sum = folded(self._sum(at, header))
                 if ip_sum != 0xFFFF:
                     found[i] = CHECKSUM_BAD
                     if self.data[at + 10] == 0 and self.data[at + 11] == 0:
                         found[i] = CHECKSUM_UNFILLED
-            elif self._routed(at + 40, tcp_offset[i], self.data[at + 6]):
-                continue  # the pseudo-header has the final destination (RFC 8200 §8.1), the IP header may not
+            elif at < 0:
+                continue  # the pseudo-header has the final destination (RFC 8200 §8.1)
             at = tcp_offset[i]
             header = begins[i] - at
             if header < 20 or header != (self.data[at + 12] >> 4) * 4 or captured[i] != payload[i]:
@@ -140,13 +139,3 @@ class Checksums:
             return total
         octets = bytes(self.data[at : at + length]) + bytes(length & 1)
         return int(np.frombuffer(octets, np.uint16).sum(dtype=np.uint64))
-
-    @cython.cfunc
-    def _routed(self, at: cython.Py_ssize_t, end: cython.Py_ssize_t, protocol: cython.int) -> cython.bint:
-        """Whether the IPv6 extension headers from `at` on send the packet to another destination first."""
-        while at + 8 <= end:
-            if protocol == _ROUTING_HEADER and self.data[at + 3] != 0:  # segments left
-                return True
-            protocol = self.data[at]
-            at += 8 if protocol == 44 else (self.data[at + 1] + 1) * 8
-        return False

@@ -43,6 +43,10 @@ class ConnectionTable(ConnectionNumbers):
         ConnectionNumbers.__init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow)
         self.next_id = 0
 
+    def seen(self) -> int:
+        """How many connections there were so far."""
+        return self.next_id
+
     def track(self, table, data, checked=False) -> None:
         """Take in the packets of one chunk, whose bytes are `data`; fills the table's columns from `connection` on.
 
@@ -138,6 +142,7 @@ class ConnectionTable(ConnectionNumbers):
             side = 0
         self.rows[base + LAST_PACKET] = self.number[i]
         self.rows[base + LAST_NS] = now
+        self.rows[base + LAST_MOMENT] = moment
         self.rows[base + FLAGS] |= RECENT
         me = base + SIDES + side * SIDE_WORDS
         self.rows[me + PACKETS] += 1
@@ -173,7 +178,7 @@ class ConnectionTable(ConnectionNumbers):
         self.behind += 1
         if self.behind >= _STEP_SEGMENTS:
             self.behind = 0
-            self.clock_shift += self.clock - now
+            self.set_back(self.clock - now)
 
     @cython.cfunc
     def _listen(self, i: cython.Py_ssize_t, base: cython.longlong, side: cython.int) -> cython.bint:
@@ -213,9 +218,13 @@ class ConnectionTable(ConnectionNumbers):
                 row = self._create(i, -1)
                 self.rows[row * ROW_WORDS + FLAGS] |= QUOTED
             return
+        base = self.found * ROW_WORDS
+        if self.rows[base + ICMP_ERRORS] == 0:
+            self.rows[base + ICMP_PACKET] = self.number[i]
+            self.rows[base + ICMP_SAID] = self.acknowledgement[i] << 16 | self.window[i]
+        self.rows[base + ICMP_ERRORS] += 1
         if not self.flags[i]:
             return
-        base = self.found * ROW_WORDS
         side = self.from_a != ((self.rows[base + FLAGS] & FIRST_IS_A) != 0)
         me = base + SIDES + side * SIDE_WORDS
         self.connection[i] = self.rows[base + ID]

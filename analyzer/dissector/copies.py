@@ -131,7 +131,7 @@ class ConnectionCopies(ConnectionHistory):
         mark: cython.longlong = _NO_CHECKSUM
         if self.payload_offset[i] - at >= 18:
             mark = self.data[at + 16] << 8 | self.data[at + 17]
-        if self.family[i] == 4:
+        if self.family[i] & 15 == 4:
             at = self.ip_offset[i]
             mark |= cython.cast(cython.longlong, self.data[at + 4] << 8 | self.data[at + 5]) << 17
         return mark

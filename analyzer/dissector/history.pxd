@@ -13,7 +13,12 @@ cdef class ConnectionHistory(ConnectionRows):
     cdef long long taken_packet
     cdef long long taken_ns
 
+    cdef public bint logging
+    cdef long long[::1] log
+    cdef long long log_count
+
     cdef void _emit(self, long long base, int scope, int step, int side, long long number, long long now, long long payload, long long window, bint again)
+    cdef void _log(self, long long base, long long code, long long number, long long now)
     cdef int _advance(self, long long base, int scope, long long symbol, bint again)
     cdef void _turn(self, long long base)
     cdef bint _was_reset(self, long long base)

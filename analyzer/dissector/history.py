@@ -7,6 +7,7 @@ Every event advances the automaton of its scope by one table look-up. Pure-Pytho
 from __future__ import annotations
 
 import cython
+import numpy as np
 
 if cython.compiled:
     from cython.cimports.analyzer.dissector.layout import *
@@ -17,6 +18,8 @@ if cython.compiled:
     from cython.cimports.analyzer.dissector.rows import ConnectionRows
 else:
     from analyzer.dissector.rows import ConnectionRows
+
+from analyzer.dissector.rows import doubled
 
 COMPILED = cython.compiled
 
@@ -39,6 +42,9 @@ class ConnectionHistory(ConnectionRows):
         self.automata = automata
         self.open_tests = memoryview(tests[0])
         self.close_tests = memoryview(tests[1])
+        self.logging = False  # whether events are also told as they happen
+        self.log = memoryview(np.zeros(LOG_WORDS, np.int64))
+        self.log_count = 0
         self._load_automata()
         self.taken_packet = self.taken_ns = 0
 
@@ -75,7 +81,30 @@ class ConnectionHistory(ConnectionRows):
         symbol = (step * 2 + side) << (count + 1) | truths
         taken = self._advance(base, scope, symbol, again)
         if taken != _DROPPED:
+            if self.logging:
+                self._log(base, symbol << 2 | scope << 1 | again, number, now)
             self._note(base, symbol << 2 | scope << 1 | again, number, now, taken == _DIVERGED)
+
+    @cython.cfunc
+    def _log(
+        self, base: cython.longlong, code: cython.longlong, number: cython.longlong, now: cython.longlong
+    ) -> cython.void:
+        at: cython.longlong = self.log_count * LOG_WORDS
+        if at == self.log.shape[0]:
+            self.log = memoryview(doubled(self.log))
+        self.log[at + LOG_CONNECTION] = self.rows[base + ID]
+        self.log[at + LOG_CODE] = code
+        self.log[at + LOG_PACKET] = number
+        self.log[at + LOG_NS] = now
+        self.log[at + LOG_ROW] = base // ROW_WORDS
+        self.log_count += 1
+
+    def take_log(self):
+        """The events since the last call, with `logging`, as they looked when they happened: int64 of shape
+        (n, LOG_WORDS)."""
+        taken = np.asarray(self.log)[: self.log_count * LOG_WORDS].reshape(-1, LOG_WORDS).copy()
+        self.log_count = 0
+        return taken
 
     @cython.cfunc
     def _advance(

@@ -17,7 +17,13 @@ KIND_ICMP_ERROR = 5  # an ICMP error that quotes a TCP segment
 KIND_FRAGMENT = 6
 KIND_DAMAGED = 7  # a header that is cut off or contradicts itself
 KIND_EXCLUDED = 8  # left out by a capture filter or a time window
-KIND_BAD_CHECKSUM = 9  # a segment left out because its checksum is wrong
+KIND_PROTECTED = 9  # an encrypted IEEE 802.11 frame
+KIND_BAD_CHECKSUM = 10  # a segment left out because its checksum is wrong
+KINDS = 11
+
+# Headers of the link layer inside one another, and packets put together from such that were put together. No real frame
+# comes near; hostile ones must not exhaust the stack.
+MOST_NESTED = 8
 
 # Set as a frame's link type by a filter: the frame keeps its number and is not looked at.
 LINK_EXCLUDED = -1
@@ -74,19 +80,24 @@ ZERO_WINDOWS = 20
 KEEP_ALIVES = 21
 RESETS = 22
 RESETS_IGNORED = 23
-DUPLICATES = 24  # packets captured more than once: the copies
-CUT_SEGMENTS = 25  # segments with payload that the snapshot length cut
-UNCAPTURED_BYTES = 26  # set when finished: acknowledged by the peer, but never captured
-BAD_CHECKSUMS = 27  # segments; only where checksums are looked at
-UNFILLED_CHECKSUMS = 28  # segments whose sender left the checksum to the network card
-FAULT_PACKET = 29  # the first packet with BAD_SYN_ACK
-STREAM = 30  # Wireshark's tcp.stream: as ID, but it also numbers what only ICMP errors quote
-RETRY_PACKET = 31  # the first packet with RETRIED
-RESET_AT = 32  # what the side whose RST ended the connection had sent by then; 0: it answers the SYN after all
+ICMP_ERRORS = 24  # that quote a segment of it
+DUPLICATES = 25  # packets captured more than once: the copies
+CUT_SEGMENTS = 26  # segments with payload that the snapshot length cut
+UNCAPTURED_BYTES = 27  # set when finished: acknowledged by the peer, but never captured
+BAD_CHECKSUMS = 28  # segments; only where checksums are looked at
+UNFILLED_CHECKSUMS = 29  # segments whose sender left the checksum to the network card
+FAULT_PACKET = 30  # the first packet with BAD_SYN_ACK
+STREAM = 31  # Wireshark's tcp.stream: as ID, but it also numbers what only ICMP errors quote
+RETRY_PACKET = 32  # the first packet with RETRIED
+RESET_AT = 33  # what the side whose RST ended the connection had sent by then; 0: it answers the SYN after all
+ENCAPSULATION = 34  # of the first packet, as in the packet table
+ICMP_PACKET = 35  # of the first ICMP error: its packet, and type << 8 | code | MTU << 16
+ICMP_SAID = 36
+LAST_MOMENT = 37  # as LAST_NS, by a clock that is never set back: `clock_shift` in `rows.py`
 
 # Then SIDE_WORDS words for the sender of the first packet, and as many for its peer. Offsets count a side's sequence
 # space from its SYN (0) on and do not wrap; -1 is "not known".
-SIDES = 33
+SIDES = 38
 SIDE_WORDS = 19
 ISN = 0  # sequence number at offset 0: the SYN's, or guessed from the first segment
 SENT = 1  # offset after the last byte, SYN or FIN captured
@@ -107,7 +118,7 @@ DATA_PACKET = 15  # the last that brought new bytes, and its time
 DATA_NS = 16
 FIRST_AHEAD_PACKET = 17  # as AHEAD_PACKET, of the first such acknowledgement
 FIRST_AHEAD_NS = 18
-ROW_WORDS = 71
+ROW_WORDS = 76
 
 # Words of a connection's key: endpoint A is the lower of the two by address and port.
 KEY_WORDS = 8
@@ -115,7 +126,7 @@ KEY_HIGH_A = 0
 KEY_LOW_A = 1
 KEY_HIGH_B = 2
 KEY_LOW_B = 3
-KEY_PORTS = 4  # port A << 32 | port B << 16 | IP version
+KEY_PORTS = 4  # port A << 48 | port B << 32 | tunnel << 4 | IP version
 KEY_VLAN = 5  # 0 unless VLAN ids are part of the key
 KEY_HASH = 6
 
@@ -171,6 +182,14 @@ EVENT_PACKET = 2
 EVENT_LAST_PACKET = 3
 EVENT_NS = 4
 EVENT_TIMES = 5
+
+# Words of the log of events as they happen, which is kept for live capture only.
+LOG_WORDS = 5
+LOG_CONNECTION = 0  # its ID
+LOG_CODE = 1  # as EVENT_CODE
+LOG_PACKET = 2
+LOG_NS = 3
+LOG_ROW = 4  # the connection's, until what is finished is taken
 
 # Words of a hole in what was captured of a side.
 GAP_WORDS = 4

@@ -12,11 +12,11 @@ import numpy.typing as npt
 from analyzer.capture.frames import Frames
 from analyzer.dissector import layout
 from analyzer.dissector.connections import ConnectionTable
-from analyzer.dissector.headers import HeaderReader
 from analyzer.dissector.packets import PacketTable
+from analyzer.dissector.reader import PacketReader
 
 if TYPE_CHECKING:
-    from analyzer.dissector.applications import Applications
+    from analyzer.dissector.applications import Application, Applications
     from analyzer.dissector.recognition import Recognizer
 
 SETTLE_NS = 2_000_000_000
@@ -111,7 +111,7 @@ class Tracker:
     ):
         seed = np.frombuffer(os.urandom(16 * 8), np.uint64) | np.uint64(1)
         tests = [_tests(automaton) for automaton in (tcp_open, tcp_close)]
-        self._headers = HeaderReader()
+        self.reader = PacketReader(vlan_key)
         self._checksums = None
         if checksums is not None:
             from analyzer.dissector.checksums import Checksums
@@ -133,26 +133,29 @@ class Tracker:
 
             self.applications = Applications(self._connections, recognizer)
         self.table = PacketTable()
-        self.counts = np.zeros(layout.KIND_BAD_CHECKSUM + 1, np.int64)  # frames by kind
+        self.counts = np.zeros(layout.KINDS, np.int64)  # packets by kind
+        self.frames = 0
         self.checksums = np.zeros(layout.CHECKSUM_UNFILLED + 1, np.int64)  # segments by `layout.CHECKSUM_`
         self.order = Order()
         self.clock_ns = 0  # the latest time seen, since the clock was last set back
 
     def feed(self, frames: Frames) -> PacketTable:
         """Take in a chunk. The returned table is valid until the next call."""
-        self._headers.read(frames, self.table)
-        if self._checksums is not None and frames.count:
-            self._checksums.check(self.table, frames.data)
-            self.checksums += np.bincount(self.table.checksum[: frames.count], minlength=len(self.checksums))
+        self.reader.read(frames, self.table)
+        count = self.table.count
+        if self._checksums is not None and count:
+            self._checksums.check(self.table, self.table.data)
+            self.checksums += np.bincount(self.table.checksum[:count], minlength=len(self.checksums))
         shift = self._connections.clock_shift
-        self._connections.track(self.table, frames.data, self._checksums is not None)
+        self._connections.track(self.table, self.table.data, self._checksums is not None)
         if self.applications is not None:
-            self.applications.feed(self.table, frames.data)
+            self.applications.feed(self.table, self.table.data)
         if frames.count:
-            kinds = self.table.kind[: frames.count]
+            kinds = self.table.kind[: self.table.count]
             self.counts += np.bincount(kinds, minlength=len(self.counts))
-            times = self.table.time_ns[: frames.count]
-            self.order.feed(times, self.table.number[: frames.count])
+            self.frames += frames.count
+            times = self.table.time_ns[:count]
+            self.order.feed(times, self.table.number[:count])
             if self._connections.clock_shift == shift:
                 self.clock_ns = max(self.clock_ns, int(times.max()))
             else:
@@ -161,7 +164,47 @@ class Tracker:
 
     def advance(self, elapsed_ns: int) -> None:
         """No packet for so long: connections may be reported meanwhile."""
-        self._connections.advance(self.clock_ns + elapsed_ns + self._connections.clock_shift)
+        self._connections.advance(self._moment(elapsed_ns))
+
+    def _moment(self, elapsed_ns: int) -> int:
+        """So long after the last packet, by the clock of the connections, which is never set back."""
+        return self.clock_ns + elapsed_ns + int(self._connections.clock_shift)
+
+    # For live capture.
+
+    @property
+    def seen(self) -> int:
+        """Connections so far, finished or not."""
+        return int(self._connections.seen())
+
+    def follow(self) -> None:
+        """Remember events as they happen, for `take_events`."""
+        self._connections.logging = True
+        if self.applications is not None:
+            self.applications.touched = {}
+
+    def take_events(self) -> tuple[npt.NDArray[np.int64], dict[int, Application]]:
+        """Since the last call: the log of opening and closing, shape (n, LOG_WORDS), and by id the connections whose
+        bytes were looked at. Before `take_finished`."""
+        touched: dict[int, Application] = {}
+        if self.applications is not None:
+            touched, self.applications.touched = self.applications.touched or {}, {}
+        return self._connections.take_log(), touched
+
+    def who(self, row: int) -> tuple[int, list[int]]:
+        """FLAGS and key of a connection in the log."""
+        flags, key = self._connections.who(row)
+        return flags, key
+
+    def expire(self, elapsed_ns: int, idle_ns: int, opening_ns: int) -> None:
+        """`elapsed_ns` after the last packet: connections that have been quiet for `idle_ns`, or before they were open
+        for `opening_ns`, are finished as evicted."""
+        self._connections.expire(self._moment(elapsed_ns), idle_ns, opening_ns)
+
+    def set_back(self, now_ns: int) -> None:
+        """The clock that packets are stamped by was set back to `now_ns`."""
+        self._connections.set_back(self.clock_ns - now_ns)
+        self.clock_ns = now_ns
 
     @property
     def late(self) -> int:

@@ -60,7 +60,7 @@ def assert_twins(chunks, **options) -> None:
 
 
 def test_the_twin_is_interpreted():
-    methods = [INTERPRETED.ConnectionTable.track, INTERPRETED.HeaderReader.read]
+    methods = [INTERPRETED.ConnectionTable.track, INTERPRETED.PacketReader.read]
     methods.append(INTERPRETED_HTTP.Dissector.feed)
     assert [method.__globals__["COMPILED"] for method in methods] == [False, False, False]
 

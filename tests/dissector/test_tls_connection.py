@@ -82,7 +82,7 @@ class TestTls12:
     def test_application_data_is_an_event_once_a_side(self):
         found = talk(*RSA, ("C", data() * 3), ("S", data(100)), ("S", data(100)))
         assert steps(found)[9:] == ["C Application Data", "S Application Data"]
-        assert found.application_bytes == [120, 200]
+        assert found.application_bytes == (120, 200)
         assert found.records[CLIENT]["application_data"] == 3
 
     def test_false_start(self):
@@ -246,7 +246,7 @@ class TestLoss:
 
     def test_a_hole_in_application_data_loses_nothing(self):
         found = talk(*RSA, ("S", data(100)[:50]), ("S", "gap 55"), ("S", data(100)))
-        assert found.application_bytes == [0, 200]
+        assert found.application_bytes == (0, 200)
         assert (found.lost, found.faults) == (None, [])
 
     def test_a_hole_over_the_change_of_keys(self):
@@ -268,7 +268,7 @@ class TestLoss:
 
     def test_garbage_then_records_again(self):
         found = talk(*RSA, ("S", b"garbage" * 9 + data(70) + data(30)), ("S", data(5)))
-        assert found.application_bytes == [0, 105]
+        assert found.application_bytes == (0, 105)
         assert faults(found) == ["no record begins with 67 61 72 62 61 (RFC 8446 §5.1)",
                                  "63 bytes skipped before this record"]  # fmt: skip
 

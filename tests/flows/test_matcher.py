@@ -50,14 +50,15 @@ def test_growing_keeps_what_was_there():
     assert set(automaton.table[DEAD]) == {DEAD}
 
 
-def test_a_symbol_is_side_step_and_the_truth_of_each_test():
+def test_a_symbol_is_side_step_and_the_truth_of_each_test_of_that_step():
     automaton = automaton_of(page("Client->>Server: A [payload>5], B [payload<9], C [sni=x]"))
     assert automaton.tests[0] == RETRANSMISSION
     assert [str(test) for test in automaton.tests] == ["retransmission", "payload>5", "payload<9", "sni=x"]
-    assert automaton.symbol_of(event("S B 7")) == (1 * 2 + 1) << 4 | 0b0110
-    assert automaton.symbol_of(event("C A 2 again")) == 0b0101
-    assert automaton.split(automaton.symbol_of(event("S B 7"))) == (1, "B", 0b0110)
-    assert automaton.text_of([automaton.symbol_of(event("S B 7"))]) == "server B [payload>5 payload<9]"
+    assert automaton.symbol_of(event("S B 7")) == (1 * 2 + 1) << 4 | 0b0100
+    assert automaton.symbol_of(event("C A 7")) == 0b0010
+    assert automaton.symbol_of(event("C A 2 again")) == 0b0001
+    assert automaton.split(automaton.symbol_of(event("S B 7"))) == (1, "B", 0b0100)
+    assert automaton.text_of([automaton.symbol_of(event("S B 7"))]) == "server B [payload<9]"
 
 
 # Rules

@@ -161,6 +161,7 @@ class Totals:
 
     def __init__(self, **given: int):
         self.packets = self.tcp = self.udp = self.quic = self.icmp = self.other = self.damaged = 0
+        self.reassembled = self.incomplete = self.overlapping = self.protected = self.too_deep = 0
         self.fragments = self.filtered_out = self.late = self.connections = self.dropped_by_interface = 0
         self.left_out = self.bad_checksums = self.unfilled_checksums = self.out_of_order = 0
         self.set_back = self.set_back_packet = self.set_back_ns = 0
@@ -222,6 +223,8 @@ class Options:
     headers: bool = False
     secrets: bool = False
     chunk_bytes: int | None = None
+    idle_ns: int | None = None
+    opening_ns: int | None = None
 
 
 def fake_pipeline(analyses: Mapping[str, Analysis | BaseException]) -> Any:

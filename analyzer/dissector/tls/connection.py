@@ -29,7 +29,6 @@ from analyzer.dissector.tls.records import (
     APPLICATION_DATA,
     CHANGE_CIPHER_SPEC,
     CONTENT_TYPES,
-    EVERYTHING,
     HANDSHAKE,
     HEARTBEAT,
     MOST_CIPHERTEXT,
@@ -52,42 +51,14 @@ class Dissector(Negotiation):
     """
 
     def __init__(self, *, opener: Opener | None = None, midstream: bool = False):
-        super().__init__(opener)
-        self.records = tuple(dict.fromkeys(CONTENT_TYPES, 0) for _ in (CLIENT, SERVER))  # by type, per side
-        self.application_bytes = [0, 0]  # of application_data records, as sent
-        self.plain_bytes = [0, 0]  # of these, opened, without what is not application data
+        super().__init__(opener, midstream=midstream)
+        self.plain_bytes = [0, 0]  # of `application_bytes`, opened, without what is not application data
         self.unopened = [0, 0]  # records that should have been opened and were not
-        readers = (RecordReader(number, self, midstream=midstream) for number in (CLIENT, SERVER))
-        self._sides = tuple(Side(reader.number, reader, uncertain=midstream) for reader in readers)
+        self._sides = tuple(Side(reader.number, reader, uncertain=midstream) for reader in (self.client, self.server))
         self._early: list[tuple[bytes, int, int]] = []  # opened early data that nobody has accepted or rejected
         self._early_size = 0
         if midstream:
             self.lost = "mid-stream"
-
-    # Input
-
-    def feed(self, side: int, data: bytes | memoryview, at_ns: int, packet: int) -> None:
-        """The next bytes of a side."""
-        s = self._sides[side]
-        if s.closed is None:
-            s.reader.feed(data, at_ns, packet)
-
-    def skippable(self, side: int) -> int:
-        """How many of the next bytes of a side need not be fed but may be passed by `skip`. 0: every byte matters."""
-        s = self._sides[side]
-        return EVERYTHING if s.closed is not None else s.reader.skippable()
-
-    def skip(self, side: int, length: int, at_ns: int, packet: int) -> None:
-        """So many bytes came, and were not looked at."""
-        s = self._sides[side]
-        if s.closed is None and length > 0:
-            s.reader.skip(length, at_ns, packet)
-
-    def gap(self, side: int, length: int, cause: str, packet: int) -> None:
-        """So many bytes are not in the capture; `packet` is the one that shows it."""
-        s = self._sides[side]
-        if s.closed is None and length > 0:
-            s.reader.gap(length, cause, packet)
 
     def close(self, side: int, how: str, at_ns: int, packet: int) -> None:
         """No more bytes of a side: "fin", "rst" (which ends both), or "end" of what was captured."""
@@ -95,6 +66,7 @@ class Dissector(Negotiation):
             if s.closed is None:
                 s.closed = how, at_ns, packet
                 self._closed(s, how, at_ns, packet)
+                s.reader.ignore()
 
     def _closed(self, s: Side, how: str, at_ns: int, packet: int) -> None:
         skipped = s.reader.end()
@@ -110,7 +82,7 @@ class Dissector(Negotiation):
         if self.plain is not None:
             self.plain.close(s.number, how, at_ns, packet)
 
-    # As the sink of the records.
+    # Records
 
     def wanted(self, reader: RecordReader, content_type: int) -> bool:
         s = self._sides[reader.number]
@@ -122,13 +94,11 @@ class Dissector(Negotiation):
             return reader.length <= _MOST_COLLECTED_MAYBE
         return True
 
-    def record(
-        self, reader: RecordReader, content_type: int, version: int, length: int, fragment: bytes | None
-    ) -> None:
+    def record(self, reader: RecordReader, content_type: int, version: int, fragment: bytes | None) -> None:
         s = self._sides[reader.number]
-        self.records[s.number][CONTENT_TYPES[content_type - 20]] += 1
-        if content_type == APPLICATION_DATA:
-            self.application_bytes[s.number] += length
+        length = reader.length
+        if content_type != APPLICATION_DATA:
+            self._tell_all()
         protected = self._protected(s, content_type)
         if length > MOST_PLAINTEXT:
             self._check_length(s, length, protected=protected)
@@ -148,11 +118,10 @@ class Dissector(Negotiation):
         else:
             self._hidden(s, content_type, length, fragment)
 
-    def holed(self, reader: RecordReader, content_type: int, length: int, lost: int, begin: bytes) -> None:
+    def holed(self, reader: RecordReader, content_type: int, lost: int, begin: bytes) -> None:
         s = self._sides[reader.number]
-        self.records[s.number][CONTENT_TYPES[content_type - 20]] += 1
-        if content_type == APPLICATION_DATA:
-            self.application_bytes[s.number] += length
+        length = reader.length
+        self._tell_all()
         if self._protected(s, content_type):
             if self.opener is not None:
                 self.opener.lost(s.number, 1, 5 + length)
@@ -190,6 +159,7 @@ class Dissector(Negotiation):
 
     def unframed(self, reader: RecordReader, why: str | None) -> None:
         s = self._sides[reader.number]
+        self._tell_all()
         if why is not None:
             self.fault(reader.packet, why)
         self.lost = self.lost or ("framing" if why is not None else reader.cause)
@@ -201,12 +171,14 @@ class Dissector(Negotiation):
             if self.plain is not None and self.decrypted:
                 self.plain.gap(s.number, 1, reader.cause, reader.packet)
 
+    def _tell_all(self) -> None:
+        """Something else than application data came: what comes next may mean something new."""
+        self.client.silent = self.server.silent = False
+
     def _drop_message(self, s: Side) -> None:
         s.message = bytearray()
         s.need = 4
         s.stepped_over = 0
-
-    # Records
 
     def _protected(self, s: Side, content_type: int) -> bool:
         """Whether keys are needed for a record."""
@@ -397,6 +369,7 @@ class Dissector(Negotiation):
     def _not_opened(self, s: Side, length: int) -> None:
         if self.plain is not None:
             self.plain.gap(s.number, length, "undecrypted", s.reader.packet)
+        s.reader.silent = self.opener is None  # more of these would tell nothing new
 
 
 def _looks_plain(fragment: bytes) -> bool:

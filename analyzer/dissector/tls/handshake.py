@@ -23,7 +23,7 @@ from analyzer.dissector.tls.messages import (
     NewSessionTicket,
     ServerKeyExchange,
 )
-from analyzer.dissector.tls.records import RecordReader
+from analyzer.dissector.tls.records import RecordLayer, RecordReader
 from analyzer.dissector.tls.steps import CLIENT, SERVER, SIDE_NAMES, Alert, Handshake, Seen, TlsEvent
 from analyzer.dissector.undecided import Undecided
 from analyzer.model import Fault
@@ -36,7 +36,7 @@ MOST_FAULTS: Final = 100
 MOST_TICKETS: Final = 8
 LAYER: Final = "tls"
 
-_STEPS: Final = {
+MESSAGE_STEPS: Final = {
     msg.HELLO_REQUEST: "HelloRequest", msg.CLIENT_HELLO: "ClientHello", msg.SERVER_HELLO: "ServerHello",
     msg.NEW_SESSION_TICKET: "NewSessionTicket", msg.END_OF_EARLY_DATA: "EndOfEarlyData",
     msg.HELLO_RETRY_REQUEST: "HelloRetryRequest", msg.ENCRYPTED_EXTENSIONS: "EncryptedExtensions",
@@ -72,11 +72,12 @@ class Side:
         self.closed: tuple[str, int, int] | None = None  # how, when, packet
 
 
-class Negotiation(Layer):
+class Negotiation(RecordLayer):
     """What a connection says of itself. `events` in the order they happened, `faults` in the order they were noticed;
     whoever follows a connection live may take events out of the list."""
 
-    def __init__(self, opener: Opener | None):
+    def __init__(self, opener: Opener | None, *, midstream: bool = False):
+        super().__init__(midstream)
         self.events: list[TlsEvent] = []
         self.faults: list[Fault] = []
         self.alerts: list[Alert] = []
@@ -252,7 +253,7 @@ class Negotiation(Layer):
             self._new_session_ticket(s, body)
         elif kind == msg.CLIENT_KEY_EXCHANGE and self.opener is not None:
             self.opener.client_key_exchange(body, self._digest)
-        step = _STEPS.get(kind)
+        step = MESSAGE_STEPS.get(kind)
         if step is not None:
             self._event(s, step, len(message), **more)
         elif kind not in table("handshake-types"):

@@ -1,60 +1,130 @@
-"""TLS records of one side: a byte stream in, fragments out. RFC 8446 §5, RFC 5246 §6.2.
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
+"""TLS records: two byte streams in, fragments out. RFC 8446 §5, RFC 5246 §6.2.
 
-A fragment nobody wants is counted and never copied. Where the framing is lost, the next record is found by its header
-and the one after it. SSL 2.0's framing is followed for its hellos (RFC 5246 §E.2).
+A fragment nobody wants is counted and never copied; application data that tells nothing new is counted without a call.
+Where the framing is lost, the next record is found by its header and the one after it. SSL 2.0's framing is followed
+for its hellos (RFC 5246 §E.2). Pure-Python mode, types in `records.pxd`.
 """
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+import cython
 
-from analyzer.dissector.tls.resync import PLAUSIBLE, Piece, Resync
+from analyzer.dissector.layer import EVERYTHING
+from analyzer.dissector.tls.resync import Resync
+
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.layer import Layer
+else:
+    from analyzer.dissector.layer import Layer
+
+COMPILED = cython.compiled
 
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = range(20, 25)
-CONTENT_TYPES: Final = ("change_cipher_spec", "alert", "handshake", "application_data", "heartbeat")
+CONTENT_TYPES = ("change_cipher_spec", "alert", "handshake", "application_data", "heartbeat")
 
-MOST_PLAINTEXT: Final = 1 << 14  # bytes of a fragment that is not encrypted, RFC 8446 §5.1
-MOST_CIPHERTEXT: Final = MOST_PLAINTEXT + 256  # RFC 8446 §5.2
-MOST_CIPHERTEXT_1_2: Final = MOST_PLAINTEXT + 2048  # RFC 5246 §6.2.3; more than this is no record
-EVERYTHING: Final = 1 << 62  # more bytes than any connection has
+MOST_PLAINTEXT = 1 << 14  # bytes of a fragment that is not encrypted, RFC 8446 §5.1
+MOST_CIPHERTEXT = MOST_PLAINTEXT + 256  # RFC 8446 §5.2
+MOST_CIPHERTEXT_1_2 = MOST_PLAINTEXT + 2048  # RFC 5246 §6.2.3; more than this is no record
 
-HEADER, FRAGMENT, LOST, SSL2_HEADER, SSL2_FRAGMENT, IGNORED = range(6)
+_DATA = cython.declare(cython.int, APPLICATION_DATA)
+_MOST_SILENT = cython.declare(cython.int, MOST_PLAINTEXT)
+_MOST_LENGTH = cython.declare(cython.int, MOST_CIPHERTEXT_1_2)
+_EVERYTHING = cython.declare(cython.longlong, EVERYTHING)
+
+# What a side's next byte belongs to.
+_HEADER = cython.declare(cython.int, 0)
+_FRAGMENT = cython.declare(cython.int, 1)
+_LOST = cython.declare(cython.int, 2)
+_SSL2_HEADER = cython.declare(cython.int, 3)
+_SSL2_FRAGMENT = cython.declare(cython.int, 4)
+_IGNORED = cython.declare(cython.int, 5)
 
 
-class Sink(Protocol):
-    """Who reads the records: the dissector."""
+@cython.cclass
+class RecordLayer(Layer):
+    """The records of both sides. Who reads them derives from this."""
 
-    def wanted(self, reader: RecordReader, content_type: int) -> bool:
+    def __init__(self, midstream: cython.bint = False) -> None:
+        self.client = RecordReader(0, midstream)
+        self.server = RecordReader(1, midstream)
+
+    @property
+    def records(self) -> tuple[dict[str, int], dict[str, int]]:
+        """How many there were, by content type, of client and server."""
+        return self.client.counts(), self.server.counts()
+
+    @property
+    def application_bytes(self) -> tuple[int, int]:
+        """Of application_data records, as sent."""
+        return self.client.application_bytes, self.server.application_bytes
+
+    @cython.cfunc
+    def _reader(self, side: cython.int) -> RecordReader:
+        return self.server if side else self.client
+
+    # Input
+
+    @cython.ccall
+    def feed(self, side: cython.int, data, at_ns: cython.longlong, packet: cython.longlong) -> cython.void:
+        """The next bytes of a side."""
+        self._reader(side).feed(self, data, at_ns, packet)
+
+    @cython.ccall
+    def skippable(self, side: cython.int) -> cython.longlong:
+        """How many of the next bytes of a side need not be fed but may be passed by `skip`. 0: every byte matters."""
+        reader: RecordReader = self._reader(side)
+        if reader.state == _FRAGMENT and not reader.keep:
+            return reader.remaining
+        return _EVERYTHING if reader.state == _IGNORED else 0
+
+    @cython.ccall
+    def skip(
+        self, side: cython.int, length: cython.longlong, at_ns: cython.longlong, packet: cython.longlong
+    ) -> cython.void:
+        """So many bytes came, and were not looked at."""
+        if length > 0:
+            self._reader(side).skip(self, length, at_ns, packet)
+
+    @cython.ccall
+    def gap(self, side: cython.int, length: cython.longlong, cause: str, packet: cython.longlong) -> cython.void:
+        """So many bytes are not in the capture; `packet` is the one that shows it."""
+        if length > 0:
+            self._reader(side).gap(self, length, cause, packet)
+
+    # What was read
+
+    def wanted(self, reader, content_type) -> bool:
         """Whether the fragment that begins now shall be collected."""
+        raise NotImplementedError
 
-    def record(
-        self, reader: RecordReader, content_type: int, version: int, length: int, fragment: bytes | None
-    ) -> None:
-        """A record has ended. No fragment: it was not wanted."""
+    def record(self, reader, content_type, version, fragment) -> None:
+        """A record of `reader.length` bytes has ended. No fragment: it was not wanted."""
+        raise NotImplementedError
 
-    def holed(self, reader: RecordReader, content_type: int, length: int, lost: int, begin: bytes) -> None:
+    def holed(self, reader, content_type, lost, begin) -> None:
         """A record has ended of which `lost` bytes are missing; `begin`: what came before the first missing one."""
+        raise NotImplementedError
 
-    def ssl2(self, reader: RecordReader, fragment: bytes) -> None:
+    def ssl2(self, reader, fragment) -> None:
         """A record in SSL 2.0's form has ended."""
+        raise NotImplementedError
 
-    def unframed(self, reader: RecordReader, why: str | None) -> None:
+    def unframed(self, reader, why) -> None:
         """Records may be missing from here on. `why` is a fault, None if a gap or the capture's beginning is."""
+        raise NotImplementedError
 
-    def fault(self, packet: int, message: str) -> None: ...
+    def fault(self, packet, message) -> None:
+        raise NotImplementedError
 
 
+@cython.final
+@cython.cclass
 class RecordReader:
     """One side. `packet` and `at_ns` are those of the bytes being read, `first_packet` and `first_ns` those of the
-    record's first byte."""
+    record's first byte. `layer`, wherever it is given: who reads the records."""
 
-    __slots__ = (
-        "_begin", "_buffer", "_content_type", "_fed_ns", "_fed_packet", "_found", "_keep", "_lost", "_resync", "_sink",
-        "_state", "_version", "at_ns", "captured_ns", "captured_packet", "cause", "first_ns", "first_packet", "length",
-        "number", "packet", "records", "remaining",
-    )  # fmt: skip
-
-    def __init__(self, number: int, sink: Sink, *, midstream: bool):
+    def __init__(self, number: cython.int, midstream: cython.bint = False) -> None:
         self.number = number
         self.cause = "mid-stream"  # of the last gap
         self.at_ns = 0
@@ -66,61 +136,65 @@ class RecordReader:
         self.length = 0  # of the fragment being read
         self.remaining = 0  # of it
         self.records = 0
+        self.application_bytes = 0
+        self.silent = False  # whether the layer wants not even to be told of application data
+        self.state = _LOST if midstream else _HEADER
+        self.content_type = 0
+        self.keep = False
+        self._by_type = [0] * len(CONTENT_TYPES)
+        self._application_records = 0
         self._fed_ns = 0
         self._fed_packet = 0
-        self._sink = sink
-        self._state = LOST if midstream else HEADER
         self._buffer = bytearray()  # an incomplete header, or the fragment so far
-        self._content_type = 0
         self._version = 0
-        self._keep = False
         self._lost = 0  # bytes of this fragment that are missing
         self._begin = b""  # of this fragment, up to the first missing byte
-        self._resync: Resync | None = Resync() if midstream else None
-        self._found: list[Piece] | None = None  # what `_resync` gave back, to be read before anything else
+        self._resync = Resync() if midstream else None
+        self._found = None  # what `_resync` gave back, to be read before anything else
 
-    @property
-    def state(self) -> int:
-        return self._state
+    def counts(self) -> dict[str, int]:
+        """Records by content type."""
+        found = dict(zip(CONTENT_TYPES, self._by_type, strict=True))
+        found["application_data"] = self._application_records
+        return found
 
     @property
     def inside(self) -> bool:
         """The side's bytes end in the middle of a record."""
-        return self._state in (FRAGMENT, SSL2_FRAGMENT) or bool(self._buffer)
-
-    @property
-    def content_type(self) -> int:
-        return self._content_type
-
-    def skippable(self) -> int:
-        if self._state == IGNORED:
-            return EVERYTHING
-        return self.remaining if self._state == FRAGMENT and not self._keep else 0
+        return self.state == _FRAGMENT or self.state == _SSL2_FRAGMENT or bool(self._buffer)
 
     def ignore(self) -> None:
         """What follows is not read any more."""
-        self._state = IGNORED
+        self.state = _IGNORED
         self._buffer.clear()
 
-    def feed(self, data: bytes | memoryview, at_ns: int, packet: int) -> None:
-        later: list[tuple[bytes | memoryview, int, int, int]] = []  # the last one comes next
-        at = 0
+    def end(self) -> int:
+        """The side is over: how many of its last bytes were not read because the framing was lost."""
+        return self._resync.dropped + self._resync.held if self._resync is not None else 0
+
+    @cython.cfunc
+    def feed(self, layer: RecordLayer, data, at_ns: cython.longlong, packet: cython.longlong) -> cython.void:
+        later: list = None  # what is to be read behind what was found; the last one comes next
+        at: cython.Py_ssize_t = 0
+        size: cython.Py_ssize_t
         while True:
             self._now(at_ns, packet)
             size = len(data)
             while at < size:
-                state = self._state
-                if state == HEADER:
-                    at = self._header(data, at)
-                elif state in (FRAGMENT, SSL2_FRAGMENT):
-                    at = self._fragment(data, at)
-                elif state == SSL2_HEADER:
-                    at = self._ssl2_header(data, at)
-                elif state == LOST:
-                    at = self._search(data, at)
+                if self.state == _HEADER:
+                    at = self._header(layer, data, at, size)
+                elif self.state == _FRAGMENT or self.state == _SSL2_FRAGMENT:
+                    at = self._fragment(layer, data, at, size)
+                elif self.state == _SSL2_HEADER:
+                    at = self._ssl2_header(layer, data, at, size)
+                elif self.state == _LOST:
+                    self._search(layer, bytes(data[at:]))
+                    at = size
                 else:
                     at = size
                 if self._found is not None:
+                    if later is None:
+                        later = []
                     if at < size:
                         later.append((data, at, at_ns, packet))
                     later += [(piece, 0, piece_ns, number) for piece, piece_ns, number in reversed(self._found)]
@@ -130,178 +204,207 @@ class RecordReader:
                 return
             data, at, at_ns, packet = later.pop()
 
-    def _now(self, at_ns: int, packet: int) -> None:
+    @cython.cfunc
+    def _now(self, at_ns: cython.longlong, packet: cython.longlong) -> cython.void:
         """Bytes that came early, out of order, are read when what was missing before them has come."""
         if packet > self.packet:
-            self.at_ns, self.packet = at_ns, packet
-        self._fed_ns, self._fed_packet = at_ns, packet
+            self.at_ns = at_ns
+            self.packet = packet
+        self._fed_ns = at_ns
+        self._fed_packet = packet
         if packet > self.captured_packet:
-            self.captured_ns, self.captured_packet = at_ns, packet
+            self.captured_ns = at_ns
+            self.captured_packet = packet
 
-    def skip(self, length: int, at_ns: int, packet: int) -> None:
+    @cython.cfunc
+    def skip(
+        self, layer: RecordLayer, length: cython.longlong, at_ns: cython.longlong, packet: cython.longlong
+    ) -> cython.void:
         """So many bytes came and were not looked at; not more than `skippable`, or a gap begins behind them."""
+        taken: cython.longlong
         self._now(at_ns, packet)
-        if self._state == FRAGMENT and not self._keep:
+        if self.state == _FRAGMENT and not self.keep:
             taken = min(length, self.remaining)
-            self._take(taken)
+            self._take(layer, taken)
             length -= taken
-        if length and self._state != IGNORED:
-            self.gap(length, "not looked at", packet)
+        if length and self.state != _IGNORED:
+            self.gap(layer, length, "not looked at", packet)
 
-    def gap(self, length: int, cause: str, packet: int) -> None:
+    @cython.cfunc
+    def gap(self, layer: RecordLayer, length: cython.longlong, cause: str, packet: cython.longlong) -> cython.void:
         """So many bytes are not in the capture. The framing survives what lies within a fragment."""
         self.cause = cause
         self.packet = max(self.packet, packet)
-        if self._state == IGNORED:
+        if self.state == _IGNORED:
             return
-        if self._state == FRAGMENT and length <= self.remaining:
-            if self._keep and not self._lost:
+        if self.state == _FRAGMENT and length <= self.remaining:
+            if self.keep and not self._lost:
                 self._begin = bytes(self._buffer)
                 self._buffer.clear()
             self._lost += length
-            self._take(length)
+            self._take(layer, length)
             return
-        if self._state == FRAGMENT:
+        if self.state == _FRAGMENT:
             missing = self._lost + self.remaining
             begin = self._begin if self._lost else bytes(self._buffer)
-            self.records += 1
-            self._sink.holed(self, self._content_type, self.length, missing, begin if self._keep else b"")
+            self._count()
+            layer.holed(self, self.content_type, missing, begin if self.keep else b"")
         if self._resync is not None:
             self._resync.restart()
         else:
-            self._lose(None)
-
-    def end(self) -> int:
-        """The side is over: how many of its last bytes were not read because the framing was lost."""
-        return self._resync.dropped + self._resync.held if self._resync is not None else 0
+            self._lose(layer, None)
 
     # Headers
 
-    def _header(self, data: bytes | memoryview, at: int) -> int:
+    @cython.cfunc
+    def _header(self, layer: RecordLayer, data, at: cython.Py_ssize_t, size: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """RFC 8446 §5.1: type, version, length."""
-        buffer = self._buffer
-        if not buffer:
-            self.first_packet, self.first_ns = self.packet, self.at_ns
-            self.captured_packet, self.captured_ns = self._fed_packet, self._fed_ns
-            if data[at] & 0x80 and not self.records:
-                self._state = SSL2_HEADER
+        need: cython.Py_ssize_t
+        head: bytes
+        if not self._buffer:
+            self.first_packet = self.packet
+            self.first_ns = self.at_ns
+            self.captured_packet = self._fed_packet
+            self.captured_ns = self._fed_ns
+            if not self.records and data[at] & 0x80:
+                self.state = _SSL2_HEADER
                 return at
-            if at + 5 <= len(data):
+            if at + 5 <= size:
                 head = bytes(data[at : at + 5])
-                self._begin_record(head)
-                if self._resync is None:
-                    return at + 5
-                return at
-        need = 5 - len(buffer)
-        buffer += data[at : at + need]
-        at = min(at + need, len(data))
-        if len(buffer) == 5:
-            head = bytes(buffer)
-            buffer.clear()
-            self._begin_record(head)
+                self._begin_record(layer, head)
+                return at + 5 if self._resync is None else at
+        need = 5 - len(self._buffer)
+        self._buffer += data[at : at + need]
+        if len(self._buffer) == 5:
+            head = bytes(self._buffer)
+            self._buffer.clear()
+            self._begin_record(layer, head)
             if self._resync is not None:
-                self._search(head, 0)
-        return at
+                self._search(layer, head)
+        return min(at + need, size)
 
-    def _begin_record(self, head: bytes) -> None:
-        content_type, length = head[0], head[3] << 8 | head[4]
-        if not PLAUSIBLE.match(head) or length > MOST_CIPHERTEXT_1_2:
-            if 20 <= content_type <= 24 and head[1] == 3:
-                why = f"a record of {length} bytes (RFC 8446 §5.1)"
+    @cython.cfunc
+    def _begin_record(self, layer: RecordLayer, head: bytes) -> cython.void:
+        octets: cython.p_uchar = head
+        content_type: cython.int = octets[0]
+        length: cython.int = octets[3] << 8 | octets[4]
+        of_a_record: cython.bint = 20 <= content_type <= 24 and octets[1] == 3
+        if not of_a_record or octets[2] > 4 or length > _MOST_LENGTH:
+            if of_a_record:
+                self._lose(layer, f"a record of {length} bytes (RFC 8446 §5.1)")
             else:
-                why = f"no record begins with {head.hex(' ')} (RFC 8446 §5.1)"
-            self._lose(why)
+                self._lose(layer, f"no record begins with {head.hex(' ')} (RFC 8446 §5.1)")
             return
-        self._content_type = content_type
-        self._version = head[1] << 8 | head[2]
+        self.content_type = content_type
+        self._version = octets[1] << 8 | octets[2]
         self.length = self.remaining = length
         self._lost = 0
-        self._keep = self._sink.wanted(self, content_type)
+        self.keep = not (self.silent and content_type == _DATA) and layer.wanted(self, content_type)
         if length:
-            self._state = FRAGMENT
+            self.state = _FRAGMENT
         else:
-            self._end_record(b"" if self._keep else None)
+            self._end_record(layer, b"" if self.keep else None)
 
-    def _ssl2_header(self, data: bytes | memoryview, at: int) -> int:
+    @cython.cfunc
+    def _ssl2_header(
+        self, layer: RecordLayer, data, at: cython.Py_ssize_t, size: cython.Py_ssize_t
+    ) -> cython.Py_ssize_t:
         """RFC 5246 §E.2: two bytes of length, the highest bit set."""
-        buffer = self._buffer
-        if not buffer:
-            self.first_packet, self.first_ns = self.packet, self.at_ns
-        need = 5 - len(buffer)
-        buffer += data[at : at + need]
-        at = min(at + need, len(data))
-        if len(buffer) == 5:
-            head = bytes(buffer)
-            buffer.clear()
+        need: cython.Py_ssize_t
+        length: cython.int
+        if not self._buffer:
+            self.first_packet = self.packet
+            self.first_ns = self.at_ns
+        need = 5 - len(self._buffer)
+        self._buffer += data[at : at + need]
+        if len(self._buffer) == 5:
+            head: bytes = bytes(self._buffer)
+            self._buffer.clear()
             length = (head[0] & 0x7F) << 8 | head[1]
             # CLIENT-HELLO is 1, SERVER-HELLO 4; at least one of each is longer than these bytes.
             if not head[0] & 0x80 or head[2] != (4 if self.number else 1) or length < 9:
-                self._state = HEADER
-                self._lose(f"no record begins with {head.hex(' ')} (RFC 8446 §5.1)")
-                self._search(head, 0)
-                return at
-            self._state = SSL2_FRAGMENT
-            self._keep = True
-            self._lost = 0
-            self.length = length
-            self.remaining = length - 3
-            buffer += head[2:]
-        return at
+                self.state = _HEADER
+                self._lose(layer, f"no record begins with {head.hex(' ')} (RFC 8446 §5.1)")
+                self._search(layer, head)
+            else:
+                self.state = _SSL2_FRAGMENT
+                self.keep = True
+                self._lost = 0
+                self.length = length
+                self.remaining = length - 3
+                self._buffer += head[2:]
+        return min(at + need, size)
 
     # Fragments
 
-    def _fragment(self, data: bytes | memoryview, at: int) -> int:
-        count = min(self.remaining, len(data) - at)
-        if self._keep and not self._lost:
-            if not self._buffer and count == self.remaining:
+    @cython.cfunc
+    def _fragment(self, layer: RecordLayer, data, at: cython.Py_ssize_t, size: cython.Py_ssize_t) -> cython.Py_ssize_t:
+        count: cython.Py_ssize_t = min(self.remaining, size - at)
+        if self.keep and not self._lost:
+            if count == self.remaining and not self._buffer:
                 self.remaining = 0
-                self._end_record(bytes(data[at : at + count]))
+                self._end_record(layer, bytes(data[at : at + count]))
                 return at + count
             self._buffer += data[at : at + count]
-        self._take(count)
+        self._take(layer, count)
         return at + count
 
-    def _take(self, count: int) -> None:
+    @cython.cfunc
+    def _take(self, layer: RecordLayer, count: cython.longlong) -> cython.void:
+        fragment: bytes = None
         self.remaining -= count
         if self.remaining:
             return
         if self._lost:
-            self._state = HEADER
-            self.records += 1
-            self._sink.holed(self, self._content_type, self.length, self._lost, self._begin if self._keep else b"")
+            self.state = _HEADER
+            self._count()
+            begin = self._begin if self.keep else b""
             self._begin = b""
+            layer.holed(self, self.content_type, self._lost, begin)
             return
-        fragment = bytes(self._buffer) if self._keep else None
-        self._buffer.clear()
-        self._end_record(fragment)
+        if self.keep:
+            fragment = bytes(self._buffer)
+            self._buffer.clear()
+        self._end_record(layer, fragment)
 
-    def _end_record(self, fragment: bytes | None) -> None:
-        ssl2 = self._state == SSL2_FRAGMENT
-        self._state = HEADER
+    @cython.cfunc
+    def _count(self) -> cython.void:
         self.records += 1
-        if ssl2:
-            self._sink.ssl2(self, fragment or b"")
+        if self.content_type == _DATA:
+            self._application_records += 1
+            self.application_bytes += self.length
         else:
-            self._sink.record(self, self._content_type, self._version, self.length, fragment)
+            self._by_type[self.content_type - 20] += 1
+
+    @cython.cfunc
+    def _end_record(self, layer: RecordLayer, fragment: bytes | None) -> cython.void:
+        if self.state == _SSL2_FRAGMENT:
+            self.state = _HEADER
+            self.records += 1
+            layer.ssl2(self, fragment)
+            return
+        self.state = _HEADER
+        self._count()
+        if not (self.silent and self.content_type == _DATA and self.length <= _MOST_SILENT):
+            layer.record(self, self.content_type, self._version, fragment)
 
     # Loss
 
-    def _lose(self, why: str | None) -> None:
+    @cython.cfunc
+    def _lose(self, layer: RecordLayer, why: str | None) -> cython.void:
         self._buffer.clear()
-        self._state = LOST
+        self.state = _LOST
         self._resync = Resync()
-        self._sink.unframed(self, why)
+        layer.unframed(self, why)
 
-    def _search(self, data: bytes | memoryview, at: int) -> int:
-        assert self._resync is not None
-        found = self._resync.feed(bytes(data[at:]), self.at_ns, self.packet)
+    @cython.cfunc
+    def _search(self, layer: RecordLayer, piece: bytes) -> cython.void:
+        found: list = self._resync.feed(piece, self.at_ns, self.packet)
         if found is not None:
             if self._resync.dropped:
                 where = "" if self.records else "the capture begins inside a record, or this is not TLS: "
-                message = f"{where}{self._resync.dropped} bytes skipped before this record"
-                self._sink.fault(found[0][2], message)
+                layer.fault(found[0][2], f"{where}{self._resync.dropped} bytes skipped before this record")
             self._resync = None
-            self._state = HEADER
+            self.state = _HEADER
             self._found = found
             _, self.at_ns, self.packet = found[0]  # they are read as if they came only now
-        return len(data)

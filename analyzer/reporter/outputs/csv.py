@@ -58,6 +58,10 @@ def _tls(read: Callable[[model.Tls], _Value]) -> Callable[[model.Connection], _V
     return cell_of
 
 
+def _layer(layer: model.Encapsulation) -> str:
+    return layer.type if layer.id is None else f"{layer.type}:{layer.id}"
+
+
 def _first(tls: model.Tls) -> model.Verdict | None:
     return tls.handshakes[0] if tls.handshakes else None
 
@@ -131,6 +135,8 @@ COLUMNS: dict[str, Callable[[model.Connection], _Value]] = {
     "http_max_concurrent": _most_at_once,
     "streams_reset": _streams_reset,
     "goaway": _goaway,
+    "encapsulation": lambda c: " ".join(_layer(layer) for layer in c.encapsulation),
+    "icmp_errors": lambda c: c.notes.icmp_errors,
 }
 
 

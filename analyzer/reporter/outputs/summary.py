@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from analyzer import model
+from analyzer.dissector.encapsulation import MOST_LAYERS
 from analyzer.reporter import words, words_of_http2
 from analyzer.reporter.escape import escape
 from analyzer.reporter.outputs.counts import TIED, Histogram, Http2Counts, HttpCounts, TlsCounts, quantiles
@@ -39,6 +40,11 @@ class Totals(Protocol):
     icmp: int
     other: int
     fragments: int
+    reassembled: int  # IP packets
+    incomplete: int
+    overlapping: int
+    protected: int
+    too_deep: int
     damaged: int
     filtered_out: int
     left_out: int
@@ -55,9 +61,14 @@ class Totals(Protocol):
 
 _TOTALS = tuple(Totals.__annotations__)
 _LEFT_OUT = {
-    "udp": "UDP", "quic": "QUIC", "icmp": "ICMP", "other": "of other protocols", "fragments": "IP fragments",
-    "damaged": "damaged", "filtered_out": "outside the capture filter or time window",
-    "left_out": "with a wrong checksum", "late": "that came after their connection was reported",
+    "udp": "UDP", "quic": "QUIC", "icmp": "ICMP", "other": "of other protocols", "protected": "encrypted by 802.11",
+    "too_deep": f"with more than {MOST_LAYERS} headers around them", "damaged": "damaged",
+    "filtered_out": "outside the capture filter or time window", "left_out": "with a wrong checksum",
+    "late": "that came after their connection was reported",
+}  # fmt: skip
+_FRAGMENTS = {
+    "reassembled": "put together", "incomplete": "incomplete",
+    "overlapping": "dropped because their fragments contradict one another",
 }  # fmt: skip
 
 
@@ -169,6 +180,8 @@ class Summary:
             yield from self._connections()
         left_out = [f"{words.count(n)} {what}" for name, what in _LEFT_OUT.items() if (n := self._totals[name])]
         yield from self._labelled("left out", f"packets: {', '.join(left_out)}" if left_out else "")
+        fragments = [f"{words.count(n)} {what}" for name, what in _FRAGMENTS.items() if (n := self._totals[name])]
+        yield from self._labelled("fragments", f"IP packets: {', '.join(fragments)}" if fragments else "")
         yield from self._labelled("checksums", self._checksum_words())
         if late := self._totals["out_of_order"]:
             said = f"{words.plural(late, 'packet')} older than the one before, by less than a second"
