@@ -120,6 +120,11 @@ class Notes(msgspec.Struct, frozen=True, gc=False):
     resets: int = 0
     resets_ignored: int = 0  # not a close: not the number expected (RFC 5961 §3.2), or the receiver went on
     icmp_errors: int = 0  # ICMP errors that quote one of its segments
+    duplicates: int = 0  # the same packet captured once more: counted in `packets`, and in nothing else
+    cut_segments: int = 0  # with payload that the snapshot length left out
+    uncaptured_bytes: int = 0  # acknowledged by their receiver, but not in the capture: lost there, not on the path
+    bad_checksums: int | None = None  # TCP or IPv4; None: nobody looked
+    unfilled_checksums: int | None = None  # left to the network card by their sender: on the wire they were others
 
 
 class IcmpError(msgspec.Struct, frozen=True, gc=False):

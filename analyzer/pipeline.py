@@ -18,7 +18,7 @@ from analyzer.capture.selection import Selection
 from analyzer.capture.source import TLS_KEY_LOG, Capture, Damage, open_capture
 from analyzer.capture.window import Readable
 from analyzer.dissector import layout
-from analyzer.dissector.tracker import LINGER_NS, MOST_CONNECTIONS, Finished, Tracker
+from analyzer.dissector.tracker import LINGER_NS, MOST_CONNECTIONS, SET_BACK_NS, Finished, Tracker
 from analyzer.flows import Library, load_library
 from analyzer.reporter.labels import Inside, Labeler
 from analyzer.reporter.templates import Lines
@@ -39,6 +39,7 @@ class Options:
     """How a capture is to be analysed. Times are nanoseconds."""
 
     vlan_key: bool = False  # VLAN ids tell connections apart
+    checksums: Literal["count", "verify"] | None = None  # look at them; "verify": leave out segments with a wrong one
     packet_filter: str | None = None  # pcap syntax
     time_from: int | None = None  # since 1970 UTC, or since the first packet
     time_to: int | None = None
@@ -74,6 +75,13 @@ class Totals(msgspec.Struct):
     too_deep: int = 0  # packets with more headers around them than are looked through
     damaged: int = 0  # a header cut off, or one that contradicts itself
     filtered_out: int = 0
+    bad_checksums: int = 0  # of TCP segments, or of the IPv4 headers in front of them; only if they are looked at
+    unfilled_checksums: int = 0  # left to the network card by their sender
+    left_out: int = 0  # of those with bad checksums
+    out_of_order: int = 0  # packets older than the one before them, by less than a second
+    set_back: int = 0  # and by a second or more
+    set_back_packet: int = 0  # the first of these
+    set_back_ns: int = 0  # and how far it goes back
     late: int = 0  # segments that came after their connection had been reported; not counted in it
     connections: int = 0  # finished so far
     dropped_by_interface: int = 0  # as the capture's own statistics say
@@ -99,11 +107,18 @@ class Analysis:
             linger_ns=options.linger_ns,
             most_connections=options.max_connections,
             vlan_key=options.vlan_key,
+            checksums=options.checksums,
             recognizer=self._recognizer(),
         )
         self._library = library
         self._roots: Roots | None = None
-        self._labeler = Labeler(name, library, self._inside(library), self._tracker.reader.encapsulations)
+        self._labeler = Labeler(
+            name,
+            library,
+            self._inside(library),
+            self._tracker.reader.encapsulations,
+            checksums=options.checksums is not None,
+        )
         self._fed = time.monotonic_ns()  # when packets last came
         self._selection = Selection(
             options.packet_filter, options.time_from, options.time_to, relative=options.time_relative
@@ -249,6 +264,12 @@ class Analysis:
             totals.incomplete = reader.reassembly.incomplete
             totals.overlapping = reader.reassembly.overlapping
         totals.filtered_out = counts[layout.KIND_EXCLUDED]
+        totals.left_out = counts[layout.KIND_BAD_CHECKSUM]
+        if self._options.checksums is not None:
+            _, totals.bad_checksums, totals.unfilled_checksums = self._tracker.checksums.tolist()
+        order = self._tracker.order
+        totals.out_of_order, totals.set_back = order.late, order.set_back
+        totals.set_back_packet, totals.set_back_ns = order.set_back_packet, order.set_back_ns
         totals.late = self._tracker.late
         totals.dropped_by_interface = sum(interface.dropped or 0 for interface in self._capture.interfaces)
 
@@ -265,8 +286,6 @@ class Analysis:
         self.close()
 
 
-# Packets are stamped in order, but for a little; a clock that goes back by more was set.
-_SET_BACK_NS = 1_000_000_000
 _NEVER_NS = (1 << 63) - 1
 
 
@@ -336,7 +355,7 @@ class LiveAnalysis:
                     if not self._began_ns:
                         self._began_ns = int(frames.time_ns[0])
                     latest = int(frames.time_ns[-1])
-                    if latest < tracker.clock_ns - _SET_BACK_NS:
+                    if latest < tracker.clock_ns - SET_BACK_NS:
                         tracker.set_back(latest)
                 analysis._feed(frames)
                 self._expire()

@@ -82,7 +82,7 @@ class TestTheSameReport:
         assert len(reports) == 1
 
 
-KINDS = ("tcp", "udp", "quic", "icmp", "other", "fragments", "protected", "damaged", "filtered_out")
+KINDS = ("tcp", "udp", "quic", "icmp", "other", "fragments", "protected", "damaged", "filtered_out", "left_out")
 
 
 @pytest.mark.parametrize("case", sorted(CASES.keys() - {"formats/wireless-a-msdu"}))

@@ -117,6 +117,16 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     "--merge", is_flag=True, help="All FILEs are one capture, in the order of time: rotated ones, or one per interface."
 )
 @click.option("--strict", is_flag=True, help="Exit with 3 if a capture is damaged or cut off.")
+@click.option(
+    "--count-checksums",
+    is_flag=True,
+    help="Look at the checksums of TCP and IPv4, and count those that are wrong.",
+)
+@click.option(
+    "--verify-checksums",
+    is_flag=True,
+    help="And leave out the segments that have a wrong one, as their receivers do.",
+)
 @click.option("--vlan-key", is_flag=True, help="Tell connections with equal addresses in different VLANs apart.")
 @flows_option
 @keys_option

@@ -41,6 +41,8 @@ class Settings:
     fail_on: tuple[tuple[str, ...], ...]
     merge: bool
     strict: bool
+    count_checksums: bool
+    verify_checksums: bool
     vlan_key: bool
     flows: tuple[str, ...]
     keys: tuple[str, ...]
@@ -90,6 +92,7 @@ class Settings:
         times = [when for when in (self.time_from, self.time_to) if when]
         return pipeline.Options(
             vlan_key=self.vlan_key,
+            checksums="verify" if self.verify_checksums else "count" if self.count_checksums else None,
             packet_filter=self.capture_filter,
             time_from=self.time_from.ns if self.time_from else None,
             time_to=self.time_to.ns if self.time_to else None,
@@ -238,6 +241,9 @@ class Reading:
                     self._warn(shown, analysis.warnings, warned)
                     if summary:
                         summary.end_capture(analysis.totals)
+                    if doubts := words.checksum_doubts(analysis.totals):
+                        with self._progress.hidden():
+                            say(f"{shown}: {doubts}")
         except InputError as error:  # found out only when its first bytes were asked for
             self._analysed -= 1
             self._cannot_read(error)

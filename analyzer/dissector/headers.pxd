@@ -3,6 +3,7 @@
 cdef class HeaderReader:
     cdef const unsigned char[::1] data
     cdef Py_ssize_t extra
+    cdef bint quoting
     cdef long long[::1] number
     cdef long long[::1] time_ns
     cdef signed char[::1] kind
@@ -25,6 +26,8 @@ cdef class HeaderReader:
     cdef long long[::1] payload
     cdef long long[::1] payload_captured
     cdef long long[::1] payload_offset
+    cdef long long[::1] ip_offset
+    cdef long long[::1] tcp_offset
 
     cdef Py_ssize_t _room(self, frames)
     cdef int _u16(self, Py_ssize_t at)

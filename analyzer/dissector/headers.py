@@ -62,6 +62,8 @@ class HeaderReader:
         self.payload = memoryview(table.payload)
         self.payload_captured = memoryview(table.payload_captured)
         self.payload_offset = memoryview(table.payload_offset)
+        self.ip_offset = memoryview(table.ip_offset)
+        self.tcp_offset = memoryview(table.tcp_offset)
         offset: cython.longlong[::1] = memoryview(frames.offset)
         captured: cython.longlong[::1] = memoryview(frames.captured)
         original: cython.longlong[::1] = memoryview(frames.original)
@@ -201,6 +203,7 @@ class HeaderReader:
                 wire = at + total
             if wire < end:
                 end = wire
+        self.ip_offset[i] = at
         self.family[i] = 4
         self.source_high[i] = 0
         self.source_low[i] = self._u32(at + 12)
@@ -224,6 +227,7 @@ class HeaderReader:
                 wire = at + 40 + total
             if wire < end:
                 end = wire
+        self.ip_offset[i] = at
         self.family[i] = 6
         self.source_high[i] = self._u64(at + 8)
         self.source_low[i] = self._u64(at + 16)
@@ -262,8 +266,10 @@ class HeaderReader:
             ):  # fmt: skip
                 if self.family[i] == 4:
                     return KIND_OTHER
-                if end - at < 2:
+                if end - at < 8:
                     return KIND_DAMAGED
+                if protocol == 43 and self.data[at + 3] != 0:
+                    self.ip_offset[i] = -1
                 length = (self.data[at + 1] + 1) * 8
             else:
                 return self._other_protocol(i, at, end, wire, protocol)
@@ -331,11 +337,13 @@ class HeaderReader:
     ) -> cython.int:
         """RFC 9293 §3.1."""
         header: cython.Py_ssize_t
-        if end - at < 20:
+        if end - at < 20 and (self.quoting or end - at < 16 or wire - at < 20):
+            # Where the snapshot length ends after the window, what is there is enough; in a quotation it is not.
             return self._cut_tcp(i, at, end)
         header = (self.data[at + 12] >> 4) * 4
         if header < 20 or at + header > wire:
             return self._cut_tcp(i, at, end)
+        self.tcp_offset[i] = at
         self.source_port[i] = self._u16(at)
         self.destination_port[i] = self._u16(at + 2)
         self.sequence[i] = self._u32(at + 4)

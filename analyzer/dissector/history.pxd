@@ -10,6 +10,8 @@ cdef class ConnectionHistory(ConnectionRows):
     cdef int[:, ::1] close_automaton
     cdef signed char[::1] close_complete
     cdef long long[::1] close_tests
+    cdef long long taken_packet
+    cdef long long taken_ns
 
     cdef public bint logging
     cdef long long[::1] log
@@ -26,5 +28,5 @@ cdef class ConnectionHistory(ConnectionRows):
     cdef void _replay(self, long long base)
     cdef void _note(self, long long base, long long code, long long number, long long now, bint diverged)
     cdef void _add_gap(self, long long base, long long me, long long start, long long end, long long now)
-    cdef bint _seen_before(self, long long base, long long me, long long start, long long end, long long now)
+    cdef bint _seen_before(self, long long base, long long me, long long start, long long end, long long now, bint overtaken)
     cdef long long _round_trip(self, long long base)

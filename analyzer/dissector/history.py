@@ -46,6 +46,7 @@ class ConnectionHistory(ConnectionRows):
         self.log = memoryview(np.zeros(LOG_WORDS, np.int64))
         self.log_count = 0
         self._load_automata()
+        self.taken_packet = self.taken_ns = 0
 
     def _load_automata(self):
         self.open_automaton = memoryview(self.automata[0].table)
@@ -171,7 +172,7 @@ class ConnectionHistory(ConnectionRows):
 
     @cython.cfunc
     def _take_back(self, base: cython.longlong, step: cython.int) -> cython.void:
-        """This step, the last of its kind, has turned out not to have happened."""
+        """This step, the last of its kind, did not happen after all, or not then (`taken_packet`, `taken_ns`)."""
         event: cython.longlong = self.rows[base + EVENT_HEAD]
         before: cython.longlong = -1
         found: cython.longlong = -1
@@ -185,6 +186,8 @@ class ConnectionHistory(ConnectionRows):
             before = event
             event = self.events[event * EVENT_WORDS + EVENT_NEXT]
         if found != -1:
+            self.taken_packet = self.events[found * EVENT_WORDS + EVENT_PACKET]
+            self.taken_ns = self.events[found * EVENT_WORDS + EVENT_NS]
             event = self.events[found * EVENT_WORDS + EVENT_NEXT]
             if found_before == -1:
                 self.rows[base + EVENT_HEAD] = event
@@ -277,9 +280,10 @@ class ConnectionHistory(ConnectionRows):
     @cython.cfunc
     def _seen_before(
         self, base: cython.longlong, me: cython.longlong, start: cython.longlong, end: cython.longlong,
-        now: cython.longlong,
+        now: cython.longlong, overtaken: cython.bint,
     ) -> cython.bint:  # fmt: skip
-        """A segment of bytes below the highest captured: late, if it fills a hole soon enough, else sent again.
+        """A segment of bytes below the highest captured: late, if it fills a hole soon enough, or if it is known to be
+        `overtaken`; else sent again.
 
         Whether it fills a hole.
         """
@@ -297,7 +301,7 @@ class ConnectionHistory(ConnectionRows):
                     start, self.gaps[gap * GAP_WORDS + GAP_START]
                 )
                 # What overtakes on the path arrives within a round trip; what was lost is sent again after one.
-                if now - self.gaps[gap * GAP_WORDS + GAP_NS] <= self._round_trip(base):
+                if overtaken or now - self.gaps[gap * GAP_WORDS + GAP_NS] <= self._round_trip(base):
                     late = True
                 if start > self.gaps[gap * GAP_WORDS + GAP_START] and end < self.gaps[gap * GAP_WORDS + GAP_END]:
                     rest = self._new_gap()

@@ -18,7 +18,8 @@ KIND_FRAGMENT = 6
 KIND_DAMAGED = 7  # a header that is cut off or contradicts itself
 KIND_EXCLUDED = 8  # left out by a capture filter or a time window
 KIND_PROTECTED = 9  # an encrypted IEEE 802.11 frame
-KINDS = 10
+KIND_BAD_CHECKSUM = 10  # a segment left out because its checksum is wrong
+KINDS = 11
 
 # Headers of the link layer inside one another, and packets put together from such that were put together. No real frame
 # comes near; hostile ones must not exhaust the stack.
@@ -49,6 +50,11 @@ HANDED_END = 2  # a FIN or an accepted RST, without bytes that are wanted
 HANDED_ACK = 3  # an acknowledgement, while the peer's bytes have a hole
 HANDED_KNOWN = 4  # bytes that tell, for the first time, what a connection without captured SYN speaks
 
+# Column `checksum`, of TCP segments where checksums are looked at.
+CHECKSUM_RIGHT = 0  # or not to be told: cut off, or behind headers that change the sum
+CHECKSUM_BAD = 1
+CHECKSUM_UNFILLED = 2  # the sender left it to the network card
+
 # Words of a connection's row.
 FIRST_PACKET = 0
 LAST_PACKET = 1
@@ -74,19 +80,25 @@ ZERO_WINDOWS = 20
 KEEP_ALIVES = 21
 RESETS = 22
 RESETS_IGNORED = 23
-FAULT_PACKET = 24  # the first packet with BAD_SYN_ACK
-STREAM = 25  # Wireshark's tcp.stream: as ID, but it also numbers what only ICMP errors quote
-RETRY_PACKET = 26  # the first packet with RETRIED
-RESET_AT = 27  # what the side whose RST ended the connection had sent by then; 0: it answers the SYN after all
-ENCAPSULATION = 28  # of the first packet, as in the packet table
-ICMP_ERRORS = 29  # that quote a segment of it; the first of them: its packet, and type << 8 | code | MTU << 16
-ICMP_PACKET = 30
-ICMP_SAID = 31
+ICMP_ERRORS = 24  # that quote a segment of it
+DUPLICATES = 25  # packets captured more than once: the copies
+CUT_SEGMENTS = 26  # segments with payload that the snapshot length cut
+UNCAPTURED_BYTES = 27  # set when finished: acknowledged by the peer, but never captured
+BAD_CHECKSUMS = 28  # segments; only where checksums are looked at
+UNFILLED_CHECKSUMS = 29  # segments whose sender left the checksum to the network card
+FAULT_PACKET = 30  # the first packet with BAD_SYN_ACK
+STREAM = 31  # Wireshark's tcp.stream: as ID, but it also numbers what only ICMP errors quote
+RETRY_PACKET = 32  # the first packet with RETRIED
+RESET_AT = 33  # what the side whose RST ended the connection had sent by then; 0: it answers the SYN after all
+ENCAPSULATION = 34  # of the first packet, as in the packet table
+ICMP_PACKET = 35  # of the first ICMP error: its packet, and type << 8 | code | MTU << 16
+ICMP_SAID = 36
+LAST_MOMENT = 37  # as LAST_NS, by a clock that is never set back: `clock_shift` in `rows.py`
 
 # Then SIDE_WORDS words for the sender of the first packet, and as many for its peer. Offsets count a side's sequence
 # space from its SYN (0) on and do not wrap; -1 is "not known".
-SIDES = 32
-SIDE_WORDS = 17
+SIDES = 38
+SIDE_WORDS = 19
 ISN = 0  # sequence number at offset 0: the SYN's, or guessed from the first segment
 SENT = 1  # offset after the last byte, SYN or FIN captured
 ACKED = 2  # how much of the *peer's* sequence space this side has acknowledged
@@ -104,7 +116,9 @@ WANTED = 13  # offset from which the dissector wants this side's bytes; the larg
 MISSING = 14  # bytes in the holes, together
 DATA_PACKET = 15  # the last that brought new bytes, and its time
 DATA_NS = 16
-ROW_WORDS = 66
+FIRST_AHEAD_PACKET = 17  # as AHEAD_PACKET, of the first such acknowledgement
+FIRST_AHEAD_NS = 18
+ROW_WORDS = 76
 
 # Words of a connection's key: endpoint A is the lower of the two by address and port.
 KEY_WORDS = 8
@@ -146,6 +160,8 @@ DATA_SENT = 32  # the event DATA was emitted
 MOVED_ON = 64  # sent as if its opening were complete, which was not captured
 UNSURE = 256  # sent a RST beyond what was captured of it: the capture cannot tell whether it was accepted
 RESETTER = 512  # its RST ended the connection
+OVERTOOK = 2048  # acknowledged the peer's FIN with a segment before which something was missing
+ANSWERED = 1024  # acknowledged something new after its FIN: the peer was heard
 LOST = 128  # set when finished: the peer acknowledged bytes of this side that were never captured
 
 # SYN_OPTIONS of a side: bits, then the window scale and the maximum segment size, each plus one.

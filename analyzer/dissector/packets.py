@@ -27,6 +27,10 @@ COLUMNS: dict[str, type[np.generic]] = {
     "payload": np.int64,  # TCP payload bytes on the wire
     "payload_captured": np.int64,  # of these, bytes present in the capture
     "payload_offset": np.int64,  # index into the chunk's data
+    "ip_offset": np.int64,  # of the TCP segment's IP header, of several fragments the last to come; -1: where that
+    #                         header's destination is not the packet's last (segments left in an IPv6 routing header)
+    "tcp_offset": np.int64,
+    "checksum": np.int8,  # layout.CHECKSUM_; only where checksums are looked at
     "connection": np.int64,  # the connection's id; -1: none
     "side": np.int8,  # 0 client, 1 server, -1 none; as known when the packet was read
     "sender": np.int8,  # 0 who sent the connection's first packet, 1 its peer, -1 none; unlike `side` never in doubt

@@ -4,7 +4,6 @@ from analyzer.dissector.tunnels cimport TunnelReader
 
 cdef class PacketReader(TunnelReader):
     cdef public object reassembly
-    cdef bint quoting
     cdef Py_ssize_t quoted
     cdef object room
     cdef Py_ssize_t filled

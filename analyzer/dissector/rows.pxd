@@ -32,6 +32,8 @@ cdef class ConnectionRows:
     cdef long long ended_first
     cdef long long ended_last
     cdef readonly long long clock
+    cdef readonly long long clock_shift
+    cdef long long behind
     cdef long long deadline
     cdef long long unreported
     cdef long long report_deadline

@@ -59,6 +59,8 @@ class ConnectionRows:
         self.open_first = self.open_last = self.ended_first = self.ended_last = -1
         self.live = self.next_stream = self.finished_count = 0
         self.clock = 0
+        self.clock_shift = 0
+        self.behind = 0
         self.late = 0
         self.deadline = _NEVER
         self.unreported = -1
@@ -101,15 +103,16 @@ class ConnectionRows:
 
     @cython.ccall
     def advance(self, now_ns: cython.longlong) -> cython.void:
-        """It is `now_ns`, in capture time: report what ended long enough ago, and forget what lingered long enough."""
+        """It is `now_ns`, in capture time with `clock_shift` added: report what ended long enough ago, and forget what
+        lingered long enough."""
         while now_ns > self.report_deadline:
             self._report(self.unreported)
         while now_ns > self.deadline:
             self._finish(self.ended_first)
 
     def expire(self, now_ns, idle_ns, opening_ns) -> None:
-        """It is `now_ns`: connections without a packet for `idle_ns` make room as if there were too many, and so do
-        those for `opening_ns` whose opening has begun and is not complete."""
+        """It is `now_ns`, with `clock_shift` added: connections without a packet for `idle_ns` make room as if there
+        were too many, and so do those for `opening_ns` whose opening has begun and is not complete."""
         now: cython.longlong = now_ns
         idle: cython.longlong = idle_ns
         opening: cython.longlong = opening_ns
@@ -120,32 +123,16 @@ class ConnectionRows:
         while row != -1:
             base = row * ROW_WORDS
             after = self.rows[base + FOLLOWING]
-            quiet = now - self.rows[base + LAST_NS]
+            quiet = now - self.rows[base + LAST_MOMENT]
             if quiet >= idle or (quiet >= opening and self.rows[base + FLAGS] & (BY_SYN | OPENED) == BY_SYN):
                 self.rows[base + FLAGS] |= EVICTED
                 self._finish(row)
             row = after
 
-    def set_back(self, now_ns) -> None:
-        """The clock that packets are stamped by was set back to `now_ns`: what is to happen after a while does not wait
-        for it to come to where it was."""
-        now: cython.longlong = now_ns
-        by: cython.longlong = self.clock - now
-        base: cython.longlong
-        row: cython.longlong = self.ended_first
-        while row != -1:
-            self.rows[row * ROW_WORDS + ENDED_NS] -= by
-            row = self.rows[row * ROW_WORDS + FOLLOWING]
-        row = self.open_first
-        while row != -1:
-            base = row * ROW_WORDS
-            self.rows[base + LAST_NS] = min(now, self.rows[base + LAST_NS])
-            row = self.rows[base + FOLLOWING]
-        self.clock = now
-        if self.deadline != _NEVER:
-            self.deadline -= by
-        if self.report_deadline != _NEVER:
-            self.report_deadline -= by
+    def set_back(self, by_ns) -> None:
+        """The clock that packets are stamped by was set back: what is to happen after a while does not wait for it to
+        come to where it was. `clock` goes on, `clock_shift` ahead of the packets."""
+        self.clock_shift += by_ns
 
     def who(self, row) -> tuple:
         """The FLAGS of a row, and the words of its key."""
@@ -505,18 +492,29 @@ class ConnectionRows:
         one: cython.longlong
         other: cython.longlong
         gap: cython.longlong
+        uncaptured: cython.longlong
+        ahead: cython.longlong
         side: cython.int
         for side in range(2):
             one = base + SIDES + side * SIDE_WORDS
             other = base + SIDES + (1 - side) * SIDE_WORDS
+            uncaptured = 0
+            ahead = 0
             if self.rows[other + AHEAD] > self.rows[one + SENT] and self.rows[one + SENT] != -1:
                 self.rows[one + STATE] |= LOST
+                ahead = self.rows[other + AHEAD] - self.rows[one + SENT]
             gap = self.rows[one + GAPS]
             while gap != -1:
                 if self.gaps[gap * GAP_WORDS + GAP_START] < self.rows[other + ACKED]:
                     self.rows[one + STATE] |= LOST
+                    uncaptured += (
+                        min(self.gaps[gap * GAP_WORDS + GAP_END], self.rows[other + ACKED])
+                        - self.gaps[gap * GAP_WORDS + GAP_START]
+                    )
                 gap = self.gaps[gap * GAP_WORDS + GAP_NEXT]
             self._free_gaps(one)
+            # More holes than are kept were widened: not all of what they span is missing.
+            self.rows[base + UNCAPTURED_BYTES] += min(uncaptured, self.rows[one + MISSING]) + ahead
         if row == self.unreported:
             self._next_unreported(self.rows[base + FOLLOWING])
         self.rows[base + FLAGS] |= REPORTED

@@ -249,6 +249,11 @@ _FIELDS: dict[str, tuple[str | tuple[str, ...], _Read]] = {
     "resets": ("number", lambda c: (c.notes.resets,)),
     "resets_ignored": ("number", lambda c: (c.notes.resets_ignored,)),
     "icmp_errors": ("number", lambda c: (c.notes.icmp_errors,)),
+    "duplicates": ("number", lambda c: (c.notes.duplicates,)),
+    "cut_segments": ("number", lambda c: (c.notes.cut_segments,)),
+    "uncaptured_bytes": ("bytes", lambda c: (c.notes.uncaptured_bytes,)),
+    "bad_checksums": ("number", lambda c: (c.notes.bad_checksums,)),
+    "unfilled_checksums": ("number", lambda c: (c.notes.unfilled_checksums,)),
 }
 FIELDS: tuple[str, ...] = tuple(_FIELDS)
 _OF_TLS = (

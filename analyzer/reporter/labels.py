@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 from analyzer import model
 from analyzer.dissector.encapsulation import HEADERS, UNLISTED, Encapsulations
 from analyzer.dissector.layout import *
-from analyzer.dissector.tracker import Finished
+from analyzer.dissector.tracker import SET_BACK_NS, Finished
 from analyzer.flows.library import Library
 from analyzer.reporter import icmp
 from analyzer.reporter.verdicts import Ran, Scope, label
@@ -84,9 +84,11 @@ class Labeler:
 
     def __init__(
         self, capture: str, library: Library, inside: Inside | None = None,
-        encapsulations: Encapsulations | None = None,
+        encapsulations: Encapsulations | None = None, *, checksums: bool = False,
     ):  # fmt: skip
+        """`checksums`: the rows have counts of them."""
         self.capture = capture
+        self._notes_end = (UNFILLED_CHECKSUMS if checksums else UNCAPTURED_BYTES) + 1
         self.inside = inside
         self._encapsulations = encapsulations
         self._scopes = (Scope(library.automaton("tcp-open")), Scope(library.automaton("tcp-close")))
@@ -137,7 +139,9 @@ class Labeler:
         open_verdict = self._label_open(row, client, server, opening, clock_ns)
         close_verdict = self._label_close(row, client, server, closing, clock_ns, open_verdict)
         handshake_ns = row[OPENED_NS] - start - opening.steps[0].at_ns if flags & OPENED and opening.steps else None
-        faults = _faults(row) if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) else []
+        faults = (
+            _faults(row) if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) or row[LAST_NS] < start - SET_BACK_NS else []
+        )
         inside = NOTHING
         if self.inside is not None:
             inside = self.inside.label(row, content, open_verdict, close_verdict)
@@ -167,7 +171,7 @@ class Labeler:
             timing=model.Timing(handshake_ns, inside.tls_ns, inside.first_response_ns),
             lifecycle=inside.lifecycle,
             icmp_error=icmp.first_error(row, key[KEY_PORTS] & 15) if row[ICMP_ERRORS] else None,
-            notes=model.Notes(*row[RETRANSMISSIONS : RESETS_IGNORED + 1], *row[ICMP_ERRORS : ICMP_ERRORS + 1]),
+            notes=model.Notes(*row[RETRANSMISSIONS : self._notes_end]),
             faults=[*faults, *inside.faults],
         )
 
@@ -225,7 +229,7 @@ class Labeler:
             return model.CloseVerdict(flow=None, outcome="incomplete", cause=cause)
         lost: model.Cause | None = None
         if row[client + PACKETS] == 0 or row[server + PACKETS] == 0:
-            lost = "one-sided"
+            lost = None if _unanswered_fin(row, client, server, run) else "one-sided"
         elif (row[client + STATE] | row[server + STATE]) & LOST:
             lost = "lost-in-capture"
         fields = _label(self._scopes[1], row, run, lost, clock_ns)
@@ -255,6 +259,13 @@ def _label(scope: Scope, row: list[int], run: _Run, lost: model.Cause | None, cl
     return label(scope, ran, lost=lost, ended=ended, evicted=bool(row[FLAGS] & EVICTED), quiet=quiet)
 
 
+def _unanswered_fin(row: list[int], client: int, server: int, run: _Run) -> bool:
+    """Whether the only side captured shows that nothing came from the other: it sent its FIN three times or more (RFC
+    9293 §3.8.1), each with the acknowledgement it already had. A FIN of the peer would have advanced that."""
+    alone = row[client + STATE] | row[server + STATE]
+    return run.retransmitted >= 2 and all(one.step == "FIN" for one in run.steps) and not alone & ANSWERED
+
+
 def _oriented_by(flags: int) -> Literal["syn", "content", "port", "first-packet"]:
     if flags & BY_SYN:
         return "syn"
@@ -271,6 +282,9 @@ def _faults(row: list[int]) -> list[model.Fault]:
     if row[FLAGS] & RETRIED:
         message = "the same SYN again after a reset: an earlier attempt to open was refused; the last one is labelled"
         faults.append(model.Fault(row[RETRY_PACKET], "tcp", message))
+    if row[LAST_NS] < row[START_NS] - SET_BACK_NS:
+        message = "the last packet is older than the first: the clock was set back, and durations mean nothing"
+        faults.append(model.Fault(row[LAST_PACKET], "capture", message))
     if row[FLAGS] & EVENTS_FULL:
         message = f"more than {MOST_EVENTS} steps; the later ones are not listed"
         faults.append(model.Fault(row[LAST_PACKET], "tcp", message))

@@ -30,19 +30,19 @@ COMPILED = cython.compiled
  VALUE_CLIENT_PACKETS, VALUE_SERVER_PACKETS, VALUE_CLIENT_BYTES, VALUE_SERVER_BYTES, VALUE_CLIENT_ISN,
  VALUE_SERVER_ISN, VALUE_HANDSHAKE, VALUE_OPEN_RETRANSMITTED, VALUE_CLOSE_RETRANSMITTED) = range(16)  # fmt: skip
 VALUE_NOTES = 16
-NOTES = 8
+NOTES = 14
 VALUES = VALUE_NOTES + NOTES
 EVENT_WIDTH = 4
 TEXT_CLIENT, TEXT_SERVER, TEXT_START = range(VALUES, VALUES + 3)
-EVENT = 32
+EVENT = 33
 
-_NOTES = cython.declare(cython.longlong, 8)
+_NOTES = cython.declare(cython.longlong, 14)
 _VALUE_NOTES = cython.declare(cython.longlong, 16)
-_VALUES = cython.declare(cython.longlong, 24)
-_TEXT_CLIENT = cython.declare(cython.longlong, 24)
-_TEXT_SERVER = cython.declare(cython.longlong, 25)
-_TEXT_START = cython.declare(cython.longlong, 26)
-_EVENT = cython.declare(cython.longlong, 32)
+_VALUES = cython.declare(cython.longlong, 30)
+_TEXT_CLIENT = cython.declare(cython.longlong, 30)
+_TEXT_SERVER = cython.declare(cython.longlong, 31)
+_TEXT_START = cython.declare(cython.longlong, 32)
+_EVENT = cython.declare(cython.longlong, 33)
 _HTTP = cython.declare(cython.longlong, 1900)
 _SECOND_NS = cython.declare(cython.longlong, 1_000_000_000)
 _SILENCE_NS = cython.declare(cython.longlong, 1_000_000_000)
@@ -158,7 +158,7 @@ class LineWriter(ExchangeFiller):
         quiet: cython.longlong = 0
         length: cython.Py_ssize_t = 8
         # Faults and divergences name packets in words, and times before 1970 do not fit the arithmetic here.
-        if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) or start < 0 or self.rows[i, LAST_NS] < 0:
+        if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) or start < 0 or self.rows[i, LAST_NS] < start:
             return 0
         if self.rows[i, ICMP_ERRORS]:
             return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from typing import Protocol
 
 from analyzer import model
 from analyzer.reporter.escape import escape
@@ -270,16 +271,41 @@ def _answer(one: model.Exchange) -> str:
 NOTE_WORDS = {
     "retransmissions": "retransmission", "out_of_order": "out of order", "lost_segments": "lost segment",
     "duplicate_acks": "duplicate ACK", "zero_windows": "zero window", "keep_alives": "keep-alive",
-    "resets": "reset", "resets_ignored": "reset ignored", "icmp_errors": "ICMP error",
+    "resets": "reset", "resets_ignored": "reset ignored", "icmp_errors": "ICMP error", "duplicates": "captured twice",
+    "cut_segments": "segment cut by the snaplen", "uncaptured_bytes": "byte not captured",
+    "bad_checksums": "bad checksum", "unfilled_checksums": "checksum left to the network card",
 }  # fmt: skip
-_UNCOUNTED = frozenset({"out of order", "reset ignored"})  # phrases that take no plural s
+_UNCOUNTED = frozenset({"out of order", "captured twice"})  # phrases that take no plural
+_PLURALS = {
+    "reset ignored": "resets ignored", "segment cut by the snaplen": "segments cut by the snaplen",
+    "byte not captured": "bytes not captured",
+    "checksum left to the network card": "checksums left to the network card",
+}  # fmt: skip
+
+
+class Checked(Protocol):
+    """Counts of segments: those that were read, with a wrong checksum, and left out for it."""
+
+    tcp: int
+    bad_checksums: int
+    left_out: int
+
+
+def checksum_doubts(totals: Checked) -> str | None:
+    """What to think of wrong checksums that are too many for damage on the path."""
+    segments = totals.tcp + totals.left_out
+    if not totals.bad_checksums or totals.bad_checksums * 4 < segments:
+        return None
+    said = f"{totals.bad_checksums:,} of {plural(segments, 'segment')} have a wrong checksum: "
+    said += "where the capture was made on the sending host, its network card fills them in later (offload)"
+    return said + ("; read it without --verify-checksums" if totals.left_out else "")
 
 
 def note_words(name: str, number: int) -> str:
     """`retransmissions`, 2 → `2 retransmissions`."""
     words = NOTE_WORDS[name]
-    if words == "reset ignored" and number != 1:
-        return f"{number:,} resets ignored"
+    if words in _PLURALS and number != 1:
+        return f"{number:,} {_PLURALS[words]}"
     return f"{number:,} {words}" if words in _UNCOUNTED else plural(number, words)
 
 

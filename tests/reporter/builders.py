@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -163,6 +163,8 @@ class Totals:
         self.packets = self.tcp = self.udp = self.quic = self.icmp = self.other = self.damaged = 0
         self.reassembled = self.incomplete = self.overlapping = self.protected = self.too_deep = 0
         self.fragments = self.filtered_out = self.late = self.connections = self.dropped_by_interface = 0
+        self.left_out = self.bad_checksums = self.unfilled_checksums = self.out_of_order = 0
+        self.set_back = self.set_back_packet = self.set_back_ns = 0
         self.__dict__.update(given)
 
 
@@ -206,6 +208,7 @@ class Options:
     """The fields of `pipeline.Options`."""
 
     vlan_key: bool = False
+    checksums: Literal["count", "verify"] | None = None
     packet_filter: str | None = None
     time_from: int | None = None
     time_to: int | None = None

@@ -248,7 +248,7 @@ class Evidence:
         began = request or response
         number = str(began.packet) if began else ""
         at_ns = one.started_ns if one.started_ns is not None else one.first_byte_ns
-        lead = f"{number:>{_LABEL}}  " + (f"+{at_ns / 1e6:,.3f} ms  " if at_ns is not None else "")
+        lead = f"{number:>{_LABEL}}  " + (f"{at_ns / 1e6:+,.3f} ms  " if at_ns is not None else "")
         lead += f"stream {one.stream}  " if one.stream is not None else ""
         yield lead + words.exchange(one, max(20, self._width - len(lead)))
         for line in judged:
@@ -311,7 +311,7 @@ class Evidence:
         if not verdict.steps:
             return
         numbers = max(_LABEL, *(len(str(step.packet)) for step in verdict.steps))
-        times = [f"+{step.at_ns / 1e6:,.3f} ms" for step in verdict.steps]
+        times = [f"{step.at_ns / 1e6:+,.3f} ms" for step in verdict.steps]
         wide = max(len(time) for time in times)
         arrow = max(_ARROW, *(len(_step_name(step)) + 6 for step in verdict.steps))
         for step, time in zip(verdict.steps, times, strict=True):

@@ -47,7 +47,14 @@ class Totals(Protocol):
     too_deep: int
     damaged: int
     filtered_out: int
+    left_out: int
     late: int
+    bad_checksums: int
+    unfilled_checksums: int
+    out_of_order: int
+    set_back: int  # times
+    set_back_packet: int  # number of the first
+    set_back_ns: int  # nanoseconds
     connections: int  # connections
     dropped_by_interface: int
 
@@ -56,7 +63,7 @@ _TOTALS = tuple(Totals.__annotations__)
 _LEFT_OUT = {
     "udp": "UDP", "quic": "QUIC", "icmp": "ICMP", "other": "of other protocols", "protected": "encrypted by 802.11",
     "too_deep": f"with more than {MOST_LAYERS} headers around them", "damaged": "damaged",
-    "filtered_out": "outside the capture filter or time window",
+    "filtered_out": "outside the capture filter or time window", "left_out": "with a wrong checksum",
     "late": "that came after their connection was reported",
 }  # fmt: skip
 _FRAGMENTS = {
@@ -101,6 +108,7 @@ class Summary:
         self._diverged_count = 0
         self._faults: list[str] = []
         self._faults_count = 0
+        self._set_back = ""
 
     def add(self, connection: model.Connection) -> None:
         self.shown += 1
@@ -148,6 +156,16 @@ class Summary:
         self._read += 1
         for name in _TOTALS:
             self._totals[name] += getattr(totals, name)
+        if totals.set_back and not self._set_back:
+            self._set_back = f", first by {words.duration(totals.set_back_ns)} at packet {totals.set_back_packet}"
+
+    def _checksum_words(self) -> str:
+        said = []
+        if bad := self._totals["bad_checksums"]:
+            said.append(f"{words.count(bad)} wrong")
+        if unfilled := self._totals["unfilled_checksums"]:
+            said.append(f"{words.count(unfilled)} left to the network card by their sender (offload)")
+        return ", ".join(said)
 
     def _who(self, c: model.Connection) -> str:
         capture = f"{escape(c.capture)} " if self._captures > 1 else ""
@@ -164,6 +182,13 @@ class Summary:
         yield from self._labelled("left out", f"packets: {', '.join(left_out)}" if left_out else "")
         fragments = [f"{words.count(n)} {what}" for name, what in _FRAGMENTS.items() if (n := self._totals[name])]
         yield from self._labelled("fragments", f"IP packets: {', '.join(fragments)}" if fragments else "")
+        yield from self._labelled("checksums", self._checksum_words())
+        if late := self._totals["out_of_order"]:
+            said = f"{words.plural(late, 'packet')} older than the one before, by less than a second"
+            yield from self._labelled("order", said)
+        if back := self._totals["set_back"]:
+            said = f"the clock goes back a second or more {words.plural(back, 'time')}{self._set_back}"
+            yield from self._labelled("clock", said, "yellow")
         if dropped := self._totals["dropped_by_interface"]:
             said = f"{words.plural(dropped, 'packet')} while capturing, as the capture itself says"
             yield from self._labelled("dropped", said, "yellow")
