@@ -114,12 +114,12 @@ Examples:
   analyzer schema claims > claims.schema.json
 """
 )
-@click.argument("command", type=click.Choice(["read", "claims", "check"]), default="read")
+@click.argument("command", type=click.Choice(["read", "live", "claims", "check"]), default="read")
 def schema(command: str) -> None:
-    """Print the JSON Schema of what read, claims or check prints.
+    """Print the JSON Schema of what read, live, claims or check prints.
 
-    Of one line of read --format jsonl (this if no command is named), of claims --format json, or of check --format
-    json.
+    Of one line of read --format jsonl (this if no command is named) or of live --format jsonl, of claims --format
+    json, or of check --format json.
     """
     import msgspec
 

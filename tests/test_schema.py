@@ -18,6 +18,7 @@ PRINTED = {
         ["read", "--format", "jsonl", ROOT / "captures" / "tls" / "client-certificate-missing"],
         ["read", "--format", "jsonl", ROOT / "captures" / "http1" / "loss-in-header"],
     ],
+    "live": [["live", "--format", "jsonl", "-"]],
     "claims": [
         ["claims", "--format", "json", HTTP2 / "push"],
         ["claims", "--format", "json", ROOT / "captures" / "tcp" / "refused"],
@@ -26,8 +27,12 @@ PRINTED = {
 }
 
 
+LINES = ("read", "live")  # each line is an object
+
+
 def run(*words: object) -> str:
-    return CliRunner().invoke(program, [str(word) for word in words]).stdout
+    piped = (HTTP2 / "push" / "capture.pcapng").read_bytes() if words[-1] == "-" else None
+    return CliRunner().invoke(program, [str(word) for word in words], input=piped).stdout
 
 
 def validator(command: str) -> Draft202012Validator:
@@ -41,7 +46,7 @@ def test_what_is_printed_is_as_the_schema_says(command):
     schema = validator(command)
     for words in PRINTED[command]:
         printed = run(*words)
-        for text in printed.splitlines() if command == "read" else [printed]:
+        for text in printed.splitlines() if command in LINES else [printed]:
             schema.validate(json.loads(text))
 
 
@@ -49,9 +54,16 @@ def test_what_is_printed_is_as_the_schema_says(command):
 def test_the_schema_wants_every_field(command):
     schema = validator(command)
     printed = run(*PRINTED[command][0])
-    whole = json.loads(printed.splitlines()[0] if command == "read" else printed)
-    for name in whole:
-        assert not schema.is_valid({key: value for key, value in whole.items() if key != name}), name
+    some = [json.loads(text) for text in (printed.splitlines() if command in LINES else [printed])]
+    for whole in {one.get("type"): one for one in some}.values():
+        for name in whole:
+            assert not schema.is_valid({key: value for key, value in whole.items() if key != name}), name
+
+
+def test_live_prints_events_connections_and_a_summary():
+    told = [json.loads(line)["type"] for line in run(*PRINTED["live"][0]).splitlines()]
+    assert set(told) == {"event", "connection", "summary"}
+    assert told[-1] == "summary"
 
 
 def test_without_a_command_it_is_that_of_read():

@@ -9,12 +9,17 @@ import msgspec
 
 
 def schema_of(command: str) -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of what "read" (one line of its JSON Lines), "claims" or "check" prints."""
+    """JSON Schema (draft 2020-12) of what "read" (one line of its JSON Lines), "live" (the same),
+    "claims" or "check" prints."""
     match command:
         case "read":
             from analyzer.model import Connection
 
             return _schema("A TCP connection, as printed by analyzer read --format jsonl", Connection)
+        case "live":
+            from analyzer.model import Connection, LiveEvent, LiveSummary
+
+            return _schema("A line of analyzer live --format jsonl", LiveEvent | Connection | LiveSummary)
         case "claims":
             from analyzer.reporter.claims.found import Report
 
@@ -25,7 +30,7 @@ def schema_of(command: str) -> dict[str, Any]:
             return _schema("What analyzer check --format json prints", Checks)
 
 
-def _schema(title: str, of: type) -> dict[str, Any]:
+def _schema(title: str, of: Any) -> dict[str, Any]:
     (root,), components = msgspec.json.schema_components([of], ref_template="#/$defs/{name}")
     for definition in components.values():
         if "properties" in definition:
