@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scapy.layers.inet import IP, TCP
-from scapy.layers.inet6 import IPv6, IPv6ExtHdrRouting
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment, IPv6ExtHdrRouting, fragment6
+from scapy.layers.l2 import GRE, Ether
+from scapy.layers.vxlan import VXLAN
 from scapy.packet import Raw
 
 from tests.capture.builders import NANO, Packet, pcap
@@ -104,3 +106,51 @@ def test_offload_is_not_damage(how):
     # Linux itself fills in that of the last one, which no socket sends any more.
     assert connection.notes.unfilled_checksums == connection.packets.client - 1
     assert totals["left_out"] == 0
+
+
+TUNNELS = {
+    "GRE": lambda inner: IP(src="192.0.2.1", dst="192.0.2.2") / GRE() / inner,
+    "6in4": lambda inner: IP(src="192.0.2.1", dst="192.0.2.2") / inner,
+    "VXLAN": lambda inner: (
+        IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=50000, dport=4789, chksum=0) / VXLAN(vni=7) / Ether() / inner
+    ),
+}
+
+
+@pytest.mark.parametrize("tunnel", TUNNELS)
+def test_inside_a_tunnel_the_inner_header_counts(tunnel):
+    inner = (IPv6 if tunnel == "6in4" else IP)(syn(b"hello", tunnel == "6in4"))
+    right = bytes(TUNNELS[tunnel](inner))
+    assert counted(right) == (0, 0)
+    assert counted(flipped(right, len(right) - 1)) == (1, 0)
+
+
+def test_a_wrong_outer_header_is_not_the_segments():
+    right = bytes(TUNNELS["GRE"](IP(syn(b"hello"))))
+    assert counted(flipped(right, 10)) == (0, 0)
+
+
+def pieces(packet: bytes, six: bool) -> list[bytes]:
+    """The packet as fragments."""
+    if not six:
+        return [bytes(one) for one in IP(packet).fragment(128)]
+    whole = IPv6(packet)
+    segment = whole.payload.copy()
+    return [
+        bytes(one) for one in fragment6(IPv6(src=whole.src, dst=whole.dst) / IPv6ExtHdrFragment(id=7) / segment, 300)
+    ]
+
+
+@pytest.mark.parametrize("six", [False, True])
+def test_of_fragments_the_whole_segment_is_summed_up(six):
+    right = syn(b"x" * 700, six)
+    assert len(pieces(right, six)) > 2
+    assert counted(*pieces(right, six)) == (0, 0)
+    assert counted(*pieces(flipped(right, len(right) - 1), six)) == (1, 0)
+
+
+@pytest.mark.parametrize("six", [False, True])
+def test_fragments_seen_twice_are_a_segment_seen_twice(six):
+    frames = [Packet(one, i) for i, one in enumerate(pieces(syn(b"x" * 700, six), six) * 2)]
+    (connection,) = report(pcap(*frames, magic=NANO, link_type=101))
+    assert (connection.notes.duplicates, connection.packets.client) == (1, 2)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scapy.layers.inet import IP
+from scapy.layers.l2 import GRE
 
 from tests.capture.builders import NANO, Packet, pcap
 from tests.cases import capture_of
@@ -112,3 +114,24 @@ def test_whatever_the_chunks(chunk_bytes, apart_ns):
 def test_half_of_the_packets_of_such_a_capture_are_copies(case):
     for connection in report(capture_of(case).read_bytes()):
         assert connection.notes.duplicates * 2 == connection.packets.client + connection.packets.server
+
+
+def gre(frame: bytes) -> bytes:
+    """The IP packet of an Ethernet frame, in a tunnel."""
+    return bytes(IP(src="192.0.2.1", dst="192.0.2.2", id=9) / GRE() / IP(frame[14:]))
+
+
+def tunnelled(once: list[Packet]) -> list[Packet]:
+    return [packet._replace(data=packet.data[:14] + gre(packet.data)) for packet in once]
+
+
+def test_in_a_tunnel_the_inner_packet_is_what_is_seen_twice():
+    connection = seen(*tunnelled(twice(packets(*EXCHANGE), 1_000)))
+    assert connection.notes.duplicates == 11
+
+
+def test_before_and_behind_the_end_of_a_tunnel_are_two_connections():  # the tunnel is part of the key
+    once = packets(*EXCHANGE)
+    inside = [packet._replace(at_ns=packet.at_ns + 1_000) for packet in tunnelled(once)]
+    both = report(pcap(*sorted(once + inside, key=lambda packet: packet.at_ns), magic=NANO, snaplen=262144))
+    assert [notes(one) for one in both] == [{}, {}]
