@@ -233,7 +233,7 @@ def analyze(source: Source | list[Source] | tuple[Source, ...], options: Options
     UsageError for a wrong capture filter.
     """
     options = options or Options()
-    library = load_library([Path(folder) for folder in options.flows]) if options.flows else _built_in()
+    library = library_of(options.flows)
     capture, name = _open(source, options.chunk_bytes)
     try:
         return Analysis(capture, name, options, library)
@@ -256,7 +256,8 @@ def _open(source: Source | list[Source] | tuple[Source, ...], chunk_bytes: int) 
     return capture, capture.name
 
 
-@functools.cache
-def _built_in() -> Library:
-    """The pages that come with the program, and their automata as far as traffic has built them."""
-    return load_library()
+@functools.lru_cache(maxsize=4)
+def library_of(folders: tuple[str, ...] = ()) -> Library:
+    """The pages that come with the program and those in `folders`, and their automata as far as traffic has built them.
+    Raises FlowPageError and UsageError for pages that cannot be used."""
+    return load_library([Path(folder) for folder in folders])

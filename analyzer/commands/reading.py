@@ -182,6 +182,7 @@ class Reading:
             return Csv(output.text, live), None
         if settings.quiet and not settings.output:
             return _Nothing(), None
+        from analyzer import pipeline
         from analyzer.reporter.outputs.evidence import Evidence
         from analyzer.reporter.outputs.summary import Summary
         from analyzer.reporter.outputs.table import Table
@@ -190,7 +191,8 @@ class Reading:
         width, colour = settings.width or output.width, output.colour(settings.color)
         report: Report
         if verbose:
-            report = Evidence(output.text, width=width, colour=colour, several=several)
+            library = pipeline.library_of(settings.flows)
+            report = Evidence(output.text, width=width, colour=colour, several=several, library=library)
         else:
             report = Table(output.text, width=width, colour=colour, captures=captures, live=live)
         summary = Summary(width=width, colour=colour, captures=len(captures), below_evidence=verbose)
