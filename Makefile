@@ -76,7 +76,7 @@ distclean: clean ## remove .venv too
 .PHONY: test-tools
 test-tools:
 	@.ci/need tshark=tshark tcpdump=tcpdump ip=iproute2 nft=nftables jq=jq \
-	    pigz=pigz pixz=pixz pzstd=zstd lz4=lz4 \
+	    chromium=chromium chromedriver=chromium-driver pigz=pigz pixz=pixz pzstd=zstd lz4=lz4 \
 	    || echo "the tests that need these programs are skipped" >&2
 
 # Debian's python3 comes without venv until its package is there; a half-made environment is not kept.

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import os
 import time
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,7 @@ from analyzer.reporter.templates import Lines
 if TYPE_CHECKING:
     from analyzer import model
     from analyzer.dissector.recognition import Recognizer
+    from analyzer.dissector.samples import Samples
     from analyzer.dissector.tls.secrets import Secrets
 
 
@@ -47,6 +49,7 @@ class Options:
     authorities: str | None = None  # a PEM file or folder of trusted certificates; None: Mozilla's list
     headers: bool = False  # list the header fields of HTTP
     secrets: bool = False  # and show the values of those that hold secrets
+    samples: bool = False  # keep segments of each connection to draw, `Analysis.samples`
     chunk_bytes: int = CHUNK_BYTES
 
 
@@ -80,6 +83,8 @@ class Analysis:
         self._options = options
         self._secrets = self._load_secrets(options, live=capture.size is None)
         self._secrets_read = 0  # blocks of the capture
+        self.frame_logs: dict[int, array[int]] = {}  # with `samples`: of the HTTP/2 of each connection that had any
+        self.samples = self._new_samples() if options.samples else None
         self._tracker = Tracker(
             library.automaton("tcp-open"),
             library.automaton("tcp-close"),
@@ -87,6 +92,7 @@ class Analysis:
             most_connections=options.max_connections,
             vlan_key=options.vlan_key,
             recognizer=self._recognizer(),
+            samples=self.samples,
         )
         self._labeler = Labeler(name, library, self._inside(library))
         self._fed = time.monotonic_ns()  # when packets last came
@@ -95,6 +101,12 @@ class Analysis:
         )
 
     # What looks into connections is imported here: a program that looks at TCP alone starts faster without.
+
+    @staticmethod
+    def _new_samples() -> Samples:
+        from analyzer.dissector.samples import Samples
+
+        return Samples()
 
     @staticmethod
     def _load_secrets(options: Options, *, live: bool) -> Secrets | None:
@@ -128,9 +140,12 @@ class Analysis:
         roots = Roots(options.authorities)
         if options.authorities is not None:
             roots.load()
-        return InsideLabeler(
+        inside = InsideLabeler(
             library, self._tracker.applications, roots, headers=options.headers, secrets=options.secrets
         )
+        if options.samples:
+            inside.frame_logs = self.frame_logs
+        return inside
 
     @property
     def warnings(self) -> list[Damage]:
@@ -193,6 +208,8 @@ class Analysis:
     def _take(self, by_id: bool = False) -> Finished:
         finished = self._tracker.take_finished(by_id)
         self.totals.connections += len(finished.rows)
+        if self.samples is not None:
+            self.samples.orient(finished.rows)
         return finished
 
     def _count(self) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from analyzer.capture.source import Damage
     from analyzer.commands.values import When
     from analyzer.reporter.filters import Predicate
+    from analyzer.reporter.outputs.html import Html
     from analyzer.reporter.outputs.jsonl import JsonLines
     from analyzer.reporter.outputs.summary import Summary
 
@@ -60,8 +61,10 @@ class Settings:
                 if self.quiet
                 else f"--verbose is for --format table: {self.form} has all the evidence, or none"
             )
-        if self.headers and not self.verbose and self.form != "jsonl":
-            raise UsageError("--headers is for -v and for --format jsonl: there is no room for header fields elsewhere")
+        if self.headers and not self.verbose and self.form not in ("jsonl", "html"):
+            raise UsageError(
+                "--headers is for -v and for --format jsonl or html: there is no room for header fields elsewhere"
+            )
         if self.show_secrets and not self.headers:
             raise UsageError("--show-secrets is for --headers: no header fields are shown without it")
         if self.tcp_only and (self.headers or any(wanted.needs_content for wanted in self.filters)):
@@ -98,8 +101,10 @@ class Settings:
             tcp_only=self.tcp_only,
             keys=key_files(self.keys),
             authorities=self.authorities,
-            headers=self.headers,
-            secrets=self.show_secrets,
+            # A page has claims in it, which are judged by header fields, also by those it does not show.
+            headers=self.headers or (self.form == "html" and not self.tcp_only),
+            secrets=self.show_secrets or self.form == "html",
+            samples=self.form == "html",
             **optional,
         )
 
@@ -171,6 +176,8 @@ class Reading:
         return self._end()
 
     def _report(self, output: Output, captures: list[str], live: bool) -> tuple[Report, Summary | None]:
+        from analyzer import pipeline
+
         settings = self.settings
         if settings.form == "jsonl":
             from analyzer.reporter.outputs.jsonl import JsonLines
@@ -180,9 +187,13 @@ class Reading:
             from analyzer.reporter.outputs.csv import Csv
 
             return Csv(output.text, live), None
+        if settings.form == "html":
+            from analyzer.reporter.outputs.html import Html
+
+            library, show = pipeline.library_of(settings.flows), (settings.headers, settings.show_secrets)
+            return Html(output.text, library, captures=len(captures), headers=show[0], secrets=show[1]), None
         if settings.quiet and not settings.output:
             return _Nothing(), None
-        from analyzer import pipeline
         from analyzer.reporter.outputs.evidence import Evidence
         from analyzer.reporter.outputs.summary import Summary
         from analyzer.reporter.outputs.table import Table
@@ -210,6 +221,9 @@ class Reading:
             self._cannot_read(error)
             return
         warned = 0
+        page = cast("Html", report) if self.settings.form == "html" else None
+        if page:
+            page.begin(analysis)
         before = self._connections
         self._analysed += 1
         try:
@@ -230,6 +244,8 @@ class Reading:
                     self._warn(shown, analysis.warnings, warned)
                     if summary:
                         summary.end_capture(analysis.totals)
+                    if page:
+                        page.end(analysis)
         except InputError as error:  # found out only when its first bytes were asked for
             self._analysed -= 1
             self._cannot_read(error)

@@ -74,6 +74,7 @@ class ConnectionTable(ConnectionHistory):
         now: cython.longlong = self.time_ns[i]
         flags: cython.int = self.flags[i]
         self.handed[i] = HANDED_NOT
+        self.note[i] = NOTE_NONE
         self.ack_offset[i] = -1
         self.row_of[i] = -1
         if now > self.clock:
@@ -122,6 +123,8 @@ class ConnectionTable(ConnectionHistory):
         self.rows[me + BYTES] += self.payload[i]
         self.connection[i] = self.rows[base + ID]
         self.row_of[i] = row
+        if self.noting:
+            self._count_before(base, me)
         if flags & FLAG_SYN:
             self._syn(i, row, side)
         else:
@@ -130,6 +133,8 @@ class ConnectionTable(ConnectionHistory):
             self._segment(i, row, side)
             if told and self.handed[i] == HANDED_BYTES:
                 self.handed[i] = HANDED_KNOWN
+        if self.noting:
+            self.note[i] = self._noticed(base, me)
         self.side[i] = side ^ ((self.rows[base + FLAGS] & SWAPPED) != 0)
         self.sender[i] = side
         if self.handed[i] != HANDED_NOT:

@@ -43,6 +43,14 @@ HANDED_END = 2  # a FIN or an accepted RST, without bytes that are wanted
 HANDED_ACK = 3  # an acknowledgement, while the peer's bytes have a hole
 HANDED_KNOWN = 4  # bytes that tell, for the first time, what a connection without captured SYN speaks
 
+# Column `note`: what became of a segment, if anything was noticed. As counted in the row, and nowhere judged anew.
+NOTE_NONE = 0
+NOTE_RETRANSMISSION = 1
+NOTE_OUT_OF_ORDER = 2
+NOTE_DUPLICATE_ACK = 3
+NOTE_KEEP_ALIVE = 4
+NOTE_AFTER_GAP = 5  # bytes before it had not been captured by then
+
 # Words of a connection's row.
 FIRST_PACKET = 0
 LAST_PACKET = 1

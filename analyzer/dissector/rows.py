@@ -58,6 +58,7 @@ class ConnectionRows:
         self.live = self.next_stream = self.finished_count = 0
         self.clock = 0
         self.late = 0
+        self.noting = False
         self.deadline = _NEVER
         self.unreported = -1
         self.report_deadline = _NEVER
@@ -91,6 +92,7 @@ class ConnectionRows:
         self.ack_offset = memoryview(table.ack_offset)
         self.row_of = memoryview(table.row)
         self.handed = memoryview(table.handed)
+        self.note = memoryview(table.note)
         self.missing = memoryview(table.missing)
         self.peer_missing = memoryview(table.peer_missing)
         self.data_packet = memoryview(table.data_packet)

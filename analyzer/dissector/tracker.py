@@ -18,6 +18,7 @@ from analyzer.dissector.packets import PacketTable
 if TYPE_CHECKING:
     from analyzer.dissector.applications import Applications
     from analyzer.dissector.recognition import Recognizer
+    from analyzer.dissector.samples import Samples
 
 SETTLE_NS = 2_000_000_000
 LINGER_NS = 60_000_000_000
@@ -68,6 +69,7 @@ class Tracker:
     packet, which say so.
     `vlan_key`: the VLAN ids are part of what tells connections apart.
     `recognizer`: who dissects what runs inside the connections; without one they are not looked into.
+    `samples`: who keeps segments of each connection, to be drawn; without one none are kept.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Tracker:
         most_connections: int = MOST_CONNECTIONS,
         vlan_key: bool = False,
         recognizer: Recognizer | None = None,
+        samples: Samples | None = None,
     ):
         seed = np.frombuffer(os.urandom(16 * 8), np.uint64) | np.uint64(1)
         tests = [_tests(automaton) for automaton in (tcp_open, tcp_close)]
@@ -99,6 +102,8 @@ class Tracker:
             from analyzer.dissector.applications import Applications
 
             self.applications = Applications(self._connections, recognizer)
+        self.samples = samples
+        self._connections.noting = samples is not None
         self.table = PacketTable()
         self.counts = np.zeros(layout.KIND_EXCLUDED + 1, np.int64)  # frames by kind
         self.clock_ns = 0  # the latest time seen
@@ -109,6 +114,8 @@ class Tracker:
         self._connections.track(self.table, frames.data)
         if self.applications is not None:
             self.applications.feed(self.table, frames.data)
+        if self.samples is not None:
+            self.samples.take(self.table)
         if frames.count:
             kinds = self.table.kind[: frames.count]
             self.counts += np.bincount(kinds, minlength=len(self.counts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from array import array
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from analyzer import model
@@ -70,6 +71,9 @@ class InsideLabeler:
         self.automaton = library.automaton("http1")
         self.headers = headers
         self._library, self._roots, self._secrets = library, roots, secrets
+        # By connection, where frames are to be drawn: those of its HTTP/2, `Multiplexing.log`.
+        self.frame_logs: dict[int, array[int]] | None = None
+        self._frame_log: array[int] | None = None
         self._http = HttpLabeler(library, headers=headers, secrets=secrets)
         self._lifecycle = LifecycleLabeler(library)
 
@@ -105,6 +109,9 @@ class InsideLabeler:
                 evicted=bool(flags & layout.EVICTED),
             )
             found = self._contents(application.layer, around)
+            if self.frame_logs is not None and self._frame_log:
+                self.frame_logs[row[layout.ID]] = self._frame_log
+            self._frame_log = None
         parts = (("tcp-open", opening), *found.parts, ("tcp-close", close))
         first = found.first_response_ns
         proxy = None if application is None else application.proxy
@@ -149,6 +156,7 @@ class InsideLabeler:
     ) -> Contents:
         http = self._http2.label(dissector, _as_seen_by(dissector.lost, around), tls=inside_tls)
         first = min((one.first_byte_ns for one in dissector.exchanges if one.first_byte_ns is not None), default=None)
+        self._frame_log = dissector.multiplexing.log
         return Contents(
             http=http,
             faults=tuple(faults_of(dissector)),

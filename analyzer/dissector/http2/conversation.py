@@ -50,7 +50,7 @@ class Conversation(Lifecycles):
             self._forbidden(reader, stream, states.HEADERS)
             return
         self._move(stream, side, states.HEADERS)
-        self.multiplexing.frame(side, stream)
+        self.multiplexing.frame(side, stream, reader.packet, reader.at_ns)
         self._touch(reader, stream)
         stream.run[side] = None
         if side == CLIENT:
@@ -292,7 +292,7 @@ class Conversation(Lifecycles):
         self._on[side] = found
         if found is None:
             return
-        self.multiplexing.frame(side, found)
+        self.multiplexing.frame(side, found, reader.packet, reader.at_ns)
         if side == SERVER and not found.final and not found.uncertain:
             message = "DATA before the response (RFC 9113 §8.1)"
             self._violated(side, stream, found, "PROTOCOL_ERROR", message, reader.packet, reader.at_ns)
