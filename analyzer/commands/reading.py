@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+import analyzer
 from analyzer.commands.inputs import captures_in, ends_on_interrupt, is_live, key_files, refuse_to_overwrite
 from analyzer.commands.terminal import Output, Progress, open_output, say
 from analyzer.errors import InputError, UsageError
@@ -191,7 +192,15 @@ class Reading:
             from analyzer.reporter.outputs.html import Html
 
             library, show = pipeline.library_of(settings.flows), (settings.headers, settings.show_secrets)
-            return Html(output.text, library, captures=len(captures), headers=show[0], secrets=show[1]), None
+            page = Html(
+                output.text,
+                library,
+                captures=len(captures),
+                headers=show[0],
+                secrets=show[1],
+                version=analyzer.__version__,
+            )
+            return page, None
         if settings.quiet and not settings.output:
             return _Nothing(), None
         from analyzer.reporter.outputs.evidence import Evidence

@@ -8,6 +8,7 @@ connections stand in the page as data, packed; the scripts draw what is asked fo
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import msgspec
 
 from analyzer import model
 from analyzer.dissector import layout
+from analyzer.errors import UsageError
 from analyzer.flows import Library
 from analyzer.reporter import words
 from analyzer.reporter.alignment import Aligner
@@ -216,7 +218,7 @@ class Html:
             "rows": self._rows.columns,
             "segmentBlock": [place.block for place in self._places],
             "segmentItem": [place.item for place in self._places],
-            "flows": {page: self._flow(page) for page in sorted(self._flows)},
+            "flows": dict(self._described()),
             "outcomes": OUTCOMES,
             "causes": CAUSES,
             "marks": words.MARKS,
@@ -226,9 +228,13 @@ class Html:
             "several": len(self._captures) > 1,
         }  # fmt: skip
 
-    def _flow(self, name: str) -> dict[str, Any]:
-        page = self._library.page(name)
-        return {"title": page.title, "standard": page.standard, "drawn": page.drawn_in_article, "prose": page.prose}
+    def _described(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The pages that verdicts name, as far as the library has them."""
+        for name in sorted(self._flows):
+            with contextlib.suppress(UsageError):
+                page = self._library.page(name)
+                flow = {"title": page.title, "standard": page.standard, "drawn": page.drawn_in_article}
+                yield name, flow | {"prose": page.prose}
 
 
 def nanoseconds(start: str) -> int:

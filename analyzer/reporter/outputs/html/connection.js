@@ -10,6 +10,7 @@ const TABS = [
 ];
 
 let lastTab = "ladder";
+let chooseTab = null; // of the connection that is shown
 
 async function showConnection(row, wanted, { back, step }) {
   const root = byId("connection");
@@ -33,18 +34,22 @@ async function showConnection(row, wanted, { back, step }) {
     }
     panel.setAttribute("aria-labelledby", `tab-${name}`);
     panel.replaceChildren(tabs.find(([tab]) => tab === name)[3](details));
+  };
+  const pick = (name, focus) => {
+    choose(name, focus);
     history.replaceState(null, "", `#c${row}/${name}`);
   };
   for (const [name, title] of tabs) {
-    list.append(el("button", { type: "button", role: "tab", id: `tab-${name}`, "data-tab": name, "aria-controls": "panel", onclick: () => choose(name, false) }, title));
+    list.append(el("button", { type: "button", role: "tab", id: `tab-${name}`, "data-tab": name, "aria-controls": "panel", onclick: () => pick(name, false) }, title));
   }
   list.addEventListener("keydown", (event) => {
     const at = tabs.findIndex(([name]) => name === lastTab);
     const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1 }[event.key];
     if (next === undefined) return;
     event.preventDefault();
-    choose(tabs[(next + tabs.length) % tabs.length][0], true);
+    pick(tabs[(next + tabs.length) % tabs.length][0], true);
   });
+  chooseTab = (name) => tabs.some(([tab]) => tab === name) && choose(name, false);
   root.replaceChildren(crumbs(back, step), heading(connection), badges(connection), list, panel);
   choose(chosen, false);
 }

@@ -20,6 +20,23 @@ async function loadReport() {
   report.columns = columns;
   report.texts = texts.map(visible);
   report.count = rows || 0;
+  if (report.several) shortenCaptures();
+}
+
+// Of several captures, the folder and the end of the name that all have in common say nothing.
+function shortenCaptures() {
+  const numbers = [...new Set(report.columns.capture)];
+  const paths = numbers.map((number) => report.texts[number].split("/"));
+  if (paths.length < 2) return;
+  const shortest = Math.min(...paths.map((path) => path.length)) - 1;
+  const alike = (part) => paths.every((path) => part(path) === part(paths[0]));
+  let before = 0;
+  while (before < shortest && alike((path) => path[before])) before++;
+  let after = 0;
+  while (before + after < shortest && alike((path) => path[path.length - 1 - after])) after++;
+  // A text that is also something else's keeps its number; captures get new ones.
+  const shorter = new Map(numbers.map((number, at) => [number, report.texts.push(paths[at].slice(before, paths[at].length - after).join("/")) - 1]));
+  report.columns.capture = report.columns.capture.map((number) => shorter.get(number));
 }
 
 // Blocks of one kind; the last few that were used stay unpacked.

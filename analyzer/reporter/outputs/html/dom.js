@@ -89,8 +89,11 @@ function linked(text) {
 // Links in what was written without scripts.
 function linkWithin(root) {
   for (const holder of root.querySelectorAll(".links")) {
-    for (const node of [...holder.childNodes]) {
-      if (node.nodeType === Node.TEXT_NODE && /RFC \d/.test(node.data)) node.replaceWith(...linked(node.data));
+    const walker = document.createTreeWalker(holder, NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (walker.nextNode()) found.push(walker.currentNode);
+    for (const node of found) {
+      if (/RFC \d/.test(node.data) && !node.parentElement.closest("a, button")) node.replaceWith(...linked(node.data));
     }
   }
 }

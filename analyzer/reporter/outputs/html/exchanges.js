@@ -48,12 +48,8 @@ function fallTable(details, path, http, streams, view, shown, more) {
   const { exchanges } = http;
   const axis = view === "order" ? frameAxis(details.frames) : timeAxis(exchanges);
   const body = el("tbody");
-  const widths = ["4.5rem", streams ? "4.5rem" : null, "5rem", "24%", "5.2rem", "5.2rem", "5.6rem", null].filter((_, at) => streams || at !== 1);
-  const table = el("table", { class: "fall" }, widths.map((width) => {
-    const column = el("col");
-    if (width) column.style.width = width;
-    return column;
-  }));
+  const kinds = ["short", ...(streams ? ["short"] : []), "short", "target", "short", "hide", "hide", "bar"];
+  const table = el("table", { class: "fall" }, kinds.map((kind) => el("col", { class: kind })));
   const columns = [["Packet"], ...(streams ? [["Stream"]] : []), ["Method"], ["Target"], ["Status"], ["Size", "num hide"], ["Time", "num hide"]];
   const header = head(columns);
   header.firstChild.append(el("th", { scope: "col", class: "bar axis" }, el("span", { class: "sr" }, "When"), axisLabels(axis)));

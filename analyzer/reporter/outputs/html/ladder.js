@@ -54,7 +54,7 @@ function ladderTable(connection) {
   return el(
     "table", { class: "ladder" },
     el("colgroup", {}, ["p", "t", "m", "d"].map((name) => el("col", { class: name }))),
-    el("thead", {}, el("tr", {}, el("th", { scope: "col", class: "num" }, "Packet"), el("th", { scope: "col", class: "num" }, "Time"), el("th", { scope: "col" }, ends), el("th", { scope: "col" }, "As documented"))),
+    el("thead", {}, el("tr", {}, el("th", { scope: "col", class: "num" }, "Packet"), el("th", { scope: "col", class: "num t" }, "Time"), el("th", { scope: "col" }, ends), el("th", { scope: "col" }, "As documented"))),
   );
 }
 
@@ -75,7 +75,7 @@ function groupHead(title, verdict) {
     if (nearest) why.push(`Nearest is ${visible(nearest)}${report.flows[nearest] ? ` (${report.flows[nearest].title})` : ""}: ${edits.map(visible).join(", ") || "no difference"}. `);
   }
   if (verdict.differs.length) why.push(`Differs: ${verdict.differs.map(visible).join("; ")}. `);
-  if (page && !verdict.divergence) why.push(page.prose.split("\n\n")[0].replace(/[`*]/g, "").replace(/\s+/g, " "));
+  if (page && !verdict.divergence) why.push(linked(page.prose.split("\n\n")[0].replace(/[`*]/g, "").replace(/\s+/g, " ")));
   const standard = verdict.standard || (nearest && report.flows[nearest] && report.flows[nearest].standard);
   return el(
     "tr", { class: "group" },

@@ -49,7 +49,10 @@ async function show() {
     if (location.hash.length > 1 && byId(location.hash.slice(1))) byId(location.hash.slice(1)).scrollIntoView();
     return;
   }
-  if (row === opened) return;
+  if (row === opened) {
+    if (match[2] && match[2] !== lastTab) chooseTab(match[2]);
+    return;
+  }
   opened = row;
   await showConnection(row, match[2] || lastTab, { back, step });
   [home.hidden, one.hidden] = [true, false];
@@ -112,8 +115,10 @@ async function main() {
     }, 60);
   });
   found();
-  addEventListener("hashchange", () => show().catch(fail));
-  await show();
+  // One after the other: unpacking takes time, and the next wish may come meanwhile.
+  let showing = show();
+  addEventListener("hashchange", () => (showing = showing.then(show).catch(fail)));
+  await showing;
   document.documentElement.dataset.ready = "true";
 }
 

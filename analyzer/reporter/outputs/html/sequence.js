@@ -17,7 +17,7 @@ function drawSequence(details) {
   const { segments, connection } = details;
   if (!segments) return el("p", { class: "note" }, "No segments of this connection were kept: the report had room for the segments of other connections only. analyzer read --filter makes a report of fewer connections.");
   const root = el("div");
-  const place = el("div");
+  const place = el("div", { class: "sequence" });
   const most = connection.payload_bytes.server >= connection.payload_bytes.client ? 1 : 0;
   const buttons = [0, 1].map((side) => el("button", { type: "button", "aria-pressed": String(side === most), onclick: () => show(side) }, `${side ? "Server to client" : "Client to server"} (${bytes(connection.payload_bytes[SIDES[side]])})`));
   const show = (side) => {
@@ -85,23 +85,23 @@ class SequencePlot {
       high = Math.max(...own.map((at) => this.end(at)));
       high += (high - low) * 0.08 + 1;
     }
-    const plot = plotFrame(WIDTH, HEIGHT, MARGIN, { from, to, label: (ns) => duration(ns), title: "time since the connection’s first packet" }, { from: low, to: high, label: (n) => bytes(Math.round(n)), title: `bytes of the ${SIDES[this.side]}, SYN = 0` });
-    Object.assign(this, plot, { low, high, shown: own });
+    const { root: drawing, atX, atY } = plotFrame(WIDTH, HEIGHT, MARGIN, { from, to, label: (ns) => duration(ns), title: "time since the connection’s first packet" }, { from: low, to: high, label: (n) => bytes(Math.round(n)), title: `bytes of the ${SIDES[this.side]}, SYN = 0` });
+    Object.assign(this, { atX, atY, low, high, shown: own });
     const clip = `clip${this.side}`;
-    plot.root.append(svg("defs", {}, svg("clipPath", { id: clip }, svg("rect", { x: MARGIN.left, y: MARGIN.top - 6, width: WIDTH - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom + 12 }))));
+    drawing.append(svg("defs", {}, svg("clipPath", { id: clip }, svg("rect", { x: MARGIN.left, y: MARGIN.top - 6, width: WIDTH - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom + 12 }))));
     const canvas = svg("g", { "clip-path": `url(#${clip})` });
-    plot.root.append(canvas);
+    drawing.append(canvas);
     this.lines(canvas, from, to);
     this.marks(canvas, own);
     this.overlay = svg("g");
-    plot.root.append(this.overlay);
-    plot.root.setAttribute("tabindex", "0");
-    plot.root.setAttribute("aria-label", this.summary(own));
-    this.listen(plot.root);
+    drawing.append(this.overlay);
+    drawing.setAttribute("tabindex", "0");
+    drawing.setAttribute("aria-label", this.summary(own));
+    this.listen(drawing);
     this.readout = el("p", { class: "readout", "aria-live": "polite" }, "Arrow keys or the pointer read segments one by one; drag to enlarge; a click copies the packet’s filter.");
     const reset = el("button", { type: "button", disabled: !this.range, onclick: () => this.zoom(null) }, "Whole connection");
     const closer = el("button", { type: "button", onclick: () => this.zoomBy(0.5) }, "Enlarge");
-    this.root.replaceChildren(el("div", { class: "panel-tools" }, closer, reset), plot.root, this.readout, this.key(), this.leftOut(), this.list(own));
+    this.root.replaceChildren(el("div", { class: "panel-tools" }, closer, reset), drawing, this.readout, this.key(), this.leftOut(), this.list(own));
   }
 
   lines(canvas, from, to) {
@@ -152,9 +152,9 @@ class SequencePlot {
   }
 
   key() {
-    const line = (kind, text) => el("li", {}, svg("svg", { class: "plot", viewBox: "0 0 24 12", "aria-hidden": "true" }, svg("path", { class: kind, d: "M0 6H24" })), text);
-    const shapes = Object.entries(SHAPES).map(([name, [text, shape]]) => el("li", {}, svg("svg", { class: "plot", viewBox: "0 0 24 12", "aria-hidden": "true" }, svg("path", { class: name, d: shape(12, 6) })), text));
-    return el("ul", { class: "key" }, line("data", "data"), line("ack", "acknowledged by the peer"), this.known ? line("window", "the peer’s window ends") : el("li", {}, "the peer’s SYN was not captured: its window cannot be scaled and is not drawn"), shapes);
+    const line = (kind, text) => el("li", {}, svg("svg", { viewBox: "0 0 24 12", "aria-hidden": "true" }, svg("path", { class: kind, d: "M0 6H24" })), text);
+    const shapes = Object.entries(SHAPES).map(([name, [text, shape]]) => el("li", {}, svg("svg", { viewBox: "0 0 24 12", "aria-hidden": "true" }, svg("path", { class: name, d: shape(12, 6) })), text));
+    return el("ul", { class: "key plot", "aria-label": "Marks" }, line("data", "data"), line("ack", "acknowledged by the peer"), this.known ? line("window", "the peer’s window ends") : el("li", {}, "the peer’s SYN was not captured: its window cannot be scaled and is not drawn"), shapes);
   }
 
   leftOut() {

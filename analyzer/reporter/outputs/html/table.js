@@ -5,21 +5,21 @@ const SPARE_ROWS = 8;
 const PRINTED_ROWS = 500;
 
 const COLUMNS = [
-  { key: "id", title: "#", width: "4.2rem", right: true },
-  { key: "capture", title: "Capture", width: "minmax(8rem, 1fr)", text: true, several: true },
-  { key: "client", title: "Client", width: "minmax(11rem, 1.1fr)", text: true },
-  { key: "server", title: "Server", width: "minmax(11rem, 1.1fr)", text: true },
-  { key: "name", title: "Name", width: "minmax(7rem, 1fr)", text: true },
-  { key: "open", title: "Opened", width: "minmax(10.5rem, 1fr)", text: true, verdict: true },
-  { key: "close", title: "Closed", width: "minmax(9rem, 1fr)", text: true, verdict: true },
-  { key: "tls", title: "TLS", width: "minmax(5.5rem, .6fr)", text: true },
-  { key: "http", title: "HTTP", width: "5.6rem", text: true },
-  { key: "exchanges", title: "Exch.", width: "4.6rem", right: true, show: (n) => (n ? count(n) : "") },
-  { key: "packets", title: "Packets", width: "5.6rem", right: true, show: count },
-  { key: "bytes", title: "Bytes", width: "5.6rem", right: true, show: (n) => (n ? bytes(n) : "") },
-  { key: "duration", title: "Duration", width: "6rem", right: true, show: duration },
-  { key: "trouble", title: "Trouble", width: "5.2rem", right: true, show: (n) => (n ? count(n) : ""), hint: "Segments retransmitted, lost or out of order" },
-  { key: "faults", title: "Faults", width: "4.8rem", right: true, show: (n) => (n ? count(n) : "") },
+  { key: "id", title: "#", least: 3.6, right: true },
+  { key: "capture", title: "Capture", least: 8, grows: 1, text: true, several: true },
+  { key: "client", title: "Client", least: 10, grows: 1, text: true },
+  { key: "server", title: "Server", least: 10, grows: 1, text: true },
+  { key: "name", title: "Name", least: 7, grows: 1.4, text: true },
+  { key: "open", title: "Opened", least: 10.4, grows: 0.6, text: true, verdict: true },
+  { key: "close", title: "Closed", least: 8.8, grows: 0.6, text: true, verdict: true },
+  { key: "tls", title: "TLS", least: 4.6, text: true },
+  { key: "http", title: "HTTP", least: 5, text: true },
+  { key: "exchanges", title: "Exch.", least: 4, right: true, show: (n) => (n ? count(n) : "") },
+  { key: "packets", title: "Packets", least: 5, right: true, show: count },
+  { key: "bytes", title: "Bytes", least: 5, right: true, show: (n) => (n ? bytes(n) : "") },
+  { key: "duration", title: "Duration", least: 5.6, right: true, show: duration },
+  { key: "trouble", title: "Trouble", least: 4.8, right: true, show: (n) => (n ? count(n) : ""), hint: "Segments retransmitted, lost or out of order" },
+  { key: "faults", title: "Faults", least: 4.4, right: true, show: (n) => (n ? count(n) : "") },
 ];
 
 const OUTCOME_OF_MARK = {};
@@ -30,7 +30,7 @@ class ConnectionTable {
     this.open = open;
     this.columns = COLUMNS.filter((column) => !column.several || report.several);
     this.order = Int32Array.from({ length: report.count }, (_, row) => row);
-    this.sorted = { key: "id", down: false };
+    this.sorted = { key: report.several ? "capture" : "id", down: false };
     this.current = 0; // place in the order
     this.wanted = new Set(); // outcomes
     this.words = [];
@@ -51,7 +51,9 @@ class ConnectionTable {
     header.addEventListener("keydown", (event) => this.headKey(event));
     this.body = el("div", { class: "body", role: "rowgroup" });
     this.view = el("div", { class: "view", role: "grid", "aria-labelledby": "h-connections", "aria-colcount": this.columns.length }, el("div", { role: "rowgroup" }, header), this.body);
-    this.view.style.setProperty("--columns", this.columns.map((column) => column.width).join(" "));
+    // Every row is a grid of its own: with one width, all come to the same columns.
+    this.view.style.setProperty("--columns", this.columns.map(({ least, grows }) => (grows ? `minmax(${least}rem, ${grows}fr)` : `${least}rem`)).join(" "));
+    this.view.style.setProperty("--least", `${this.columns.reduce((sum, column) => sum + column.least, 0)}rem`);
     this.view.addEventListener("scroll", () => requestAnimationFrame(() => this.draw()), { passive: true });
     this.body.addEventListener("keydown", (event) => this.key(event));
     this.body.addEventListener("click", (event) => {
@@ -87,6 +89,7 @@ class ConnectionTable {
     }
     this.view.setAttribute("aria-rowcount", this.order.length + 1);
     this.body.style.height = `${Math.max(this.order.length, 1) * ROW_PIXELS}px`;
+    this.view.style.height = `min(36rem, 70vh, ${(Math.max(this.order.length, 2) + 2) * ROW_PIXELS}px)`;
     this.view.scrollTop = 0;
     this.draw();
   }
