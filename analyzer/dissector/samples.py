@@ -1,7 +1,7 @@
 """Segments of connections, kept as columns so that they can be drawn: a time–sequence plot needs them one by one.
 
-There is no Python object per packet, and what is kept is bounded. Of a connection with many segments only every n-th
-plain one is kept; what tells of trouble (retransmissions, SYN, FIN, RST, closed windows) is kept as long as it can be,
+There is no Python object per packet, and what is kept is bounded. Of a connection with many segments one in n
+plain ones is kept; what tells of trouble (retransmissions, SYN, FIN, RST, closed windows) is kept as long as it can be,
 and how much was left out is told.
 """
 
@@ -21,11 +21,13 @@ MOST_OF_A_CONNECTION: Final = 4_000
 
 _FEWEST_OF_A_CONNECTION: Final = 64
 _SPECIAL: Final = layout.FLAG_SYN | layout.FLAG_FIN | layout.FLAG_RST
+_SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio
+_SHIFT: Final = np.uint64(24)
 _NEVER: Final = 1 << 30  # a stride that keeps nothing more
 
 COLUMNS: Final[dict[str, type[np.generic]]] = {
     "connection": np.int32,
-    "ordinal": np.int64,  # of the segment among those of its connection
+    "lot": np.int64,  # drawn for the segment: those whose lot a stride divides are kept
     "number": np.int64,  # of the packet
     "time_ns": np.int64,  # since 1970 UTC
     "sender": np.int8,  # as in the packet table
@@ -40,7 +42,8 @@ COLUMNS: Final[dict[str, type[np.generic]]] = {
 
 class Segments(NamedTuple):
     """What was kept of a connection: columns of equal length, in the order of the capture. `side`: 0 client, 1 server.
-    `seen`: how many segments there were; `every`: plain ones are every n-th of them, `every_special` the others."""
+    `seen`: how many segments there were; `every`: one in `every` plain ones is kept, and one in
+    `every_special` of the others."""
 
     number: npt.NDArray[np.int64]
     time_ns: npt.NDArray[np.int64]
@@ -65,7 +68,7 @@ class Samples:
         self._parts: list[dict[str, npt.NDArray[Any]]] = []
         self._held = 0
         self._seen = np.zeros(1024, np.int64)  # by connection
-        # By connection: of plain segments and of special ones, every n-th is kept.
+        # By connection: of plain segments and of special ones, one in n is kept.
         self._stride, self._special = np.ones(1024, np.int32), np.ones(1024, np.int32)
         self._swapped = np.zeros(1024, np.int8)  # by connection: the sender of the first packet is the server
         self._all: dict[str, npt.NDArray[Any]] = {}
@@ -82,9 +85,9 @@ class Samples:
             return
         ids = ids[at]
         self._grow(int(ids.max()) + 1)
-        ordinals = self._count(ids)
+        lots = self._lots(ids)
         part = {
-            "connection": ids, "ordinal": ordinals, "number": table.number[at], "time_ns": table.time_ns[at],
+            "connection": ids, "lot": lots, "number": table.number[at], "time_ns": table.time_ns[at],
             "sender": table.sender[at], "offset": table.stream_offset[at], "ack": table.ack_offset[at],
             "payload": table.payload[at], "window": table.window[at], "flags": table.flags[at], "note": table.note[at],
         }  # fmt: skip
@@ -147,8 +150,9 @@ class Samples:
             self._special = np.concatenate([self._special, np.ones(more, np.int32)])
             self._swapped = np.concatenate([self._swapped, np.zeros(more, np.int8)])
 
-    def _count(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Which of its connection's segments each is."""
+    def _lots(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Of each segment a number that follows from its place among its connection's and looks drawn by lot: traffic
+        has rhythms, and every second segment may well be alike."""
         order = np.argsort(ids, kind="stable")
         in_order = ids[order]
         begins = np.flatnonzero(np.diff(in_order, prepend=-1))
@@ -156,12 +160,12 @@ class Samples:
         ordinals = np.empty(len(ids), np.int64)
         ordinals[order] = np.arange(len(ids)) - np.repeat(begins, lengths) + self._seen[in_order]
         self._seen[in_order[begins]] += lengths
-        return ordinals
+        return (ordinals.astype(np.uint64) * _SPREAD >> _SHIFT).astype(np.int64)
 
     def _kept(self, part: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.bool_]:
         special = (part["note"] != 0) | (part["flags"] & _SPECIAL != 0) | (part["window"] == 0)
         strides = np.where(special, self._special[part["connection"]], self._stride[part["connection"]])
-        kept: npt.NDArray[np.bool_] = part["ordinal"] % strides == 0
+        kept: npt.NDArray[np.bool_] = (part["lot"] % strides == 0) & (strides < _NEVER)
         return kept
 
     def _thin(self) -> None:

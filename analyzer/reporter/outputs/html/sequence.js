@@ -160,8 +160,8 @@ class SequencePlot {
   leftOut() {
     const { seen, count: kept, every, everySpecial } = this.segments;
     if (kept >= seen) return el("p", { class: "note" }, `All ${plural(seen, "segment")} of both sides are drawn.`);
-    const marks = everySpecial > 1 ? `, of those with marks or flags every ${everySpecial}th` : "; those with marks or flags are all there";
-    return el("p", { class: "note" }, `${count(kept)} of ${plural(seen, "segment")} of both sides are drawn: of plain ones every ${every}th${marks}.`);
+    const marks = everySpecial > 1 ? `, of those with marks or flags one in ${count(everySpecial)}` : "; those with marks or flags are all there";
+    return el("p", { class: "note" }, `${count(kept)} of ${plural(seen, "segment")} of both sides are drawn: of plain ones one in ${count(every)}${marks}.`);
   }
 
   // What is marked, as a table: for screen readers, and for everybody who wants numbers.
