@@ -83,7 +83,9 @@ class Analysis:
         self._options = options
         self._secrets = self._load_secrets(options, live=capture.size is None)
         self._secrets_read = 0  # blocks of the capture
-        self.frame_logs: dict[int, array[int]] = {}  # with `samples`: of the HTTP/2 of each connection that had any
+        self.frame_logs: dict[
+            int, array[int]
+        ] = {}  # with `samples`: `Multiplexing.log` of the latest connection, by its id
         self.samples = self._new_samples() if options.samples else None
         self._tracker = Tracker(
             library.automaton("tcp-open"),

@@ -191,6 +191,8 @@ class Reading:
         if settings.form == "html":
             from analyzer.reporter.outputs.html import Html
 
+            if output.terminal:
+                raise UsageError("--format html is a page for browsers: give it a name, as -o report.html")
             library, show = pipeline.library_of(settings.flows), (settings.headers, settings.show_secrets)
             page = Html(
                 output.text,

@@ -71,7 +71,7 @@ class InsideLabeler:
         self.automaton = library.automaton("http1")
         self.headers = headers
         self._library, self._roots, self._secrets = library, roots, secrets
-        # By connection, where frames are to be drawn: those of its HTTP/2, `Multiplexing.log`.
+        # Where frames are to be drawn: those of the connection labelled last, by its id, if it had any HTTP/2.
         self.frame_logs: dict[int, array[int]] | None = None
         self._frame_log: array[int] | None = None
         self._http = HttpLabeler(library, headers=headers, secrets=secrets)
@@ -109,8 +109,10 @@ class InsideLabeler:
                 evicted=bool(flags & layout.EVICTED),
             )
             found = self._contents(application.layer, around)
-            if self.frame_logs is not None and self._frame_log:
-                self.frame_logs[row[layout.ID]] = self._frame_log
+            if self.frame_logs is not None:
+                self.frame_logs.clear()
+                if self._frame_log:
+                    self.frame_logs[row[layout.ID]] = self._frame_log
             self._frame_log = None
         parts = (("tcp-open", opening), *found.parts, ("tcp-close", close))
         first = found.first_response_ns

@@ -129,7 +129,7 @@ class Html:
             connection = msgspec.structs.replace(connection, capture=readable_data(connection.capture))
         connection = shown(connection, headers=self._headers, secrets=self._secrets)
         start_ns = nanoseconds(connection.start)
-        frames = self._source.frame_logs.pop(connection.id, None) if self._source else None
+        frames = self._source.frame_logs.get(connection.id) if self._source else None
         place = NOWHERE
         if not self._details.full:
             place = self._details.add(self._encoder.encode(details(connection, self._aligner, frames, start_ns)))

@@ -75,15 +75,16 @@ function groupHead(title, verdict) {
     if (nearest) why.push(`Nearest is ${visible(nearest)}${report.flows[nearest] ? ` (${report.flows[nearest].title})` : ""}: ${edits.map(visible).join(", ") || "no difference"}. `);
   }
   if (verdict.differs.length) why.push(`Differs: ${verdict.differs.map(visible).join("; ")}. `);
-  if (page && !verdict.divergence) why.push(linked(page.prose.split("\n\n")[0].replace(/[`*]/g, "").replace(/\s+/g, " ")));
+  const described = page || report.flows[nearest];
   const standard = verdict.standard || (nearest && report.flows[nearest] && report.flows[nearest].standard);
   return el(
     "tr", { class: "group" },
     el(
       "th", { colspan: "4", scope: "rowgroup" }, el("b", {}, title), " ", mark(outcome), " ",
-      el("span", { class: className(outcome) }, verdictWord(verdict)), page ? ` – ${page.title}` : "",
+      el("span", { class: className(outcome) }, verdictWord(verdict)),
       standard ? [" (", verdict.drawn_in_article ? `${verdict.drawn_in_article}, ` : "", linked(standard), ")"] : "",
-      el("span", { class: "why" }, why),
+      why.length ? el("span", { class: "why" }, why) : "",
+      described && el("details", { class: "why" }, el("summary", {}, `What is documented: ${described.title}`), described.prose.split("\n\n").map((text) => el("p", {}, linked(text.replace(/[`*]/g, "").replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").replace(/\s+/g, " "))))),
     ),
   );
 }
