@@ -103,6 +103,9 @@ async function main() {
     if (button) copy(button.dataset.copy);
   });
   document.addEventListener("keydown", keys);
+  addEventListener("beforeprint", () => {
+    for (const one of document.querySelectorAll("#overview details")) one.open = true;
+  });
   await loadReport();
   table = new ConnectionTable(byId("table"), (row) => (location.hash = `c${row}`));
   byId("chips").replaceChildren(...chips());

@@ -53,6 +53,7 @@ class ConnectionTable {
     this.view = el("div", { class: "view", role: "grid", "aria-labelledby": "h-connections", "aria-colcount": this.columns.length }, el("div", { role: "rowgroup" }, header), this.body);
     // Every row is a grid of its own: with one width, all come to the same columns.
     this.view.style.setProperty("--columns", this.columns.map(({ least, grows }) => (grows ? `minmax(${least}rem, ${grows}fr)` : `${least}rem`)).join(" "));
+    this.view.style.setProperty("--printed", this.columns.map(({ least }) => `minmax(0, ${least}fr)`).join(" "));
     this.view.style.setProperty("--least", `${this.columns.reduce((sum, column) => sum + column.least, 0)}rem`);
     this.view.addEventListener("scroll", () => requestAnimationFrame(() => this.draw()), { passive: true });
     this.body.addEventListener("keydown", (event) => this.key(event));
