@@ -160,7 +160,7 @@ def test_what_is_missing_and_where_it_diverged_is_marked(page, folder):
     assert len(page.texts(".r-missing")) == 1
     assert "FIN" in page.texts(".r-missing .arrow")[0]
     assert sum("diverged here" in text for text in page.texts(".ladder .drawn")) == 1
-    assert "server RST, which no documented flow allows here" in page.texts(".why")[-1]
+    assert "server RST, which no documented flow allows here" in page.texts("span.why")[-1]
 
 
 def test_every_view_of_a_connection_draws_without_a_word_on_the_console(streams):
