@@ -220,6 +220,7 @@ class Options:
     authorities: str | None = None
     headers: bool = False
     secrets: bool = False
+    samples: bool = False
     chunk_bytes: int | None = None
 
 
