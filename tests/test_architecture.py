@@ -27,7 +27,7 @@ VOCABULARIES = ("analyzer.dissector.tcp",)
 MEETING = "analyzer.pipeline"
 AROUND = ("analyzer", "analyzer.__main__", "analyzer.cli", "analyzer.commands")
 # Loaded only where they are used; `read` uses none of them.
-HEAVY = ("scapy", "pyshark", "lxml", "asyncio", "cryptography", "lz4", "backports.zstd")
+HEAVY = ("scapy", "pyshark", "jinja2", "lxml", "asyncio", "cryptography", "lz4", "backports.zstd")
 
 
 def imports(path: Path, *, loading: bool = False) -> set[str]:
