@@ -82,7 +82,7 @@ distclean: clean ## remove .venv too
 test-tools:
 	@.ci/need tshark=tshark tcpdump=tcpdump dumpcap=wireshark-common ip=iproute2 ss=iproute2 nft=nftables jq=jq \
 	    nginx=nginx curl=curl openssl=openssl ethtool=ethtool setpriv=util-linux \
-	    pigz=pigz pixz=pixz pzstd=zstd lz4=lz4 \
+	    chromium=chromium chromedriver=chromium-driver pigz=pigz pixz=pixz pzstd=zstd lz4=lz4 \
 	    || echo "the tests that need these programs are skipped" >&2
 
 # Debian's python3 comes without venv until its package is there; a half-made environment is not kept.

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import os
 import time
+from array import array
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from analyzer.capture.live.base import LiveCapture, Wanted
     from analyzer.capture.live.privileges import User
     from analyzer.dissector.recognition import Recognizer
+    from analyzer.dissector.samples import Samples
     from analyzer.dissector.tls.roots import Roots
     from analyzer.dissector.tls.secrets import Secrets
     from analyzer.reporter.observed import Life
@@ -53,6 +55,7 @@ class Options:
     authorities: str | None = None  # a PEM file or folder of trusted certificates; None: Mozilla's list
     headers: bool = False  # list the header fields of HTTP
     secrets: bool = False  # and show the values of those that hold secrets
+    samples: bool = False  # keep segments of each connection to draw, `Analysis.samples`
     chunk_bytes: int = CHUNK_BYTES
     idle_ns: int | None = None  # live: how long a connection may be without packets before it is evicted
     opening_ns: int | None = None  # live: the same, while it is not open yet
@@ -101,6 +104,10 @@ class Analysis:
         self._options = options
         self._secrets = self._load_secrets(options, live=capture.size is None)
         self._secrets_read = 0  # blocks of the capture
+        self.frame_logs: dict[
+            int, array[int]
+        ] = {}  # with `samples`: `Multiplexing.log` of the latest connection, by its id
+        self.samples = self._new_samples() if options.samples else None
         self._tracker = Tracker(
             library.automaton("tcp-open"),
             library.automaton("tcp-close"),
@@ -109,6 +116,7 @@ class Analysis:
             vlan_key=options.vlan_key,
             checksums=options.checksums,
             recognizer=self._recognizer(),
+            samples=self.samples,
         )
         self._library = library
         self._roots: Roots | None = None
@@ -125,6 +133,12 @@ class Analysis:
         )
 
     # What looks into connections is imported here: a program that looks at TCP alone starts faster without.
+
+    @staticmethod
+    def _new_samples() -> Samples:
+        from analyzer.dissector.samples import Samples
+
+        return Samples()
 
     @staticmethod
     def _load_secrets(options: Options, *, live: bool) -> Secrets | None:
@@ -161,9 +175,12 @@ class Analysis:
         self._roots = Roots(options.authorities)
         if options.authorities is not None:
             self._roots.load()
-        return InsideLabeler(
+        inside = InsideLabeler(
             library, self._tracker.applications, self._roots, headers=options.headers, secrets=options.secrets
         )
+        if options.samples:
+            inside.frame_logs = self.frame_logs
+        return inside
 
     def load_all(self) -> None:
         """Reads flow pages and trusted certificates now, not when they are first needed."""
@@ -243,6 +260,8 @@ class Analysis:
         self.totals.connections += len(finished.rows)
         if len(finished.rows):
             self.totals.evicted += int(((finished.rows[:, layout.FLAGS] & layout.EVICTED) != 0).sum())
+        if self.samples is not None:
+            self.samples.orient(finished.rows)
         return finished
 
     def _count(self) -> None:
@@ -307,7 +326,7 @@ class LiveAnalysis:
     """
 
     def __init__(self, capture: LiveCapture, options: Options):
-        library = load_library([Path(folder) for folder in options.flows]) if options.flows else _built_in()
+        library = library_of(options.flows)
         self.capture = capture
         self._options = options
         self._analysis = Analysis(capture, capture.name, options, library)
@@ -494,7 +513,7 @@ def analyze(
     """
     options = options or Options()
     if library is None:
-        library = load_library([Path(folder) for folder in options.flows]) if options.flows else _built_in()
+        library = library_of(options.flows)
     capture, name = _open(source, options.chunk_bytes)
     try:
         return Analysis(capture, name, options, library)
@@ -517,7 +536,8 @@ def _open(source: Source | list[Source] | tuple[Source, ...], chunk_bytes: int) 
     return capture, capture.name
 
 
-@functools.cache
-def _built_in() -> Library:
-    """The pages that come with the program, and their automata as far as traffic has built them."""
-    return load_library()
+@functools.lru_cache(maxsize=4)
+def library_of(folders: tuple[str, ...] = ()) -> Library:
+    """The pages that come with the program and those in `folders`, and their automata as far as traffic has built them.
+    Raises FlowPageError and UsageError for pages that cannot be used."""
+    return load_library([Path(folder) for folder in folders])

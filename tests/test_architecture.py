@@ -33,6 +33,7 @@ AROUND = (
 HEAVY = (
     "scapy",
     "pyshark",
+    "jinja2",
     "lxml",
     "pytest",
     "ruamel.yaml",

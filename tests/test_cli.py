@@ -68,7 +68,7 @@ def test_columns_of_the_environment(captures):
 
 def test_verbose(captures):
     result = run("read", "-v", "web.pcap")
-    assert "client ───── SYN ──────▶ server" in result.stdout
+    assert "│───── SYN ──────▶│  ✓ SYN [payload=0]" in result.stdout
     assert "6 connections" in result.stdout
 
 

@@ -24,6 +24,7 @@ _EPILOG = f"""\b
 Examples:
   analyzer read web.pcapng                       a line for every connection
   analyzer read -v --filter id=3 web.pcapng      the evidence for one of them
+  analyzer read -o report.html web.pcapng        a page with diagrams
   analyzer read captures/ more.pcap.gz           several captures, folders too
   analyzer read --merge eth0.pcap eth1.pcap      several as one capture
   tcpdump -U -w - | analyzer read -              while packets flow
@@ -68,17 +69,16 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "jsonl", "csv"]),
-    default="table",
-    show_default=True,
-    help="What to print: a table and a summary, JSON Lines (see `analyzer schema`), or CSV.",
+    type=click.Choice(["table", "jsonl", "csv", "html"]),
+    help="What to print: a table and a summary, JSON Lines (see `analyzer schema`), CSV, or a page for browsers.  "
+    "[default: table; html with -o FILE.html]",
 )
 @click.option("-v", "--verbose", is_flag=True, help="The evidence for each connection, packet by packet.")
 @click.option(
     "-q",
     "--quiet",
     is_flag=True,
-    help="No table, summary or progress bar: only warnings and errors, and what -o, jsonl or csv ask for.",
+    help="No table, summary or progress bar: only warnings and errors, and what -o, jsonl, csv or html ask for.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all.")
 @click.option(
@@ -107,7 +107,7 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     "incomplete or unseen.",
 )
 @click.option("--tcp-only", is_flag=True, help="Do not look into connections: openings and closings only, faster.")
-@click.option("--headers", is_flag=True, help="List the HTTP header fields, with -v or --format jsonl.")
+@click.option("--headers", is_flag=True, help="List the HTTP header fields, with -v, --format jsonl or html.")
 @click.option(
     "--show-secrets",
     is_flag=True,
@@ -156,4 +156,6 @@ def read(ctx: click.Context, /, **given: Any) -> None:
     """
     from analyzer.commands.reading import Reading, Settings
 
+    if given["form"] is None:
+        given["form"] = "html" if (given["output"] or "").lower().endswith((".html", ".htm")) else "table"
     ctx.exit(Reading(Settings(**given)).run())

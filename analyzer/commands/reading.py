@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+import analyzer
 from analyzer.commands.inputs import captures_in, ends_on_interrupt, is_live, key_files, refuse_to_overwrite
 from analyzer.commands.terminal import Output, Progress, open_output, say
 from analyzer.errors import InputError, UsageError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from analyzer.capture.source import Damage
     from analyzer.commands.values import When
     from analyzer.reporter.filters import Predicate
+    from analyzer.reporter.outputs.html import Html
     from analyzer.reporter.outputs.jsonl import JsonLines
     from analyzer.reporter.outputs.summary import Summary
 
@@ -62,8 +64,10 @@ class Settings:
                 if self.quiet
                 else f"--verbose is for --format table: {self.form} has all the evidence, or none"
             )
-        if self.headers and not self.verbose and self.form != "jsonl":
-            raise UsageError("--headers is for -v and for --format jsonl: there is no room for header fields elsewhere")
+        if self.headers and not self.verbose and self.form not in ("jsonl", "html"):
+            raise UsageError(
+                "--headers is for -v and for --format jsonl or html: there is no room for header fields elsewhere"
+            )
         if self.show_secrets and not self.headers:
             raise UsageError("--show-secrets is for --headers: no header fields are shown without it")
         if self.tcp_only and (self.headers or any(wanted.needs_content for wanted in self.filters)):
@@ -101,8 +105,10 @@ class Settings:
             tcp_only=self.tcp_only,
             keys=key_files(self.keys),
             authorities=self.authorities,
-            headers=self.headers,
-            secrets=self.show_secrets,
+            # A page has claims in it, which are judged by header fields, also by those it does not show.
+            headers=self.headers or (self.form == "html" and not self.tcp_only),
+            secrets=self.show_secrets or self.form == "html",
+            samples=self.form == "html",
             **optional,
         )
 
@@ -184,6 +190,8 @@ class Reading:
             say(f"not used, since `analyzer check --flows` is for pages about whole connections: {', '.join(unused)}")
 
     def _report(self, output: Output, captures: list[str], live: bool) -> tuple[Report, Summary | None]:
+        from analyzer import pipeline
+
         settings = self.settings
         if settings.form == "jsonl":
             from analyzer.reporter.outputs.jsonl import JsonLines
@@ -193,6 +201,21 @@ class Reading:
             from analyzer.reporter.outputs.csv import Csv
 
             return Csv(output.text, live), None
+        if settings.form == "html":
+            from analyzer.reporter.outputs.html import Html
+
+            if output.terminal:
+                raise UsageError("--format html is a page for browsers: give it a name, as -o report.html")
+            library, show = pipeline.library_of(settings.flows), (settings.headers, settings.show_secrets)
+            page = Html(
+                output.text,
+                library,
+                captures=len(captures),
+                headers=show[0],
+                secrets=show[1],
+                version=analyzer.__version__,
+            )
+            return page, None
         if settings.quiet and not settings.output:
             return _Nothing(), None
         from analyzer.reporter.outputs.evidence import Evidence
@@ -203,7 +226,8 @@ class Reading:
         width, colour = settings.width or output.width, output.colour(settings.color)
         report: Report
         if verbose:
-            report = Evidence(output.text, width=width, colour=colour, several=several)
+            library = pipeline.library_of(settings.flows)
+            report = Evidence(output.text, width=width, colour=colour, several=several, library=library)
         else:
             report = Table(output.text, width=width, colour=colour, captures=captures, live=live)
         summary = Summary(width=width, colour=colour, captures=len(captures), below_evidence=verbose)
@@ -221,6 +245,9 @@ class Reading:
             self._cannot_read(error)
             return
         warned = 0
+        page = cast("Html", report) if self.settings.form == "html" else None
+        if page:
+            page.begin(analysis)
         before = self._connections
         self._analysed += 1
         try:
@@ -244,6 +271,8 @@ class Reading:
                     if doubts := words.checksum_doubts(analysis.totals):
                         with self._progress.hidden():
                             say(f"{shown}: {doubts}")
+                    if page:
+                        page.end(analysis)
         except InputError as error:  # found out only when its first bytes were asked for
             self._analysed -= 1
             self._cannot_read(error)

@@ -96,6 +96,7 @@ class ConnectionTable(ConnectionNumbers):
         now: cython.longlong = self.time_ns[i]
         flags: cython.int = self.flags[i]
         self.handed[i] = HANDED_NOT
+        self.note[i] = NOTE_NONE
         self.ack_offset[i] = -1
         self.row_of[i] = -1
         moment: cython.longlong = now + self.clock_shift
@@ -152,6 +153,8 @@ class ConnectionTable(ConnectionNumbers):
             self.rows[base + CUT_SEGMENTS] += 1
         self.connection[i] = self.rows[base + ID]
         self.row_of[i] = row
+        if self.noting:
+            self._count_before(base, me)
         if flags & FLAG_SYN:
             self._syn(i, row, side)
         else:
@@ -160,6 +163,8 @@ class ConnectionTable(ConnectionNumbers):
             self._segment(i, row, side)
             if told and self.handed[i] == HANDED_BYTES:
                 self.handed[i] = HANDED_KNOWN
+        if self.noting:
+            self.note[i] = self._noticed(base, me)
         self.side[i] = side ^ ((self.rows[base + FLAGS] & SWAPPED) != 0)
         self.sender[i] = side
         if self.handed[i] != HANDED_NOT:

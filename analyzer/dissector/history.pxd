@@ -26,6 +26,15 @@ cdef class ConnectionHistory(ConnectionRows):
     cdef void _take_back(self, long long base, int step)
     cdef int _side_bit(self, long long code)
     cdef void _replay(self, long long base)
+    cdef long long retransmissions
+    cdef long long out_of_order
+    cdef long long duplicate_acks
+    cdef long long keep_alives
+    cdef long long copies
+    cdef long long missed
+
+    cdef void _count_before(self, long long base, long long me)
+    cdef int _noticed(self, long long base, long long me)
     cdef void _note(self, long long base, long long code, long long number, long long now, bint diverged)
     cdef void _add_gap(self, long long base, long long me, long long start, long long end, long long now)
     cdef bint _seen_before(self, long long base, long long me, long long start, long long end, long long now, bint overtaken)

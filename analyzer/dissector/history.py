@@ -278,6 +278,33 @@ class ConnectionHistory(ConnectionRows):
         self.rows[me + GAPS] = gap
 
     @cython.cfunc
+    def _count_before(self, base: cython.longlong, me: cython.longlong) -> cython.void:
+        """What the row says before the packet at hand: `_noticed` compares."""
+        self.retransmissions = self.rows[base + RETRANSMISSIONS]
+        self.out_of_order = self.rows[base + OUT_OF_ORDER]
+        self.duplicate_acks = self.rows[base + DUPLICATE_ACKS]
+        self.keep_alives = self.rows[base + KEEP_ALIVES]
+        self.copies = self.rows[base + DUPLICATES]
+        self.missed = self.rows[me + MISSING]
+
+    @cython.cfunc
+    def _noticed(self, base: cython.longlong, me: cython.longlong) -> cython.int:
+        """What was counted since: NOTE_ of a segment."""
+        if self.rows[base + DUPLICATES] > self.copies:
+            return NOTE_COPY
+        if self.rows[base + RETRANSMISSIONS] > self.retransmissions:
+            return NOTE_RETRANSMISSION
+        if self.rows[base + OUT_OF_ORDER] > self.out_of_order:
+            return NOTE_OUT_OF_ORDER
+        if self.rows[base + DUPLICATE_ACKS] > self.duplicate_acks:
+            return NOTE_DUPLICATE_ACK
+        if self.rows[base + KEEP_ALIVES] > self.keep_alives:
+            return NOTE_KEEP_ALIVE
+        if self.rows[me + MISSING] > self.missed:
+            return NOTE_AFTER_GAP
+        return NOTE_NONE
+
+    @cython.cfunc
     def _seen_before(
         self, base: cython.longlong, me: cython.longlong, start: cython.longlong, end: cython.longlong,
         now: cython.longlong, overtaken: cython.bint,

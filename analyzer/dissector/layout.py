@@ -55,6 +55,15 @@ CHECKSUM_RIGHT = 0  # or not to be told: cut off, or behind headers that change 
 CHECKSUM_BAD = 1
 CHECKSUM_UNFILLED = 2  # the sender left it to the network card
 
+# Column `note`: what became of a segment, if anything was noticed. As counted in the row, and nowhere judged anew.
+NOTE_NONE = 0
+NOTE_RETRANSMISSION = 1
+NOTE_OUT_OF_ORDER = 2
+NOTE_DUPLICATE_ACK = 3
+NOTE_KEEP_ALIVE = 4
+NOTE_AFTER_GAP = 5  # bytes before it had not been captured by then
+NOTE_COPY = 6  # captured more than once
+
 # Words of a connection's row.
 FIRST_PACKET = 0
 LAST_PACKET = 1

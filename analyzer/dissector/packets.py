@@ -39,6 +39,7 @@ COLUMNS: dict[str, type[np.generic]] = {
     "ack_offset": np.int64,  # of `acknowledgement`, in the peer's offsets; -1: none
     "row": np.int64,  # the connection's place in the tracker; -1: none
     "handed": np.int8,  # layout.HANDED_
+    "note": np.int8,  # layout.NOTE_; only where the tracker was asked to take notes
     "missing": np.int64,  # where `handed`: bytes of the side that had not been captured by then
     "peer_missing": np.int64,  # and of its peer
     "data_packet": np.int64,  # where `handed`: the side's last packet that brought new bytes

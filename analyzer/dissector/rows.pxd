@@ -66,6 +66,8 @@ cdef class ConnectionRows:
     cdef long long[::1] ack_offset
     cdef long long[::1] row_of
     cdef signed char[::1] handed
+    cdef signed char[::1] note
+    cdef public bint noting
     cdef long long[::1] missing
     cdef long long[::1] peer_missing
     cdef long long[::1] data_packet

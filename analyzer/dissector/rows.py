@@ -62,6 +62,7 @@ class ConnectionRows:
         self.clock_shift = 0
         self.behind = 0
         self.late = 0
+        self.noting = False
         self.deadline = _NEVER
         self.unreported = -1
         self.report_deadline = _NEVER
@@ -96,6 +97,7 @@ class ConnectionRows:
         self.ack_offset = memoryview(table.ack_offset)
         self.row_of = memoryview(table.row)
         self.handed = memoryview(table.handed)
+        self.note = memoryview(table.note)
         self.missing = memoryview(table.missing)
         self.peer_missing = memoryview(table.peer_missing)
         self.data_packet = memoryview(table.data_packet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from array import array
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import msgspec
@@ -74,6 +75,9 @@ class InsideLabeler:
         self.automaton = library.automaton("http1")
         self.headers = headers
         self._library, self._roots, self._secrets = library, roots, secrets
+        # Where frames are to be drawn: those of the connection labelled last, by its id, if it had any HTTP/2.
+        self.frame_logs: dict[int, array[int]] | None = None
+        self._frame_log: array[int] | None = None
         self._http = HttpLabeler(library, headers=headers, secrets=secrets)
         self._lifecycle = LifecycleLabeler(library)
 
@@ -109,6 +113,11 @@ class InsideLabeler:
                 evicted=bool(flags & layout.EVICTED),
             )
             found = self._contents(application.layer, around)
+            if self.frame_logs is not None:
+                self.frame_logs.clear()
+                if self._frame_log:
+                    self.frame_logs[row[layout.ID]] = self._frame_log
+            self._frame_log = None
         parts = (("tcp-open", opening), *found.parts, ("tcp-close", close))
         first = found.first_response_ns
         proxy = None if application is None else application.proxy
@@ -158,6 +167,7 @@ class InsideLabeler:
             if one.tunnel is not None:
                 http.exchanges[place], inside = self._stream_tunnel(http.exchanges[place], one, around)
                 faults += inside[: max(0, _MOST_FAULTS - len(faults))]
+        self._frame_log = dissector.multiplexing.log  # after those of tunnels inside streams
         return Contents(
             http=http,
             faults=tuple(faults),

@@ -24,7 +24,7 @@ COLOURS: dict[str, str] = {
     NEVER_OPENED: "bright_black",
 }  # fmt: skip
 # For terminals that are not UTF-8: one character for one, so that columns stay aligned.
-ASCII = str.maketrans("✓✗…→◀▶─–·×—", "+!*><>---x-")
+ASCII = str.maketrans("✓✗…→◀▶─│┄↺–·×—", "+!*><>-|.&--x-")
 
 # Of an exchange on one line.
 _LONGEST_METHOD = 24

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
@@ -11,6 +12,7 @@ import msgspec
 
 from analyzer import model
 from analyzer.errors import InputError
+from analyzer.flows import load_library
 from analyzer.reporter.templates import encode_line
 
 _ENCODER = msgspec.json.Encoder()
@@ -222,6 +224,7 @@ class Options:
     authorities: str | None = None
     headers: bool = False
     secrets: bool = False
+    samples: bool = False
     chunk_bytes: int | None = None
     idle_ns: int | None = None
     opening_ns: int | None = None
@@ -242,7 +245,7 @@ def fake_pipeline(analyses: Mapping[str, Analysis | BaseException]) -> Any:
             raise found
         return found
 
-    module.analyze = analyze
+    module.analyze, module.library_of = analyze, functools.cache(load_library)
     return module
 
 

@@ -84,7 +84,7 @@ def test_colours_change_nothing_else(width):
 
 
 @given(st.integers(40, 250))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_table_and_summary_fit_every_width(width):
     shown = everything(width)
     lines = [line for kind in shown if kind.endswith("table") for line in shown[kind].splitlines()]
@@ -233,7 +233,7 @@ def test_evidence_marks_where_no_flow_fits():
 
 def test_evidence_says_what_was_inferred():
     step = model.Step("server", "Finished", 9, 9, 0, seen="inferred")
-    assert "(inferred)" in printed(Evidence, [connection(open=opened("", steps=[step]))])
+    assert "✓ inferred" in printed(Evidence, [connection(open=opened("", steps=[step]))])
 
 
 def test_evidence_says_once_in_what_a_connection_differs():

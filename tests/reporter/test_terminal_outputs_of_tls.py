@@ -63,9 +63,9 @@ def test_http_of_a_socks_tunnel_stands_there_alone():
 
 def test_evidence_marks_what_was_not_observed():
     text = printed(Evidence, [connection(tls=tls())])
-    (finished,) = re.findall(r".*Finished.*client.*|.*client .*Finished.*▶ server.*", text)
-    assert finished.endswith("  (hidden)")
-    assert not re.search(r"ClientHello.*\((hidden|inferred)\)", text)
+    (finished,) = re.findall(r".*│─.* Finished .*▶│.*", text)
+    assert finished.endswith("  ✓ hidden")
+    assert not re.search(r"ClientHello.*(hidden|inferred)", text)
 
 
 def test_evidence_has_a_ladder_for_every_handshake():

@@ -49,7 +49,7 @@ class Bodies(Lifecycles):
         self._on[side] = found
         if found is None:
             return
-        self.multiplexing.frame(side, found)
+        self.multiplexing.frame(side, found, reader.packet, reader.at_ns)
         if side == SERVER and not found.final and not found.uncertain:
             message = "DATA before the response (RFC 9113 §8.1)"
             self._violated(side, stream, found, "PROTOCOL_ERROR", message, reader.packet, reader.at_ns)

@@ -49,7 +49,7 @@ class Conversation(Bodies):
             self._forbidden(reader, stream, states.HEADERS)
             return
         self._move(stream, side, states.HEADERS)
-        self.multiplexing.frame(side, stream)
+        self.multiplexing.frame(side, stream, reader.packet, reader.at_ns)
         self._touch(reader, stream)
         stream.run[side] = None
         if side == CLIENT:

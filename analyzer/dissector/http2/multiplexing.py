@@ -9,6 +9,7 @@ there, unless another frame of it shows that it went on.
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -23,14 +24,17 @@ MOST_LISTED_IN_ALL: Final = 2_000_000
 MOST_HELD_UP: Final = 100  # streams named of one wait
 MOST_WAITS: Final = 1000
 MOST_APART: Final = 10_000
+MOST_LOGGED: Final = 4_096  # frames of a connection whose order and time are kept
 
 
 class Multiplexing:
-    """`most`: streams open at once; `switches`: per side, how often HEADERS or DATA of another stream followed."""
+    """`most`: streams open at once; `switches`: per side, how often HEADERS or DATA of another stream followed; `log`:
+    of the first HEADERS and DATA, four words each: stream, side, packet, time."""
 
     def __init__(self) -> None:
         self.most = 0
         self.switches = [0, 0]
+        self.log = array("q")
         self.head_of_line: list[HeadOfLine] = []
         self.head_of_line_beyond = 0
         self._live: dict[int, Stream] = {}
@@ -120,13 +124,15 @@ class Multiplexing:
         for stream in list(self._live.values()):
             self.closed(stream)
 
-    def frame(self, side: int, stream: Stream) -> None:
+    def frame(self, side: int, stream: Stream, packet: int, at_ns: int) -> None:
         """HEADERS or DATA of a stream."""
         if stream.number in self._doubtful:
             self._went_on(stream)
         elif stream.number not in self._live:
             return  # it is taken for over, and waits for its request
         self._frames += 1
+        if self._frames <= MOST_LOGGED:
+            self.log.extend((stream.number, side, packet, at_ns))
         last, self._last[side] = self._last[side], stream
         if last is not stream:
             if last is not None:

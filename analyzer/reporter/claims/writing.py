@@ -96,7 +96,7 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 def _table(report: Report, width: int, colour: bool) -> Iterator[str]:
     """A line for each measure, below its property."""
-    cells = [(row, _value(row.http1, row.unit), _value(row.http2, row.unit)) for row in report.comparison]
+    cells = [(row, value_words(row.http1, row.unit), value_words(row.http2, row.unit)) for row in report.comparison]
     widths = [max([8, *(len(cell[1]) for cell in cells)]), max([8, *(len(cell[2]) for cell in cells)])]
     # No wider than it takes, so that the eye finds its way from one end of a line to the other.
     room = min(width - sum(widths) - 4, max([20, *(len(row.measured) + 4 for row in report.comparison)]))
@@ -129,7 +129,7 @@ def _none(report: Report, version: str) -> bool:
     return all(getattr(row, version) is None for row in report.comparison)
 
 
-def _value(value: float | int | None, unit: str) -> str:
+def value_words(value: float | int | None, unit: str) -> str:
     """With its unit where that is not said by what is measured."""
     if value is None:
         return _NOTHING
@@ -170,7 +170,7 @@ def as_markdown(report: Report) -> str:
 
 
 def _cells(row: Row) -> list[str]:
-    return [row.property, row.measured, _value(row.http1, row.unit), _value(row.http2, row.unit)]
+    return [row.property, row.measured, value_words(row.http1, row.unit), value_words(row.http2, row.unit)]
 
 
 def _rows(header: list[str], right: int = 0) -> list[str]:

@@ -2,7 +2,8 @@
 
 #0  10.0.0.1:50112 → 10.0.0.2:80   42 packets (1–42), 81.2 ms
   open   ✓ tcp-open/three-way-handshake   documented (F1, RFC 9293 §3.5)   handshake 0.31 ms
-         1     +0.000 ms  client ──── SYN ────▶ server
+                       client            server  as documented
+         1  +0.000 ms  │────── SYN ─────▶│  ✓ SYN [payload=0]
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator
 
 from analyzer import model
+from analyzer.flows import Library, load_library
 from analyzer.reporter import words, words_of_http2, words_of_tls
+from analyzer.reporter.alignment import Aligner
 from analyzer.reporter.escape import escape
+from analyzer.reporter.outputs.ladder import ladder
 
 _LABEL = 11  # columns before the text of a labelled line: "  options  "
 _INDENT = "    "
@@ -22,7 +26,6 @@ _HANDSHAKES = 100  # with their ladders
 _STREAMS = 100  # with their ladders, of those of which there is more to say than that they are exchanges
 _NAMES = 20  # of a certificate
 _ALERTS = 100
-_ARROW = 17  # columns of an arrow, room for the longest common step name
 
 _ORIENTED = {
     "syn": "the client sent the SYN",
@@ -33,7 +36,8 @@ _ORIENTED = {
 
 
 class Evidence:
-    """Writes the evidence of every connection to `write`, at most `width` columns wide where text can be wrapped."""
+    """Writes the evidence of every connection to `write`, at most `width` columns wide where text can be wrapped.
+    `library`: the pages that the verdicts name; the built-in ones if none is given."""
 
     def __init__(
         self,
@@ -42,8 +46,11 @@ class Evidence:
         width: int = 80,
         colour: bool = False,
         several: bool = False,
+        library: Library | None = None,
+        aligner: Aligner | None = None,
     ):
         self._write, self._width, self._colour, self._several = write, width, colour, several
+        self._aligner = aligner or Aligner(library or load_library())
         self._begun = False
 
     def add(self, connection: model.Connection) -> None:
@@ -202,7 +209,8 @@ class Evidence:
         if http.version == words_of_http2.VERSION:
             yield from self._http2(label, http, c)
             ladders = _STREAMS
-            indented = Evidence(self._write, width=self._width - len(_DEEPER), colour=self._colour)
+            narrower = self._width - len(_DEEPER)
+            indented = Evidence(self._write, width=narrower, colour=self._colour, aligner=self._aligner)
             for one in listed:
                 verdict = None if one.verdict is None or words_of_http2.is_plain(one.verdict) else one.verdict
                 ladders -= verdict is not None
@@ -308,23 +316,9 @@ class Evidence:
         return [text] if 0 < words.cells(text) <= room else textwrap.wrap(text, room, break_on_hyphens=False)
 
     def _ladder(self, verdict: model.Verdict) -> Iterator[str]:
-        if not verdict.steps:
-            return
-        numbers = max(_LABEL, *(len(str(step.packet)) for step in verdict.steps))
-        times = [f"{step.at_ns / 1e6:+,.3f} ms" for step in verdict.steps]
-        wide = max(len(time) for time in times)
-        arrow = max(_ARROW, *(len(_step_name(step)) + 6 for step in verdict.steps))
-        for step, time in zip(verdict.steps, times, strict=True):
-            line = f"{step.packet:>{numbers}}  {time:>{wide}}  {_arrow(step, arrow)}"
-            if step.last_packet != step.packet:
-                line += f"  until packet {step.last_packet}"
-            if step.seen != "observed":
-                line += f"  ({step.seen})"
-                line = self._styled(line, "bright_black")
-            diverges = verdict.divergence
-            if diverges and (diverges.packet, diverges.side, diverges.saw) == (step.packet, step.side, step.step):
-                line = self._styled(line + "  ✗ here", "red")
-            yield line
+        if verdict.steps:
+            rungs = self._aligner.align(verdict)
+            yield from ladder(verdict, rungs, width=self._width, numbers=_LABEL, styled=self._styled)
 
     def _divergence(self, divergence: model.Divergence) -> Iterator[str]:
         said = [f"packet {divergence.packet}: {divergence.side} {escape(divergence.saw)}, which no flow allows here"]
@@ -401,17 +395,6 @@ def _explained(verdict: model.Verdict) -> str:
     cause = f": {verdict.cause}" if verdict.cause else ""
     sources = ", ".join(escape(source) for source in (verdict.drawn_in_article, verdict.standard) if source)
     return verdict.outcome + cause + (f" ({sources})" if sources else "")
-
-
-def _step_name(step: model.Step) -> str:
-    return escape(step.step) + (f" ×{step.times}" if step.times > 1 else "")
-
-
-def _arrow(step: model.Step, width: int) -> str:
-    """`client ──── SYN ────▶ server`, the head at the side that received it."""
-    name = f" {_step_name(step)} ".center(width - 1, "─")
-    shaft = f"{name}▶" if step.side == "client" else f"◀{name}"
-    return f"client {shaft} server"
 
 
 def _icmp(error: model.IcmpError) -> str:

@@ -175,46 +175,18 @@ class Summary:
         return "\n".join(line.rstrip() for line in self._lines()) + "\n"
 
     def _lines(self) -> Iterator[str]:
-        yield from self._wrapped(self._first_sentence(), "", bold=True)
+        yield from self._wrapped(self.sentence(), "", bold=True)
         if self.shown > (1 if self._below_evidence else 0):  # of a single one all stands there
             yield from self._connections()
-        left_out = [f"{words.count(n)} {what}" for name, what in _LEFT_OUT.items() if (n := self._totals[name])]
-        yield from self._labelled("left out", f"packets: {', '.join(left_out)}" if left_out else "")
-        fragments = [f"{words.count(n)} {what}" for name, what in _FRAGMENTS.items() if (n := self._totals[name])]
-        yield from self._labelled("fragments", f"IP packets: {', '.join(fragments)}" if fragments else "")
-        yield from self._labelled("checksums", self._checksum_words())
-        if late := self._totals["out_of_order"]:
-            said = f"{words.plural(late, 'packet')} older than the one before, by less than a second"
-            yield from self._labelled("order", said)
-        if back := self._totals["set_back"]:
-            said = f"the clock goes back a second or more {words.plural(back, 'time')}{self._set_back}"
-            yield from self._labelled("clock", said, "yellow")
-        if dropped := self._totals["dropped_by_interface"]:
-            said = f"{words.plural(dropped, 'packet')} while capturing, as the capture itself says"
-            yield from self._labelled("dropped", said, "yellow")
+        for label, text in self.left_out():
+            yield from self._labelled(label, text, "yellow" if label in ("clock", "dropped") else None)
 
     def _connections(self) -> Iterator[str]:
-        for scope, label in _LABELS.items():
-            if self._scopes[scope].counts:
-                yield from self._flows(label, self._scopes[scope])
+        for label, outcomes in self.ranked():
+            yield from self._flows(label, outcomes)
         longest = min(_SUITE, self._width - len(_INDENT) - _LABEL - _NUMBER)
-        versions = (self._tls.versions.words(), self._http.versions.words())
-        yield from self._labelled("versions", ", ".join(filter(None, versions)))
-        yield from self._labelled("suites", self._tls.suites.words(longest))
-        yield from self._labelled("names", self._tls.name_words())
-        label = "decrypted"
-        for said in self._tls.decryption_words():
-            yield from self._labelled(label, said)
-            label = ""
-        yield from self._labelled("alerts", self._tls.alerts.words(longest))
-        yield from self._labelled("exchanges", self._http.count_words())
-        yield from self._labelled("methods", self._http.methods.words())
-        yield from self._labelled("statuses", self._http.status_words())
-        yield from self._labelled("grpc", self._http2.grpc.words())
-        yield from self._labelled("at once", self._http2.at_once_words())
-        yield from self._labelled("headers", self._http2.header_words())
-        yield from self._labelled("resets", self._http2.resets.words(longest))
-        yield from self._labelled("goaways", self._http2.goaways.words(longest))
+        for label, text in self.counted(longest):
+            yield from self._labelled(label, text)
         if not self._below_evidence:
             yield from self._labelled("marks", self._legend(), "bright_black")
             if self._drawings:
@@ -224,15 +196,71 @@ class Summary:
         troubled = self._tls.troubled_words(_EXAMPLES)
         yield from self._examples("certs", troubled, self._tls.troubled, "certificate.problem!=none")
         yield from self._examples("faults", self._faults, self._faults_count, "faults>0")
-        yield from self._labelled("handshake", quantiles(self._handshakes))
-        yield from self._labelled("tls time", quantiles(self._tls_handshakes))
-        yield from self._labelled("first byte", quantiles(self._http.first_bytes))
-        yield from self._labelled("stalls", quantiles(self._http2.stalls))
-        yield from self._labelled("waits", self._http2.wait_words())
-        noted = [words.note_words(name, self._notes[name]) for name in words.NOTE_WORDS if self._notes[name]]
-        yield from self._labelled("noticed", ", ".join(noted))
+        for label, text in self.measured():
+            yield from self._labelled(label, text)
 
-    def _first_sentence(self) -> str:
+    def counted(self, longest: int = _SUITE) -> Iterator[tuple[str, str]]:
+        """What was counted, as (label, text); a text without a label goes on with the one before. No text is empty."""
+        versions = (self._tls.versions.words(), self._http.versions.words())
+        decrypted = list(self._tls.decryption_words())
+        yield from _told(
+            ("versions", ", ".join(filter(None, versions))),
+            ("suites", self._tls.suites.words(longest)),
+            ("names", self._tls.name_words()),
+            *zip(("decrypted", *[""] * len(decrypted)), decrypted, strict=False),
+            ("alerts", self._tls.alerts.words(longest)),
+            ("exchanges", self._http.count_words()),
+            ("methods", self._http.methods.words()),
+            ("statuses", self._http.status_words()),
+            ("grpc", self._http2.grpc.words()),
+            ("at once", self._http2.at_once_words()),
+            ("headers", self._http2.header_words()),
+            ("resets", self._http2.resets.words(longest)),
+            ("goaways", self._http2.goaways.words(longest)),
+        )
+
+    def measured(self) -> Iterator[tuple[str, str]]:
+        """Times, and what was noticed on the way, as `counted`."""
+        noted = [words.note_words(name, self._notes[name]) for name in words.NOTE_WORDS if self._notes[name]]
+        yield from _told(
+            ("handshake", quantiles(self._handshakes)),
+            ("tls time", quantiles(self._tls_handshakes)),
+            ("first byte", quantiles(self._http.first_bytes)),
+            ("stalls", quantiles(self._http2.stalls)),
+            ("waits", self._http2.wait_words()),
+            ("noticed", ", ".join(noted)),
+        )
+
+    def left_out(self) -> Iterator[tuple[str, str]]:
+        """What of the captures is in no connection, or may mislead in those there are; as `counted`."""
+        totals = self._totals
+        left_out = [f"{words.count(n)} {what}" for name, what in _LEFT_OUT.items() if (n := totals[name])]
+        fragments = [f"{words.count(n)} {what}" for name, what in _FRAGMENTS.items() if (n := totals[name])]
+        late, back, dropped = totals["out_of_order"], totals["set_back"], totals["dropped_by_interface"]
+        order = f"{words.plural(late, 'packet')} older than the one before, by less than a second"
+        clock = f"the clock goes back a second or more {words.plural(back, 'time')}{self._set_back}"
+        lost = f"{words.plural(dropped, 'packet')} while capturing, as the capture itself says"
+        yield from _told(
+            ("left out", f"packets: {', '.join(left_out)}" if left_out else ""),
+            ("fragments", f"IP packets: {', '.join(fragments)}" if fragments else ""),
+            ("checksums", self._checksum_words()),
+            ("order", order if late else ""),
+            ("clock", clock if back else ""),
+            ("dropped", lost if dropped else ""),
+        )
+
+    def ranked(self) -> Iterator[tuple[str, list[tuple[str, str, int, str]]]]:
+        """Of each scope that has any: its label, and its outcomes as (outcome, flow or other word, how often, standard
+        and figure), the best outcome first."""
+        order = list(words.MARKS)
+        for name, label in _LABELS.items():
+            scope = self._scopes[name]
+            if scope.counts:
+                found = sorted(scope.counts.items(), key=lambda item: (order.index(item[0][0]), -item[1], item[0][1]))
+                yield label, [(*key, number, scope.sources[key]) for key, number in found]
+
+    def sentence(self) -> str:
+        """How much there is, of how much."""
         total = self._totals["connections"]
         if self.shown < total:
             said = f"{words.count(self.shown)} of {words.plural(total, 'connection')}"
@@ -247,17 +275,14 @@ class Summary:
             said += f": {words.plural(self._packets, 'packet')}, {words.size(self._bytes)} of payload"
         return f"{said} ({words.plural(self._totals['packets'], 'packet')} read)"
 
-    def _flows(self, label: str, scope: _Scope) -> Iterator[str]:
-        order = list(words.MARKS)
-        ranked = sorted(scope.counts.items(), key=lambda item: (order.index(item[0][0]), -item[1], item[0][1]))
-        numbers = max(len(words.count(number)) for _, number in ranked)
+    def _flows(self, label: str, outcomes: list[tuple[str, str, int, str]]) -> Iterator[str]:
+        numbers = max(len(words.count(number)) for _, _, number, _ in outcomes)
         room = self._width - len(_INDENT) - _LABEL - numbers - 2
-        flows = [words.shorten(f"{words.MARKS[key[0]]} {self._flow(*key)}", room) for key, _ in ranked]
+        flows = [words.shorten(f"{words.MARKS[one[0]]} {self._flow(*one[:2])}", room) for one in outcomes]
         names = max(map(words.cells, flows))
-        for (key, number), flow in zip(ranked, flows, strict=True):
+        for (outcome, _, number, source), flow in zip(outcomes, flows, strict=True):
             padding = " " * (names - words.cells(flow) + 2)
-            source = scope.sources[key]
-            shown = self._styled(flow, words.COLOURS[key[0]])
+            shown = self._styled(flow, words.COLOURS[outcome])
             line = f"{_INDENT}{label:<{_LABEL}}{words.count(number):>{numbers}}  {shown}"
             yield line + (padding + source if names + 2 + words.cells(source) <= room else "")
             label = ""
@@ -295,3 +320,7 @@ class Summary:
         import click
 
         return click.style(text, fg=colour, bold=bold)
+
+
+def _told(*facts: tuple[str, str]) -> Iterator[tuple[str, str]]:
+    return (fact for fact in facts if fact[1])
