@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+import sys
 import time
 from array import array
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from analyzer.dissector.tls.secrets import Secrets
     from analyzer.reporter.observed import Life
     from analyzer.reporter.watching import Watcher
+
+
+# What is left at the end of a capture is labelled so many connections at a time: their rows are copied for it.
+_LAST_CONNECTIONS = 8192
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -234,7 +239,8 @@ class Analysis:
                 self._feed(frames)
                 yield self._take()
             self._tracker.finish()
-            yield self._take(by_id=True)
+            while len((finished := self._take(_LAST_CONNECTIONS)).rows):
+                yield finished
             self._count()
         finally:
             self.close()
@@ -255,8 +261,8 @@ class Analysis:
             if block.kind == TLS_KEY_LOG and self._secrets is not None:
                 self._secrets.add_keylog(block.data, source="pcapng", name="the secrets in the capture")
 
-    def _take(self, by_id: bool = False) -> Finished:
-        finished = self._tracker.take_finished(by_id)
+    def _take(self, most: int = sys.maxsize) -> Finished:
+        finished = self._tracker.take_finished(most)
         self.totals.connections += len(finished.rows)
         if len(finished.rows):
             self.totals.evicted += int(((finished.rows[:, layout.FLAGS] & layout.EVICTED) != 0).sum())
@@ -394,7 +400,7 @@ class LiveAnalysis:
     def _round(
         self, events: list[model.LiveEvent], writer: Lines | None, watcher: Watcher, *, last: bool = False
     ) -> Round:
-        finished = self._analysis._take(by_id=last)
+        finished = self._analysis._take()
         clock_ns = self._tracker.clock_ns
         if last:  # those that have closed were only kept for late segments
             self._open_at_end = int((finished.rows[:, layout.FLAGS] & layout.ENDED == 0).sum())

@@ -27,6 +27,7 @@ cdef class ConnectionRows:
     cdef long long free_gap
     cdef long long[::1] finished
     cdef long long finished_count
+    cdef long long taken_count  # of `finished`, from the front
     cdef long long open_first
     cdef long long open_last
     cdef long long ended_first

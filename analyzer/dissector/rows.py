@@ -57,7 +57,7 @@ class ConnectionRows:
         self.unused = self.unused_event = self.unused_gap = 0
         self.free_row = self.free_event = self.free_gap = -1
         self.open_first = self.open_last = self.ended_first = self.ended_last = -1
-        self.live = self.next_stream = self.finished_count = 0
+        self.live = self.next_stream = self.finished_count = self.taken_count = 0
         self.clock = 0
         self.clock_shift = 0
         self.behind = 0
@@ -142,36 +142,40 @@ class ConnectionRows:
         return int(self.rows[row * ROW_WORDS + FLAGS]), key.tolist()
 
     def finish(self) -> None:
-        """The capture is over: every connection is finished."""
+        """The capture is over: every connection is finished, and those not yet taken are in the order of their ids."""
         while self.ended_first != -1:
             self._finish(self.ended_first)
         while self.open_first != -1:
             self._finish(self.open_first)
+        waiting = np.asarray(self.finished)[self.taken_count : self.finished_count]
+        ids = np.asarray(self.rows)[waiting * ROW_WORDS + ID]
+        waiting[:] = waiting[np.argsort(ids)]
 
-    def take_finished(self):
-        """What was finished since the last call, and forget it.
+    def take_finished(self, most):
+        """What was finished since the last call, at most so many connections, and forget it.
 
         Returns (rows, keys, events, ends): int64 of shape (n, ROW_WORDS), uint64 of shape (n, KEY_WORDS), int64 of
         shape (m, EVENT_WORDS), and int64 of shape (n,), where the events of connection i end in `events`.
         """
-        n: cython.Py_ssize_t = self.finished_count
+        first: cython.Py_ssize_t = self.taken_count
+        n: cython.Py_ssize_t = min(self.finished_count - first, most)
         i: cython.Py_ssize_t
         at: cython.Py_ssize_t = 0
         word: cython.Py_ssize_t
         row: cython.longlong
         event: cython.longlong
         total: cython.longlong = 0
-        which = np.asarray(self.finished)[:n].copy()
+        which = np.asarray(self.finished)[first : first + n].copy()
         rows = np.asarray(self.rows).reshape(-1, ROW_WORDS)[which]
         keys = np.asarray(self.keys).reshape(-1, KEY_WORDS)[which]
         for i in range(n):
-            total += self.rows[self.finished[i] * ROW_WORDS + EVENT_COUNT]
+            total += self.rows[self.finished[first + i] * ROW_WORDS + EVENT_COUNT]
         events = np.zeros((total, EVENT_WORDS), np.int64)
         ends = np.zeros(n, np.int64)
         out: cython.longlong[:, ::1] = memoryview(events)
         ends_out: cython.longlong[::1] = memoryview(ends)
         for i in range(n):
-            row = self.finished[i]
+            row = self.finished[first + i]
             event = self.rows[row * ROW_WORDS + EVENT_HEAD]
             while event != -1:
                 for word in range(EVENT_WORDS):
@@ -184,7 +188,9 @@ class ConnectionRows:
                 self._free_row(row)
             else:
                 self.rows[row * ROW_WORDS + FLAGS] |= TAKEN
-        self.finished_count = 0
+        self.taken_count += n
+        if self.taken_count == self.finished_count:
+            self.taken_count = self.finished_count = 0
         return rows, keys, events, ends
 
     @cython.ccall

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -222,19 +223,13 @@ class Tracker:
         """The capture is over."""
         self._connections.finish()
 
-    def take_finished(self, by_id: bool = False) -> Finished:
-        """The connections finished since the last call, in the order in which they finished, or in that of their ids.
+    def take_finished(self, most: int = sys.maxsize) -> Finished:
+        """The connections finished since the last call, at most so many, in the order in which they finished; once the
+        capture is over in that of their ids.
 
-        In the order of finishing the result of many calls together does not depend on how the capture was chunked.
+        Either way the result of many calls together does not depend on how the capture was chunked.
         """
-        finished = Finished(*self._connections.take_finished())
-        if not by_id:
-            return finished
-        order = np.argsort(finished.rows[:, layout.ID])
-        events = np.split(finished.events, finished.ends[:-1]) if len(order) else []
-        ends = np.cumsum(np.diff(finished.ends, prepend=0)[order])
-        sorted_events = np.concatenate([events[i] for i in order]) if len(order) else finished.events
-        return Finished(finished.rows[order], finished.keys[order], sorted_events, ends)
+        return Finished(*self._connections.take_finished(most))
 
 
 def _tests(automaton: StepAutomaton) -> npt.NDArray[np.int64]:
