@@ -19,7 +19,7 @@ if cython.compiled:
 else:
     from analyzer.dissector.rows import ConnectionRows
 
-from analyzer.dissector.rows import doubled
+from analyzer.dissector.pools import doubled
 
 COMPILED = cython.compiled
 

@@ -1,30 +1,20 @@
 # The types of rows.py, for the compiled modules.
 
-cdef class ConnectionRows:
+from analyzer.dissector.pools cimport ConnectionPools
+
+
+cdef class ConnectionRows(ConnectionPools):
     cdef long long settle_ns
     cdef long long linger_ns
     cdef long long most_rows
     cdef bint vlan_key
     cdef dict tunnelled
     cdef unsigned long long[::1] seed
-    cdef long long[::1] rows
-    cdef unsigned long long[::1] keys
-    cdef long long capacity
-    cdef long long unused
-    cdef long long free_row
     cdef long long live
     cdef long long next_stream
     cdef int[::1] slots
     cdef int slot_bits
     cdef long long slot_mask
-    cdef long long[::1] events
-    cdef long long event_capacity
-    cdef long long unused_event
-    cdef long long free_event
-    cdef long long[::1] gaps
-    cdef long long gap_capacity
-    cdef long long unused_gap
-    cdef long long free_gap
     cdef long long[::1] finished
     cdef long long finished_count
     cdef long long taken_count  # of `finished`, from the front
@@ -93,8 +83,3 @@ cdef class ConnectionRows:
     cdef void _next_unreported(self, long long row)
     cdef void _report(self, long long row)
     cdef void _finish(self, long long row)
-    cdef void _free_row(self, long long row)
-    cdef void _free_events(self, long long base)
-    cdef void _free_gaps(self, long long me)
-    cdef long long _new_event(self)
-    cdef long long _new_gap(self)

@@ -2,7 +2,7 @@
 """Connections as rows of integers: the storage below the connection tracker.
 
 One row per connection (`layout.py`), found by an own hash table over full keys; no Python object per packet, and none
-per connection. Events and holes hang on a row as chains in two pools. Ordinary Python in Cython's pure-Python mode:
+per connection (`pools.py` has the room for them). Ordinary Python in Cython's pure-Python mode:
 uncompiled it gives the same answers, slower; `rows.pxd` has the types.
 """
 
@@ -13,8 +13,12 @@ import numpy as np
 
 if cython.compiled:
     from cython.cimports.analyzer.dissector.layout import *
+    from cython.cimports.analyzer.dissector.pools import ConnectionPools
 else:
     from analyzer.dissector.layout import *
+    from analyzer.dissector.pools import ConnectionPools
+
+from analyzer.dissector.pools import doubled
 
 COMPILED = cython.compiled
 
@@ -26,7 +30,7 @@ _TUNNEL = cython.declare(cython.ulonglong, 0xFFFFFFF0)
 
 
 @cython.cclass
-class ConnectionRows:
+class ConnectionRows(ConnectionPools):
     """The connections of a capture that are not finished yet, and those not yet taken away.
 
     `seed`: random odd 64-bit numbers for the hash, from the operating system, so that a capture cannot be crafted to
@@ -36,6 +40,7 @@ class ConnectionRows:
     """
 
     def __init__(self, seed, settle_ns, linger_ns, most_rows, vlan_key, follow):
+        self._begin()
         self.follow = follow
         self.settle_ns = settle_ns
         self.linger_ns = linger_ns
@@ -43,19 +48,10 @@ class ConnectionRows:
         self.vlan_key = vlan_key
         self.tunnelled = {}  # rows by the ends of connections in tunnels, the last to begin
         self.seed = memoryview(seed)
-        self.capacity = 1024
-        self.rows = memoryview(np.zeros(self.capacity * ROW_WORDS, np.int64))
-        self.keys = memoryview(np.zeros(self.capacity * KEY_WORDS, np.uint64))
         self.slot_bits = 12
         self.slot_mask = (1 << self.slot_bits) - 1
         self.slots = memoryview(np.full(1 << self.slot_bits, -1, np.int32))
-        self.event_capacity = 4096
-        self.events = memoryview(np.zeros(self.event_capacity * EVENT_WORDS, np.int64))
-        self.gap_capacity = 256
-        self.gaps = memoryview(np.zeros(self.gap_capacity * GAP_WORDS, np.int64))
         self.finished = memoryview(np.zeros(1024, np.int64))
-        self.unused = self.unused_event = self.unused_gap = 0
-        self.free_row = self.free_event = self.free_gap = -1
         self.open_first = self.open_last = self.ended_first = self.ended_last = -1
         self.live = self.next_stream = self.finished_count = self.taken_count = 0
         self.clock = 0
@@ -565,61 +561,6 @@ class ConnectionRows:
         else:
             self.rows[base + FLAGS] |= GONE
 
-    @cython.cfunc
-    def _free_row(self, row: cython.longlong) -> cython.void:
-        self.rows[row * ROW_WORDS + FOLLOWING] = self.free_row
-        self.free_row = row
-
-    @cython.cfunc
-    def _free_events(self, base: cython.longlong) -> cython.void:
-        """Give a connection's events back to the pool."""
-        event: cython.longlong = self.rows[base + EVENT_HEAD]
-        after: cython.longlong
-        while event != -1:
-            after = self.events[event * EVENT_WORDS + EVENT_NEXT]
-            self.events[event * EVENT_WORDS + EVENT_NEXT] = self.free_event
-            self.free_event = event
-            event = after
-        self.rows[base + EVENT_HEAD] = -1
-        self.rows[base + EVENT_TAIL] = -1
-        self.rows[base + EVENT_COUNT] = 0
-
-    @cython.cfunc
-    def _free_gaps(self, me: cython.longlong) -> cython.void:
-        """Give a side's holes back to the pool."""
-        gap: cython.longlong = self.rows[me + GAPS]
-        after: cython.longlong
-        while gap != -1:
-            after = self.gaps[gap * GAP_WORDS + GAP_NEXT]
-            self.gaps[gap * GAP_WORDS + GAP_NEXT] = self.free_gap
-            self.free_gap = gap
-            gap = after
-        self.rows[me + GAPS] = -1
-
-    @cython.cfunc
-    def _new_event(self) -> cython.longlong:
-        event: cython.longlong = self.free_event
-        if event != -1:
-            self.free_event = self.events[event * EVENT_WORDS + EVENT_NEXT]
-            return event
-        if self.unused_event == self.event_capacity:
-            self.events = memoryview(doubled(self.events))
-            self.event_capacity *= 2
-        self.unused_event += 1
-        return self.unused_event - 1
-
-    @cython.cfunc
-    def _new_gap(self) -> cython.longlong:
-        gap: cython.longlong = self.free_gap
-        if gap != -1:
-            self.free_gap = self.gaps[gap * GAP_WORDS + GAP_NEXT]
-            return gap
-        if self.unused_gap == self.gap_capacity:
-            self.gaps = memoryview(doubled(self.gaps))
-            self.gap_capacity *= 2
-        self.unused_gap += 1
-        return self.unused_gap - 1
-
     def _grow_slots(self) -> None:
         row: cython.longlong
         slot: cython.longlong
@@ -635,16 +576,3 @@ class ConnectionRows:
                 while self.slots[slot] != -1:
                     slot = (slot + 1) & self.slot_mask
                 self.slots[slot] = row
-
-    def _grow_rows(self) -> None:
-        self.rows = memoryview(doubled(self.rows))
-        self.keys = memoryview(doubled(self.keys))
-        self.capacity *= 2
-
-
-def doubled(view):
-    """A copy of a one-dimensional array with room for as much again; the new part is zero."""
-    old = np.asarray(view)
-    new = np.zeros(2 * old.shape[0], old.dtype)
-    new[: old.shape[0]] = old
-    return new

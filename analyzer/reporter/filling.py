@@ -13,7 +13,7 @@ import cython
 import msgspec
 import numpy as np
 
-from analyzer.dissector.rows import doubled
+from analyzer.dissector.pools import doubled
 
 if cython.compiled:
     from cython.cimports.libc.string import memcpy

@@ -41,9 +41,9 @@ def run(one: Tracker, chunks) -> list[tuple]:
         told = np.isin(table.kind[: table.count], (1, 5))  # the other columns mean something for these only
         said += [(name, column[told].tolist()) for name, column in table.columns().items()]
         said.append(("kind", table.kind[: table.count].tolist()))
-        said += zip(("rows", "keys", "events", "ends"), (array.tolist() for array in one.take_finished(1 << 40)), strict=True)
+        said += zip(("rows", "keys", "events", "ends"), (array.tolist() for array in one.take_finished()), strict=True)
     one.finish()
-    said += zip(("rows", "keys", "events", "ends"), (array.tolist() for array in one.take_finished(1 << 40)), strict=True)
+    said += zip(("rows", "keys", "events", "ends"), (array.tolist() for array in one.take_finished()), strict=True)
     return said
 
 
