@@ -17,7 +17,7 @@ listed = $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyprojec
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check lint hooks coverage interpreted format bench clean distclean
+.PHONY: help setup demo test traffic check lint hooks coverage interpreted format bench clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,10 @@ demo: setup ## set up, then label the connections of one recorded capture
 test: setup $(VENV)/.stamp-test test-tools ## set up, then all tests (make test ARGS='-k close')
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
+traffic: setup $(VENV)/.stamp-test ## hold captures/ against its expectations, as CI jobs of other projects do
+	$(BIN)/analyzer check --jobs $$(nproc) captures/
+	$(BIN)/python -m pytest -q -n auto captures docs/example-project $(ARGS)
+
 check: lint hooks coverage ## what every change must pass: lint, types, hooks, coverage
 
 lint: setup $(VENV)/.stamp-dev ## ruff, its formatter, and mypy
@@ -41,6 +45,7 @@ lint: setup $(VENV)/.stamp-dev ## ruff, its formatter, and mypy
 hooks: $(VENV)/.stamp-dev ## pre-commit on all files
 	@if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then \
 	    echo "pre-commit run --all-files"; \
+	    $(BIN)/pre-commit validate-manifest .pre-commit-hooks.yaml && \
 	    SKIP=ruff,ruff-format,mypy PATH="$(CURDIR)/$(BIN):$$PATH" pre-commit run --all-files; \
 	else \
 	    echo "not a git work tree: pre-commit not run"; \
@@ -60,9 +65,9 @@ format: $(VENV)/.stamp-dev ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## speed beside tcptrace, argus, tshark and tcpdump in one run (ROUNDS=5)
-	-@.ci/need tcptrace=tcptrace argus=argus-server ra=argus-client tshark=tshark tcpdump=tcpdump
-	$(BIN)/python bench/run.py --rounds $(ROUNDS) --markdown bench/out/result.md $(ARGS)
+bench: setup ## speed beside tcptrace, argus, tshark and others in one run (ROUNDS=5), into docs/performance.md
+	-@.ci/need tcptrace=tcptrace argus=argus-server ra=argus-client ndpiReader=libndpi-bin tshark=tshark tcpdump=tcpdump
+	$(BIN)/python bench/run.py --rounds $(ROUNDS) --write docs/performance.md $(ARGS)
 
 clean: ## remove what was built, keep .venv
 	rm -rf build dist ./*.egg-info bench/out .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -75,7 +80,8 @@ distclean: clean ## remove .venv too
 
 .PHONY: test-tools
 test-tools:
-	@.ci/need tshark=tshark tcpdump=tcpdump ip=iproute2 nft=nftables jq=jq \
+	@.ci/need tshark=tshark tcpdump=tcpdump dumpcap=wireshark-common ip=iproute2 ss=iproute2 nft=nftables jq=jq \
+	    nginx=nginx curl=curl openssl=openssl ethtool=ethtool setpriv=util-linux \
 	    chromium=chromium chromedriver=chromium-driver pigz=pigz pixz=pixz pzstd=zstd lz4=lz4 \
 	    || echo "the tests that need these programs are skipped" >&2
 

@@ -19,16 +19,16 @@ _INTERRUPTED = 130
 _BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 
 # Modules of `analyzer.commands`, each with a command of its name. Loaded when asked for: every command needs others.
-_COMMANDS = ("check", "claims", "decrypt", "flows", "read")
+_COMMANDS = ("check", "claims", "crosscheck", "decrypt", "diff", "draw", "flows", "interfaces", "live", "read")
 
 _EPILOG = """\b
 Examples:
   analyzer read web.pcapng
-  tcpdump -U -w - | analyzer read -
+  sudo analyzer live -i eth0
   analyzer flows show tcp-close/four-way
 
 `analyzer COMMAND --help` tells more, with examples. Exit codes: 0 all fine, 1 a check failed, 2 wrong usage, 3 an
-input could not be read, 130 interrupted.
+input could not be read, 4 a live capture could not start, 130 interrupted.
 """
 
 
@@ -111,16 +111,22 @@ def program() -> None:
     epilog="""\b
 Examples:
   analyzer schema > connection.schema.json
+  analyzer schema claims > claims.schema.json
 """
 )
-def schema() -> None:
-    """Print the JSON Schema of what read --format jsonl prints."""
+@click.argument("command", type=click.Choice(["read", "live", "claims", "check"]), default="read")
+def schema(command: str) -> None:
+    """Print the JSON Schema of what read, live, claims or check prints.
+
+    Of one line of read --format jsonl (this if no command is named) or of live --format jsonl, of claims --format
+    json, or of check --format json.
+    """
     import msgspec
 
-    from analyzer.reporter.schema import connection_schema
+    from analyzer.reporter.schema import schema_of
 
     with open_output(None) as output:
-        output.bytes(msgspec.json.format(msgspec.json.encode(connection_schema()), indent=2) + b"\n")
+        output.bytes(msgspec.json.format(msgspec.json.encode(schema_of(command)), indent=2) + b"\n")
 
 
 @program.command(

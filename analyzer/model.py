@@ -119,6 +119,31 @@ class Notes(msgspec.Struct, frozen=True, gc=False):
     keep_alives: int = 0
     resets: int = 0
     resets_ignored: int = 0  # not a close: not the number expected (RFC 5961 §3.2), or the receiver went on
+    icmp_errors: int = 0  # ICMP errors that quote one of its segments
+    duplicates: int = 0  # the same packet captured once more: counted in `packets`, and in nothing else
+    cut_segments: int = 0  # with payload that the snapshot length left out
+    uncaptured_bytes: int = 0  # acknowledged by their receiver, but not in the capture: lost there, not on the path
+    bad_checksums: int | None = None  # TCP or IPv4; None: nobody looked
+    unfilled_checksums: int | None = None  # left to the network card by their sender: on the wire they were others
+
+
+class IcmpError(msgspec.Struct, frozen=True, gc=False):
+    """An ICMP or ICMPv6 error that quotes a segment of the connection: RFC 792, RFC 4443."""
+
+    packet: int
+    type: int
+    code: int
+    meaning: str | None  # in words; None: one that the RFCs do not know
+    mtu: int | None = None  # of the link that the segment did not fit: RFC 1191, RFC 8201
+
+
+class Encapsulation(msgspec.Struct, frozen=True, gc=False):
+    """A header that stands around the connection's packets."""
+
+    type: str  # "vxlan", "gre", "mpls" …
+    id: int | None = None  # VXLAN's network, GRE's key, MPLS's label …
+    source: str | None = None  # addresses of the IP header that it stands behind
+    destination: str | None = None
 
 
 class Fault(msgspec.Struct, frozen=True, gc=False):
@@ -203,6 +228,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     body_bytes: int
     body_bytes_lost: int = 0  # of these, not in the capture
     headers: list[tuple[str, str]] | None = None  # with `--headers`
+    header_fields_unknown: int = 0  # HTTP/2: those that depend on what was not captured; `header_bytes` is without them
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):
@@ -217,6 +243,7 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     complete: bool
     body_bytes_lost: int = 0
     headers: list[tuple[str, str]] | None = None
+    header_fields_unknown: int = 0
 
 
 class Reset(msgspec.Struct, frozen=True, gc=False):
@@ -253,6 +280,8 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
     trailers: list[tuple[str, str]] | None = None  # with `--headers`
     grpc: Grpc | None = None
     reset: Reset | None = None
+    websocket: WebSocket | None = None  # inside an HTTP/2 stream, RFC 8441
+    tunnel: Tunnel | None = None  # inside an HTTP/2 stream, RFC 9113 §8.5
 
 
 class Frames(msgspec.Struct, frozen=True, gc=False):
@@ -295,6 +324,22 @@ class Stall(msgspec.Struct, frozen=True, gc=False):
     packet: int  # that ended it
 
 
+class AlternativeService(msgspec.Struct, frozen=True, gc=False):
+    """An ALTSVC frame: where else the server can be found (RFC 7838 §4)."""
+
+    stream: int  # 0: for `origin`; else for the origin of that stream's request
+    origin: str | None
+    value: str  # as in the Alt-Svc field: 'h3=":443"; ma=3600'
+    packet: int
+
+
+class Origins(msgspec.Struct, frozen=True, gc=False):
+    """An ORIGIN frame: what else the server speaks for (RFC 8336 §2)."""
+
+    origins: list[str]
+    packet: int
+
+
 class Http(msgspec.Struct, frozen=True, gc=False):
     """The HTTP of a connection."""
 
@@ -310,7 +355,10 @@ class Http(msgspec.Struct, frozen=True, gc=False):
     frames: dict[str, int] = {}  # how many of each type, both sides
     frame_switches: int = 0  # how often a frame belongs to another stream than the one before it
     stalls: list[Stall] = []
-    head_of_line_waits: int = 0  # lost segments that held up streams whose bytes were already captured
+    head_of_line_waits: int = 0  # lost segments that held up other streams, whose bytes were already captured
+    alternative_services: list[AlternativeService] = []
+    origins: list[Origins] = []
+    headers_with_priority: int = 0  # HEADERS frames with the flag PRIORITY, which RFC 9113 §5.3 deprecates
 
 
 class Tunnel(msgspec.Struct, frozen=True, gc=False):
@@ -333,6 +381,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field=
     server: Endpoint
     oriented_by: Literal["syn", "content", "port", "first-packet"]
     vlan: list[int] = []  # VLAN ids of the first packet, outermost first
+    encapsulation: list[Encapsulation] = []  # further headers around the first packet, outermost first
     first_packet: int
     last_packet: int
     start: str  # RFC 3339, UTC, nanoseconds
@@ -349,8 +398,49 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field=
     tunnel: Tunnel | None = None
     timing: Timing
     lifecycle: Verdict | None = None
+    icmp_error: IcmpError | None = None  # the first one
     notes: Notes
     faults: list[Fault] = []
+
+
+Scope = Literal["tcp-open", "tcp-close", "tls", "http1", "http2", "http2-stream"]
+
+
+class LiveEvent(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="event"):
+    """A step of a connection, told while it is captured: as it looked then. Which flow it belongs to says the verdict,
+    when the connection has ended."""
+
+    at: str  # RFC 3339, UTC, nanoseconds
+    connection: int  # its id
+    side: Side
+    step: str
+    packet: int
+    scope: Scope
+    client: Endpoint
+    server: Endpoint
+    stream: int | None = None  # of HTTP/2
+    detail: str | None = None  # a server name, a request, a status, an error
+    retransmission: bool = False
+
+
+Ended = Literal["stopped", "packets", "duration", "interface-gone", "end-of-input", "failed"]
+
+
+class LiveSummary(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="summary"):
+    """What a live capture came to, and what it missed. Counts are packets if nothing else is said."""
+
+    packets: int
+    bytes: int  # on the wire
+    connections: int
+    open_at_end: int  # connections
+    evicted: int  # connections that had to make room, or were idle for too long
+    dropped_by_kernel: int | None  # None: nobody told
+    dropped_by_us: int
+    late: int  # came after their connection had been reported
+    damaged: int
+    duration_ns: int  # from the first to the last packet
+    ended: Ended
+    saved: int | None  # packets written to a file
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):

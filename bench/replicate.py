@@ -15,6 +15,7 @@ was recorded cut off is zero. The file is pcap with microseconds, which every pe
 from __future__ import annotations
 
 import argparse
+import math
 import struct
 import sys
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from scapy.error import Scapy_Exception
 
 ETHERNET = 1
 IPV4, IPV6, TCP = 0x0800, 0x86DD, 6
@@ -66,20 +68,29 @@ def main() -> None:
     parser.add_argument("captures", nargs="+", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("-n", "--packets", type=int, default=1_000_000, help="at least so many (default 1000000)")
+    parser.add_argument("--connections", type=int, default=0, help="and at least so many connections")
     parser.add_argument("--open", type=int, default=200, help="copies that run at any moment (default 200)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
 
-    templates = [read_template(path) for path in options.captures]
-    for path, template in zip(options.captures, templates, strict=True):
-        if not template.packets:
-            sys.exit(f"{path}: no TCP over IP over Ethernet in it; choose another capture")
-        of = f"{template.connections} connections, {template.left_out} left out"
-        print(f"{path}: {len(template.packets)} packets of {of}")
+    templates = []
+    for path in options.captures:
+        try:
+            template = read_template(path)
+        except Scapy_Exception as problem:
+            print(f"{path}: left out, {problem}")
+            continue
+        if template.packets:
+            templates.append(template)
+        else:
+            print(f"{path}: left out, no TCP over IP over Ethernet in it")
+    if not templates:
+        sys.exit("nothing to replicate; choose other captures")
     options.output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = options.output.with_suffix(".part")
     with unfinished.open("wb") as out:
-        packets, connections = replicate(templates, options.packets, options.open, options.seed, out)
+        least = options.packets, options.connections
+        packets, connections = replicate(templates, *least, options.open, options.seed, out)
     unfinished.replace(options.output)
     size = options.output.stat().st_size
     print(f"{options.output}: {packets:,} packets of {connections:,} connections, {size / 1e6:,.0f} MB")
@@ -158,8 +169,10 @@ def _sack(frame: bytes, tcp: int) -> tuple[int, ...]:
     return ()
 
 
-def replicate(templates: list[Template], packets: int, running: int, seed: int, out: BinaryIO) -> tuple[int, int]:
-    """Write at least `packets` packets to `out`; returns how many, and of how many connections.
+def replicate(
+    templates: list[Template], packets: int, connections: int, running: int, seed: int, out: BinaryIO
+) -> tuple[int, int]:
+    """Write at least `packets` packets of at least `connections` connections to `out`; returns how many of each.
 
     Copies are made some at a time; what runs on beyond the start of the next ones is carried over, so that the
     file is in order of time and memory does not grow with it.
@@ -167,12 +180,13 @@ def replicate(templates: list[Template], packets: int, running: int, seed: int, 
     random = np.random.default_rng(seed)
     out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, ETHERNET))
     mean_length = sum(len(t.packets) for t in templates) / len(templates)
+    mean_connections = sum(t.connections for t in templates) / len(templates)
     mean_gap = max(1.0, sum(t.duration_us for t in templates) / len(templates) / running)
-    copies_left = -(-packets // int(mean_length))
+    copies_left = max(math.ceil(packets / mean_length), math.ceil(connections / mean_connections))
     copies_at_once = max(1, int(PACKETS_AT_ONCE / mean_length))
 
     clock = 1_700_000_000 * 1_000_000
-    written = connections = 0
+    written = made = 0
     late_times, late_records = np.empty(0, np.int64), []
     while copies_left:
         count = min(copies_left, copies_at_once)
@@ -183,17 +197,17 @@ def replicate(templates: list[Template], packets: int, running: int, seed: int, 
         # Which template a copy is of goes round, so that a mix has equal shares.
         for turn, template in enumerate(templates):
             mine = starts[turn :: len(templates)]
-            for packet, row in _copies(template, mine, connections, random):
+            for packet, row in _copies(template, mine, made, random):
                 times.append(mine + packet.at_us)
                 records.extend(row)
-            connections += len(mine) * template.connections
+            made += len(mine) * template.connections
         when = np.concatenate(times)
         order = np.argsort(when, kind="stable")
         now = len(when) if not copies_left else int(np.searchsorted(when[order], clock))
         out.write(b"".join([records[i] for i in order[:now].tolist()]))
         written += now
         late_times, late_records = when[order[now:]], [records[i] for i in order[now:].tolist()]
-    return written, connections
+    return written, made
 
 
 def _copies(template: Template, starts: np.ndarray, first_connection: int, random: np.random.Generator):

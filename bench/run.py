@@ -1,6 +1,6 @@
-"""Speed beside tcptrace, argus, tshark and tcpdump: one file, one machine, one run, alternating rounds.
+"""Speed beside tcptrace, argus, tshark and others: one file, one machine, one run, alternating rounds.
 
-    python bench/run.py [--rounds 5] [--packets 1000000] [--markdown FILE] [CAPTURE…]
+    python bench/run.py [--rounds 5] [--only analyzer,argus] [--write docs/performance.md] web|bulk|small|CAPTURE…
 
 Every program reads the same file from the page cache and works to its end; output goes to /dev/null. See README.md.
 This process stays small and imports no NumPy, since a child begins its life with its parent's memory counted.
@@ -21,7 +21,44 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-DEFAULT_CAPTURE = HERE.parent / "captures/tcp/web-page/capture.pcapng"
+CAPTURES = HERE.parent / "captures"
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Recorded captures that are multiplied into one file, in equal shares."""
+
+    captures: tuple[Path, ...]
+    packets: int
+    connections: int
+
+
+def mixes() -> dict[str, Mix]:
+    """`web`: short connections of every kind that was recorded. `bulk`: a gigabyte in downloads of some megabytes, in
+    clear and over TLS. `small`: connections without any payload."""
+    small = ("idle-reset", "syn-ack-rejected", "half-open", "refused")
+    short = sorted(path for path in CAPTURES.glob("*/*/capture.pcap*") if path.stat().st_size <= SHORT)
+    return {
+        "web": Mix(tuple(short), 0, 50_000),
+        "bulk": Mix(tuple(CAPTURES / kind / "download/capture.pcapng" for kind in ("http1", "tls")), 900_000, 0),
+        "small": Mix(tuple(CAPTURES / "tcp" / name / "capture.pcapng" for name in small), 3_000_000, 500_000),
+    }
+
+
+SHORT = 20_000  # bytes of a capture whose connections are called short
+# What our labels are made of, as far as tshark has it.
+FIELDS = " ".join(
+    f"-e {name}"
+    for name in (
+        "frame.number", "frame.time_epoch", "tcp.stream", "ip.src", "ipv6.src", "tcp.srcport", "tcp.dstport",
+        "tcp.flags", "tcp.seq", "tcp.ack", "tcp.len", "tcp.analysis.flags", "tls.record.content_type",
+        "tls.handshake.type",
+        "tls.handshake.version", "tls.handshake.ciphersuite", "tls.handshake.extensions_server_name",
+        "tls.handshake.extensions_alpn_str", "tls.handshake.ja3", "tls.handshake.ja3s", "tls.alert_message.desc",
+        "x509sat.printableString", "http.request.method", "http.request.uri", "http.response.code", "http2.streamid",
+        "http2.type", "http2.headers.method", "http2.headers.status",
+    )
+)  # fmt: skip
 OURS = "analyzer read --format jsonl"
 # As users run it: compiled to bytecode once, in the round that warms up, and not at every start.
 AS_INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -58,44 +95,62 @@ def contenders() -> list[Contender]:
             "argus -F /dev/null -r {file} -w - | ra -F /dev/null -n -r - > /dev/null",
             ("argus", "ra"),
         ),
+        Contender("ndpiReader -q", "ndpiReader -q -i {file} > /dev/null", ("ndpiReader",)),
         Contender("tshark -q -z conv,tcp", "tshark -n -q -z conv,tcp -r {file} > /dev/null", ("tshark",)),
+        Contender("tshark with our fields", f"tshark -n -r {{file}} -T fields {FIELDS} > /dev/null", ("tshark",)),
+        Contender("capinfos -c", "capinfos -c {file} > /dev/null", ("capinfos",)),
         Contender("tcpdump -w /dev/null", "tcpdump -r {file} -w /dev/null", ("tcpdump",)),
     ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("captures", nargs="*", type=Path, help="recorded captures to multiply, or one large pcap file")
+    known = mixes()
+    parser.add_argument("captures", nargs="*", default=[*known], help="web, bulk, small, or captures to multiply")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--packets", type=int, default=1_000_000, help="size of the file that is made")
+    parser.add_argument("--packets", type=int, default=1_000_000, help="size of a file made of captures you name")
     parser.add_argument("--as-is", action="store_true", help="read the one capture named as it is, do not multiply it")
     parser.add_argument("--only", default="", help="only programs with one of these words, as in analyzer,argus")
-    parser.add_argument("--markdown", type=Path, help="write the table here, too")
+    parser.add_argument("--write", type=Path, help="put the tables into this page, at its marks")
     options = parser.parse_args()
 
-    captures = options.captures or [DEFAULT_CAPTURE]
-    file = captures[0] if options.as_is else replicated(captures, options.packets)
+    if set(options.captures) <= set(known):
+        for name in options.captures:
+            measure(replicated(known[name], name), name, options)
+        return
+    paths = [Path(name) for name in options.captures]
+    if options.as_is:
+        measure(paths[0], "", options)
+        return
+    name = "+".join(path.resolve().parent.name if path.stem == "capture" else path.stem for path in paths)
+    measure(replicated(Mix(tuple(paths), options.packets, 0), f"{name}-{options.packets}"), "", options)
+
+
+def measure(file: Path, mark: str, options: argparse.Namespace) -> None:
+    """Race over one file; print the table, and put it into a page."""
     everyone = contenders()
     wanted = [word for word in options.only.split(",") if word]
     taking_part = [c for c in everyone if not c.missing and (not wanted or any(word in c.name for word in wanted))]
     race(taking_part, file, options.rounds)
     text = report(everyone, taking_part, file, options.rounds)
     print(text)
-    if options.markdown:
-        options.markdown.parent.mkdir(parents=True, exist_ok=True)
-        options.markdown.write_text(text + "\n")
+    if options.write and mark:
+        page = options.write.read_text(encoding="utf-8")
+        begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
+        before, _, rest = page.partition(begin)
+        options.write.write_text(f"{before}{begin}\n{text}\n\n{end}{rest.partition(end)[2]}", encoding="utf-8")
     if failed := [c.name for c in taking_part if c.failed]:
         sys.exit(f"failed: {', '.join(failed)}")
 
 
-def replicated(captures: list[Path], packets: int) -> Path:
+def replicated(mix: Mix, name: str) -> Path:
     """The multiplied file; made once, and anew when a capture or the program that multiplies is newer."""
-    names = "+".join(path.resolve().parent.name if path.stem == "capture" else path.stem for path in captures)
-    file = HERE / "out" / f"{names}-{packets}.pcap"
-    newest = max(path.stat().st_mtime for path in [*captures, HERE / "replicate.py"])
+    file = HERE / "out" / f"{name}.pcap"
+    newest = max(path.stat().st_mtime for path in [*mix.captures, HERE / "replicate.py"])
     if not file.exists() or file.stat().st_mtime < newest:
-        command = [sys.executable, str(HERE / "replicate.py"), "-n", str(packets), "-o", str(file), *map(str, captures)]
-        subprocess.run(command, check=True)
+        sizes = ["-n", str(mix.packets), "--connections", str(mix.connections)]
+        command = [sys.executable, str(HERE / "replicate.py"), *sizes, "-o", str(file), *map(str, mix.captures)]
+        subprocess.run(command, check=True, capture_output=True)
     return file
 
 
@@ -170,8 +225,8 @@ def report(everyone: list[Contender], taking_part: list[Contender], file: Path, 
             lines += ["", f"Missing: {c.name} (not installed: {', '.join(c.missing)})."]
         elif c.failed:
             lines += ["", f"Failed: {c.name} ({c.failed})."]
-        elif c not in taking_part:
-            lines += ["", f"Left out by --only: {c.name}."]
+    if left_out := [c.name for c in everyone if c not in taking_part and not c.missing]:
+        lines += ["", f"Left out by --only: {', '.join(left_out)}."]
     return "\n".join(lines)
 
 

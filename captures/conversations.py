@@ -19,11 +19,17 @@ FOUR_WAY = f"{OPEN}, {HELLO}, {CLIENT_CLOSES}"  # of `four_way`
 FETCHED = f"{OPEN}, C DATA, …, C FIN, S FIN, C ACK"  # of `fetched` and `behind_haproxy`
 ECHOED = f"{OPEN}, C DATA, …, S FIN, C FIN, S ACK"  # of `echoed_by_websocket`
 
+
 # From linux/tcp.h; the socket module does not name them.
 TCP_REPAIR = 19
 TCP_REPAIR_QUEUE = 20
 TCP_QUEUE_SEQ = 21
 TCP_SEND_QUEUE = 2
+
+
+def doubled(transcript: str) -> str:
+    """Every step twice: what tshark makes of a mirror port that shows each packet in two places."""
+    return ", ".join(f"{step}, {step}" for step in transcript.split(", "))
 
 
 def receive(sock: socket.socket, length: int) -> bytes:

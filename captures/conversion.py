@@ -19,7 +19,10 @@ def rewrite(
     link_type: int = ETHERNET,
     packet: Callable[[bytes], bytes] = lambda data: data,
 ) -> None:
-    """Rewrite a little-endian pcap file with microseconds; `packet` makes the new bytes of each packet."""
+    """Rewrite a little-endian pcap file with microseconds.
+
+    `packet` makes the new bytes of each packet; b"" leaves it out.
+    """
     data = path.read_bytes()
     magic, major, minor, zone, accuracy, snaplen, _ = struct.unpack_from("<IHHiIII", data)
     if magic != 0xA1B2C3D4:
@@ -30,10 +33,22 @@ def rewrite(
         seconds, micros, length, original = struct.unpack_from("<IIII", data, at)
         old = data[at + 16 : at + 16 + length]
         new = packet(old)
-        header = (seconds, micros, len(new), original + len(new) - len(old))
-        out.append(struct.pack(f"{byte_order}IIII", *header) + new)
+        if new:
+            header = (seconds, micros, len(new), original + len(new) - len(old))
+            out.append(struct.pack(f"{byte_order}IIII", *header) + new)
         at += 16 + length
     path.write_bytes(b"".join(out))
+
+
+def frames_of(path: Path) -> list[bytes]:
+    """The packets of such a file."""
+    data = path.read_bytes()
+    frames, at = [], 24
+    while at < len(data):
+        length = struct.unpack_from("<I", data, at + 8)[0]
+        frames.append(data[at + 16 : at + 16 + length])
+        at += 16 + length
+    return frames
 
 
 def family_header(byte_order: str, ipv6_family: int) -> Callable[[bytes], bytes]:

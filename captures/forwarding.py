@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import heapq
+import ipaddress
 import os
 import select
 import socket
@@ -62,8 +63,8 @@ class Frame:
 # What becomes of a frame: None passes it on as it is; else each copy to send on, after how many seconds.
 # [] drops it, [(0, data), (0.01, data)] duplicates it.
 Rule = Callable[[Frame], "list[tuple[float, bytes]] | None"]
-# What the mirror port shows of a frame, for example the frame with a VLAN tag.
-Tag = Callable[[Frame], bytes]
+# What the mirror port shows of a frame, for example the frame with a VLAN tag, or several frames.
+Tag = Callable[[Frame], "bytes | list[bytes]"]
 
 
 def pass_on(frame: Frame) -> None:
@@ -142,7 +143,9 @@ class Forwarder:
                     continue
                 frame = self.last[sender] = Frame.parse(data, sender)
                 if self._mirror:
-                    self._mirror.send(self.mirror(frame))
+                    shown = self.mirror(frame)
+                    for one in [shown] if isinstance(shown, bytes) else shown:
+                        self._mirror.send(one)
                 target = self._sockets["server" if sender == "client" else "client"]
                 copies = self.rule(frame)
                 for seconds, copy in [(0, data)] if copies is None else copies:
@@ -196,7 +199,7 @@ def forged(frame: Frame, flags: int, sequence: int) -> bytes:
     ethernet, ip = frame.data[:14], bytearray(frame.data[14:34])
     ip[2:4] = (40).to_bytes(2, "big")
     ip[10:12] = b"\0\0"
-    ip[10:12] = _checksum(ip)
+    ip[10:12] = checksum(ip)
     tcp = segment(bytes(ip[12:20]), (frame.source_port, frame.destination_port), flags, sequence)
     return ethernet + bytes(ip) + tcp
 
@@ -204,7 +207,7 @@ def forged(frame: Frame, flags: int, sequence: int) -> bytes:
 def segment(addresses: bytes, ports: tuple[int, int], flags: int, sequence: int, window: int = 0) -> bytes:
     """A TCP segment that carries and acknowledges nothing; `addresses`: the two of its IPv4 header (checksum)."""
     tcp = bytearray(struct.pack("!HHIIBBHHH", *ports, sequence % 2**32, 0, 5 << 4, flags, window, 0, 0))
-    tcp[16:18] = _checksum(addresses + struct.pack("!HH", socket.IPPROTO_TCP, len(tcp)) + tcp)
+    tcp[16:18] = checksum(addresses + struct.pack("!HH", socket.IPPROTO_TCP, len(tcp)) + tcp)
     return bytes(tcp)
 
 
@@ -218,12 +221,40 @@ def fragments(data: bytes, size: int) -> list[bytes]:
         ip[2:4] = (20 + len(part)).to_bytes(2, "big")
         ip[6:8] = (more << 13 | offset // 8).to_bytes(2, "big")
         ip[10:12] = b"\0\0"
-        ip[10:12] = _checksum(ip)
+        ip[10:12] = checksum(ip)
         parts.append(ethernet + bytes(ip) + part)
     return parts
 
 
-def _checksum(data: bytes) -> bytes:
+def fragments6(data: bytes, size: int, identification: int = 1) -> list[bytes]:
+    """An IPv6 frame in fragments of `size` bytes, a multiple of 8 (RFC 8200 §4.5); of one if it is that short."""
+    ethernet, header, body = data[:14], data[14:54], data[54:]
+    parts = []
+    for offset in range(0, len(body), size):
+        part, more = body[offset : offset + size], offset + size < len(body)
+        ip = header[:4] + struct.pack("!HB", 8 + len(part), 44) + header[7:]
+        parts.append(ethernet + ip + struct.pack("!BBHI", header[6], 0, offset | more, identification) + part)
+    return parts
+
+
+def icmp_error(frame: bytes, router: str, kind: int, code: int, rest: int = 0, quoted: int = 548) -> bytes:
+    """What a router answers to the sender of an IP frame (RFC 792, RFC 4443); `rest`: the second word of its header."""
+    ethernet, packet = frame[6:12] + frame[:6] + frame[12:14], frame[14 : 14 + quoted]
+    six = packet[0] >> 4 == 6
+    source = ipaddress.ip_address(router).packed
+    destination = packet[8:24] if six else packet[12:16]
+    message = struct.pack("!BBHI", kind, code, 0, rest) + packet
+    pseudo = source + destination + struct.pack("!II", len(message), 58) if six else b""
+    sum_of = pseudo + message
+    message = message[:2] + checksum(sum_of + bytes(len(sum_of) % 2)) + message[4:]
+    if six:
+        return ethernet + struct.pack("!IHBB", 6 << 28, len(message), 58, 64) + source + destination + message
+    ip = bytearray(struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(message), 0, 0, 64, 1, 0) + source + destination)
+    ip[10:12] = checksum(ip)
+    return ethernet + bytes(ip) + message
+
+
+def checksum(data: bytes) -> bytes:
     """RFC 1071."""
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:

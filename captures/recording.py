@@ -226,6 +226,8 @@ class Lab:
         self._veth(self.middle, "to-server", self.server, "eth0")
         if self.mirror:
             self._veth(self.middle, "mirror", self.middle, "monitor")
+            for interface in ("mirror", "monitor"):  # a tunnel's headers come on top
+                self.middle.run("ip", "link", "set", interface, "mtu", "9000")
         with self.middle.inside():
             self.forwarder = Forwarder(self.forward, self.mirror)
         self._cleanup.callback(self.forwarder.stop)
@@ -274,10 +276,11 @@ class Capture:
         self.folder = Path(tempfile.mkdtemp(prefix="capture-"))
         self.folder.chmod(0o777)  # dumpcap and tcpdump may give up root before they open the file
         self.path = self.folder / ("capture.pcap" if program == "tcpdump" else "capture.pcapng")
-        # What each prints once it has opened the interface: from then on no packet is missed.
+        # What each prints once it has opened the interface: from then on no packet is missed, where there is room for
+        # those that wait (tcpdump has 2 MB unless told otherwise).
         words, ready = {
             "dumpcap": (["dumpcap", "-q"], "File:"),
-            "tcpdump": (["tcpdump", "-Z", "root", "-U"], "listening on"),
+            "tcpdump": (["tcpdump", "-Z", "root", "-U", "-B", "65536"], "listening on"),
         }[program]
         self.process = host.start(
             *words, "-i", interface, *options, "-w", str(self.path), stderr=subprocess.PIPE, text=True
@@ -314,13 +317,15 @@ class Capture:
         self.path.unlink()
         self.path = out.rename(self.folder / f"capture{suffix}")
 
-    def keep(self, record: str, *transcripts: str) -> None:
+    def keep(self, record: str, *transcripts: str, decode: str | None = None) -> None:
         """Put the capture beside the script `record`, if its TCP streams are exactly these `transcripts`.
+
+        `decode`: what tshark must be told to see them, as its option -d.
 
         A transcript is what `transcript` returns, with `*`, `+` and `?` after a step as in a regular expression
         and `…` for any steps.
         """
-        shown = streams(self.path)
+        shown = streams(self.path, decode)
         for number, line in enumerate(shown):
             print(f"stream {number}: {line}")
         wanted = [pattern(text) for text in transcripts]
@@ -340,7 +345,7 @@ def pattern(text: str) -> str:
     return "".join("(?:[CS] [^,]+, )*?" if m[1] == "…" else f"(?:{re.escape(m[1])}, ){m[2]}" for m in steps)
 
 
-def streams(path: Path) -> list[str]:
+def streams(path: Path, decode: str | None = None) -> list[str]:
     """The TCP streams of a capture, by tshark, each as `C SYN, S SYN-ACK, C ACK, C DATA, …`.
 
     C is the host 10.0.0.1 (2001:db8::1). A segment is DATA if it has payload, ACK if it has nothing else to say;
@@ -348,16 +353,23 @@ def streams(path: Path) -> list[str]:
     """
     fields = ["tcp.stream", "ip.src", "ipv6.src", "tcp.flags", "tcp.len", "icmp.type", "icmpv6.type"]
     words = ["tshark", "-r", str(path), "-o", "tcp.reassemble_out_of_order:TRUE", "-T", "fields"]
+    words += ["-d", decode] if decode else []
     output = command(*words, *(word for field in fields for word in ("-e", field)), check=False).stdout
     found: dict[int, list[str]] = {}
     for line in output.splitlines():
-        stream, source, source6, flags, length, icmp, icmp6 = line.split("\t")
-        if not stream:
+        stream, source, source6, flags, length, icmp, icmp6 = (field.split(",") for field in line.split("\t"))
+        if not stream[0]:
             continue
-        side = "C" if CLIENT in source.split(",")[:1] or CLIENT6 in source6.split(",")[:1] else "S"
-        # In an ICMP error tshark shows the fields of the quoted segment.
-        step = "ICMP" if icmp or icmp6 else _step(int(flags, 16), int(length))
-        found.setdefault(int(stream), []).append(f"{side} {step}")
+        if icmp[0] or icmp6[0]:  # tshark shows the fields of the quoted segment as well
+            side = "C" if CLIENT in source[:1] or CLIENT6 in source6[:1] else "S"
+            found.setdefault(int(stream[0]), []).append(f"{side} ICMP")
+            continue
+        for place in range(len(stream)):  # several in an A-MSDU; before them stand the addresses of tunnels
+            back = place - len(stream)
+            side = "C" if CLIENT in source[back:][:1] or CLIENT6 in source6[back:][:1] else "S"
+            found.setdefault(int(stream[place]), []).append(
+                f"{side} {_step(int(flags[place], 16), int(length[place]))}"
+            )
     return [", ".join(found[number]) for number in sorted(found)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from analyzer.commands.checking import keys_beside
 from analyzer.reporter.expectations import Connections, Expectations, as_seen
 
 ROOT = Path(__file__).resolve().parent.parent
+# For programs that tests start: the package that is tested, which may be a copy, and the tests.
+PYTHONPATH = os.pathsep.join([str(Path(analyzer.__file__).parent.parent), str(ROOT)])
 CAPTURES = ROOT / "captures"
 CASES = {str(path.parent.relative_to(CAPTURES)): path.parent for path in sorted(CAPTURES.rglob("expect.yaml"))}
 

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 FILES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COLUMNS = "100"
 # A documented command is run as it stands, so only programs that change nothing outside their folder may be named.
-PROGRAMS = {"analyzer", "cat", "echo", "editcap", "gzip", "head", "jq"}
+PROGRAMS = {"analyzer", "cat", "echo", "editcap", "gzip", "head", "jq", "mkdir"}
 ELIDED = "…"
 _FENCE = re.compile(r"(`{3,})(\w*)\s*$")
 
@@ -89,7 +89,8 @@ class Folder:
 
     def __init__(self, path: Path):
         self.path = path
-        (path / "captures").symlink_to(ROOT / "captures")
+        for name in ("captures", "docs"):
+            (path / name).symlink_to(ROOT / name)
         for block in blocks(ROOT / "docs" / "flows.md"):
             if block.language == "markdown":
                 (name,) = [line.removeprefix("id: ") for line in block.lines if line.startswith("id: ")]

@@ -10,7 +10,9 @@ from tests.cases import CAPTURES, CASES, capture_of, expectations_of, seen
 SAME_CONVERSATION = (
     {
         "tcp/big-endian-pcap", "tcp/four-way-client", "tcp/linux-cooked", "tcp/linux-cooked-v2", "tcp/modified-pcap",
-        "tcp/nanosecond-pcap", "tcp/raw-ip",
+        "tcp/nanosecond-pcap", "tcp/raw-ip", "formats/cisco-hdlc", "formats/llc-snap", "formats/ppp",
+        "formats/wireless",
+        "formats/wireless-four-addresses", "formats/wireless-prism", "formats/wireless-radiotap",
     },  # file formats and link types
     {"tcp/bsd-null", "tcp/bsd-loop"},
     {"tcp/vlan", "tcp/vlan-one-direction", "tcp/vlan-two-ids"},  # told are the VLANs of the first packet

@@ -7,9 +7,13 @@ import re
 import shutil
 import textwrap
 import xml.etree.ElementTree as ET
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from lxml import etree
 
 from analyzer.cli import program
 from analyzer.commands.check import check
@@ -17,6 +21,8 @@ from analyzer.reporter import expectations
 from analyzer.reporter.expectations import Difference, Expectations
 from analyzer.reporter.outputs.checks import Result, as_annotations, as_json, as_junit, as_text
 from tests.cases import CAPTURES, CASES, capture_of
+from tests.conversations import HANDSHAKE, Conversation
+from tests.conversations import capture_of as frames_of
 from tests.refresh_docs import FILES, blocks
 
 RESET = CAPTURES / "tcp" / "reset-server"
@@ -105,7 +111,7 @@ def test_one_of_several_captures(folder):
     shutil.copy(capture_of("tcp/refused"), path / "other.pcapng")
     done = run(path)
     assert done.exit_code == 2
-    assert "there are capture.pcapng, other.pcapng" in done.stderr
+    assert "There are capture.pcapng, other.pcapng: say capture: capture.pcapng" in done.stderr
     (path / "expect.yaml").write_text(f"capture: capture.pcapng\n{FITS}")
     assert run(path).exit_code == 0
     (path / "expect.yaml").write_text(f"capture: other.pcapng\n{FITS}")
@@ -139,6 +145,113 @@ def test_expectations_that_cannot_be_used(folder):
     )
     assert "b/expect.yaml:2: is no YAML" in second
     assert last == "analyzer: nothing was checked: 2 expect.yaml files cannot be used"
+
+
+# Several at a time.
+
+
+def test_jobs_change_nothing_but_the_time(folder):
+    for name in ("a", "b", "c", "d", "e"):
+        path = folder(FAILS if name in "bd" else FITS, name=name)
+    folder(FITS, capture=None, name="cc")
+    for form in ("text", "json", "github"):
+        alone, together = run(path.parent, "--format", form), run(path.parent, "--format", form, "--jobs", 3)
+        assert (alone.stdout, alone.exit_code) == (together.stdout, together.exit_code)
+        assert alone.exit_code == 3
+    assert run(path, "--jobs", 0).exit_code == 2
+
+
+def test_a_process_that_dies_is_no_traceback(folder, monkeypatch):
+    class Pool:
+        def __init__(self, *given): ...
+
+        def submit(self, *given):
+            future = Future()
+            future.set_exception(BrokenProcessPool("killed"))
+            return future
+
+        def shutdown(self, **given): ...
+
+    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", Pool)
+    done = run(folder(FITS), "--jobs", 2)
+    assert (done.exit_code, done.stderr.count("try fewer --jobs")) == (3, 1)
+
+
+# Claims.
+
+
+def test_claims(folder):
+    path = folder(f"{FITS}\nclaims: {{C2: contradicted, C3: {{any_of: [not-seen, supported]}}}}")
+    assert run(path).exit_code == 0
+    (path / "expect.yaml").write_text("claims:\n  C2: supported\n")
+    (difference,) = json.loads(run(path, "--format", "json").stdout)["cases"][0]["differences"]
+    assert difference["seen"].startswith("contradicted: 0 of 1 close")
+    assert (difference["field"], difference["expected"], difference["line"]) == ("claims.C2", "supported", 2)
+    assert difference["first_packet"] == 8
+
+
+def test_claims_show_no_secrets(folder):
+    """They compare the values of header fields; what is printed of header fields stays hidden."""
+    request = b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic c2VjcmV0\r\n\r\n"
+    path = folder(
+        "connections: [{http: {exchanges: [{request: {headers: []}}]}}]\nclaims: {C18: supported}", capture=None
+    )
+    said = Conversation(data={"ask": request}).say(*HANDSHAKE, "C DATA ask")
+    (path / "capture.pcap").write_bytes(frames_of(said))
+    differences = json.loads(run(path, "--format", "json").stdout)["cases"][0]["differences"]
+    assert [one["field"] for one in differences] == ["connections[0].http.exchanges[0].request.headers", "claims.C18"]
+    (path / "expect.yaml").write_text(
+        "connections: [{http: {exchanges: [{request: {headers: [[Host, a], [Authorization, '*']]}}]}}]\n"
+        "claims: {C18: not-seen}"
+    )
+    told = run(path).stdout
+    assert "(not shown)" in told
+    assert "c2VjcmV0" not in told
+
+
+# Update.
+
+
+def test_update_writes_what_is_missing_and_what_differs(folder):
+    good, bad, new = folder(FITS, name="good"), folder(f"# mine\n{FAILS}", name="bad"), folder(None, name="new")
+    done = run(good.parent, "--update", env={"COLUMNS": "200"})
+    assert (done.exit_code, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"✎ {bad}/expect.yaml: 1 difference replaced"
+    assert lines[1].split() == ["field", "was", "expected", "seen", "packets"]
+    assert lines[3].split() == ["connections[0].close.flow", "tcp-close/four-way", "tcp-close/reset", "8", "(#0)"]
+    assert lines[5] == f"✎ {new}/expect.yaml: created from {new}/capture.pcapng"
+    assert lines[-1] == "3 captures checked: 1 expect.yaml file created, 1 expect.yaml file updated"
+    assert (good / "expect.yaml").read_text() == FITS
+    assert (bad / "expect.yaml").read_text() == f"# mine\n{FAILS.replace('four-way', 'reset')}"
+    assert run(good.parent).stdout == "3 captures checked: all as expected\n"
+    assert run(good.parent, "--update", "--jobs", 2).stdout == "3 captures checked: all as expected\n"
+
+
+def test_update_for_one_of_several_captures(folder):
+    path = folder("")
+    shutil.copy(capture_of("tcp/refused"), path / "other.pcapng")
+    done = run(path, "--update")
+    assert (done.exit_code, "There are capture.pcapng, other.pcapng: name one" in done.stderr) == (2, True)
+    assert run(path / "other.pcapng", "--update").exit_code == 0
+    assert (path / "expect.yaml").read_text().startswith("capture: other.pcapng\nconnections:\n")
+    assert run(path).exit_code == 0
+
+
+def test_update_and_what_it_cannot_do(folder, tmp_path):
+    assert run(folder(FITS), "--update", "--format", "json").exit_code == 2
+    (tmp_path / "empty").mkdir()
+    done = run(tmp_path / "empty", "--update")
+    assert (done.exit_code, "no capture in this folder" in done.stdout) == (3, True)
+    path = folder("connections: [{flwo: 1}]", name="unusable")
+    assert run(path, "--update").exit_code == 2
+    assert (path / "expect.yaml").read_text() == "connections: [{flwo: 1}]"
+    text = "connections: [{where: packets>0, count: '>0', http: {exchanges: [{stream: 1}]}}]"
+    mixed = folder(text, capture_of("compare/http2"), name="mixed")
+    shutil.copy(CASES["compare/http2"] / "keys.log", mixed)
+    done = run(mixed, "--update")
+    assert done.exit_code == 1
+    assert "not as expected" in done.stdout
 
 
 def test_a_report_in_a_file(folder, tmp_path):
@@ -186,7 +299,7 @@ DOCUMENTED = [
     textwrap.dedent(expectations.__doc__.partition("\n\n")[2].partition("\n\n")[0]),
     # Without what the help says beside it.
     re.sub(
-        r"   +(as in|1 if|or order).*",
+        r"   +(as in|1 if|or server|as `analyzer).*",
         "",
         textwrap.dedent(check.epilog.partition("not compared:\n")[2].partition("Keys are")[0]),
     ),
@@ -223,6 +336,17 @@ def test_junit():
     assert failure.text.splitlines()[-1] == "totals: expected 1, seen 2"
     assert len(failure.text.splitlines()) == 2
     assert unreadable[0].tag == "error"
+
+
+def test_junit_is_as_jenkins_takes_it(folder):
+    schema = etree.XMLSchema(etree.parse(Path(__file__).parent / "reporter" / "junit.xsd"))
+    folder(FITS, name="good")
+    folder(FAILS, name="bad")
+    path = folder(FITS, capture=None, name="unreadable").parent
+    for report in (as_junit(RESULTS), as_junit([]), run(path, "--format", "junit").stdout.encode()):
+        schema.assertValid(etree.fromstring(report))
+    wrong = etree.fromstring(as_junit(RESULTS).replace(b"<testcase ", b"<testcase color='red' "))
+    assert not schema.validate(wrong)
 
 
 def test_nothing_hostile_gets_through():

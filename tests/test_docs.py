@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes.util
 import difflib
 import importlib
+import itertools
 import re
 import shutil
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from analyzer.cli import program
 from analyzer.flows import load_library
 from analyzer.reporter.filters import FIELDS
 from analyzer.reporter.outputs.csv import COLUMNS
-from analyzer.reporter.schema import connection_schema
+from analyzer.reporter.schema import schema_of
 from tests import refresh_docs
 from tests.refresh_docs import FILES, PROGRAMS, ROOT, Folder, blocks, commands, fits, follows, programs, renewed
 
@@ -49,6 +50,8 @@ def test_transcript(block, tmp_path):
         pytest.skip(f"not installed: {', '.join(missing)}")
     if any(" -f " in command.text for command in commands(block)) and not ctypes.util.find_library("pcap"):
         pytest.skip("not installed: libpcap")
+    if any("analyzer crosscheck" in command.text for command in commands(block)) and not shutil.which("tshark"):
+        pytest.skip("not installed: tshark")
     folder = Folder(tmp_path)
     for command in commands(block):
         compare(block, command.printed, folder.shell(command.text))
@@ -125,7 +128,7 @@ def test_every_command_has_a_section_and_every_section_a_command():
 @pytest.mark.parametrize(("name", "command"), list(all_commands()), ids=named_command)
 def test_options(name, command):
     cells = first_cells(CLI[f"`{name}`"])
-    documented = {word for cell in cells for word in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", cell)}
+    documented = {word for cell in cells for word in re.findall(r"(?<![\w-])--?[a-zA-Z][a-z-]*", cell)}
     options = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
     real = {word for option in options for word in option.opts if option.name != "help"}
     if command is program:  # said once, for all commands
@@ -159,7 +162,7 @@ def test_filter_fields():
 # JSON and CSV.
 
 JSON = sections(ROOT / "docs" / "json.md")
-SCHEMA = connection_schema()["$defs"]
+SCHEMA = schema_of("read")["$defs"]
 
 
 def kind(of: dict) -> str:
@@ -292,3 +295,20 @@ def test_an_inner_fence_belongs_to_the_outer_block(tmp_path, monkeypatch):
     outer, console = blocks(path)
     assert (outer.language, outer.lines) == ("markdown", ["```mermaid", "A", "```"])
     assert [(command.text, command.printed) for command in commands(console)] == [("echo 1", ["1"])]
+
+
+# Live capture.
+
+
+@pytest.mark.parametrize(("name", "struct"), [("event", model.LiveEvent), ("summary", model.LiveSummary)])
+def test_fields_of_live_objects(name, struct):
+    lines = sections(ROOT / "docs" / "live.md")["JSON Lines"]
+    begin = next(at for at, line in enumerate(lines) if line.startswith(f"| `{name}` |"))
+    rows = itertools.takewhile(lambda line: line.startswith("|"), lines[begin + 2 :])
+    documented = [field for row in rows for field in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert documented == ["type", *struct.__struct_fields__]
+
+
+def test_every_way_a_live_capture_ends_is_documented():
+    text = (ROOT / "docs" / "live.md").read_text(encoding="utf-8")
+    assert all(f"`{word}`" in text for word in get_args(model.Ended))

@@ -74,13 +74,13 @@ def survives(content: bytes) -> None:
 
 
 class TestDamage:
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(st.sampled_from([b"", pcap_header(), section()]), st.binary(max_size=300))
     @example(b"", b"")
     def test_any_bytes(self, beginning, content):
         survives(beginning + content)
 
-    @settings(max_examples=600, deadline=None)
+    @settings(max_examples=600)
     @given(
         st.sampled_from(HTTP_CASES),
         st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 7)), min_size=1, max_size=30),
@@ -91,7 +91,7 @@ class TestDamage:
             content[at % len(content)] ^= 1 << bit
         survives(bytes(content))
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(
         st.sampled_from(HTTP_CASES),
         st.lists(st.tuples(st.integers(0, 1 << 20), st.binary(min_size=1, max_size=20)), min_size=1, max_size=10),
@@ -103,12 +103,12 @@ class TestDamage:
             content[at : at + len(change)] = change[: len(content) - at]
         survives(bytes(content))
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.sampled_from(HTTP_CASES), st.integers(0, 1 << 20))
     def test_cut_anywhere(self, case, length):
         survives(CONTENT[case][: length % len(CONTENT[case])])
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.lists(st.tuples(st.sampled_from("CS"), st.binary(min_size=1, max_size=100)), max_size=10))
     def test_any_conversation(self, said):
         data = {f"d{number}": content for number, (_, content) in enumerate(said)}

@@ -54,7 +54,7 @@ def seen(source, **options):
     return [msgspec.structs.replace(one, capture="") for one in connections], totals
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from([*CAPTURED]), st.integers(2, 5), st.integers(64, 5000), st.data())
 def test_captures_that_were_taken_apart_are_the_capture(case, parts, chunk_bytes, choose):
     """However the packets are spread over files: rotated, an interface each, or at random."""

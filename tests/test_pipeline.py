@@ -54,7 +54,7 @@ class TestTheSameReport:
     def test_for_any_chunk_size(self, case, chunk_bytes):
         assert seen(capture_of(case), chunk_bytes=chunk_bytes, keys=keys_of(case)) == expected(case)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.sampled_from(list(CASES)), st.integers(64, 20_000), st.lists(st.integers(1, 500), min_size=1, max_size=5))
     def test_however_few_bytes_come_at_a_time(self, case, chunk_bytes, sizes):
         assert seen(Dribble(CONTENT[case], sizes), chunk_bytes=chunk_bytes, keys=keys_of(case)) == expected(case)
@@ -82,6 +82,15 @@ class TestTheSameReport:
         assert len(reports) == 1
 
 
+KINDS = ("tcp", "udp", "quic", "icmp", "other", "fragments", "protected", "damaged", "filtered_out", "left_out")
+
+
+@pytest.mark.parametrize("case", sorted(CASES.keys() - {"formats/wireless-a-msdu"}))
+def test_every_packet_is_of_one_kind(case):
+    _, totals, _ = analysed(case)
+    assert totals["packets"] == sum(totals[kind] for kind in KINDS)
+
+
 def survives(content: bytes) -> None:
     """A report, or the error that is meant for it; anything else is a bug."""
     try:
@@ -89,10 +98,8 @@ def survives(content: bytes) -> None:
     except analyzer.InputError:
         return
     assert totals["connections"] == len(connections)
-    counted = sum(
-        count for name, count in totals.items() if name not in ("packets", "connections", "dropped_by_interface")
-    )
-    assert totals["packets"] == counted
+    # A frame of IEEE 802.11 may hold several packets.
+    assert totals["packets"] <= sum(totals[kind] for kind in KINDS)
     lines(connections)
 
 
@@ -108,7 +115,7 @@ class TestDamage:
     def test_any_bytes_after_a_good_beginning(self, beginning, content):
         survives(beginning + content)
 
-    @settings(max_examples=600, deadline=None)
+    @settings(max_examples=600)
     @given(
         st.sampled_from(list(CASES)),
         st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 7)), min_size=1, max_size=30),

@@ -71,7 +71,7 @@ class Capture(abc.ABC):
     """Iterates over the `Frames` of one capture; a context manager that closes the files it opened.
 
     The frames of a chunk are valid until the next chunk is asked for. A chunk without frames says that a pipe has been
-    quiet for IDLE_SECONDS. A damaged file ends the iteration after
+    quiet for `idle_seconds`. A damaged file ends the iteration after
     everything before the damage was delivered; `warnings` then says where and what.
     """
 
@@ -84,6 +84,7 @@ class Capture(abc.ABC):
         self.warnings: list[Damage] = []
         self.secrets: list[Secrets] = []
         self.packets = 0  # delivered so far
+        self.idle_seconds = IDLE_SECONDS  # how long a pipe may be quiet before a chunk without frames
 
     @property
     @abc.abstractmethod
@@ -127,7 +128,7 @@ class FileCapture(Capture):
     def __next__(self) -> Frames:
         if self._ended:
             raise StopIteration
-        self._window.idle_after = IDLE_SECONDS
+        self._window.idle_after = self.idle_seconds
         try:
             count = self._scan()
         except IdleError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import dataclasses
+import struct
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ EXCLUDED_LINK_TYPE = -1
 _ETHERNET = 1
 _SNAPLEN = 262_144
 _UNKNOWN_NETMASK = 0xFFFFFFFF
+_ERROR_BYTES = 256  # PCAP_ERRBUF_SIZE
+_INSTRUCTION = struct.Struct("=HBBI")  # struct bpf_insn
 # libpcap knows these by another number inside a program than in a file.
 _DLT = {101: 12}
 
@@ -107,19 +110,40 @@ class PacketFilter:
                 kept[i] = match(ctypes.byref(program), ctypes.byref(header), base + offset) != 0
 
     def _compile(self, link_type: int) -> _Program:
-        libpcap = self._libpcap
-        handle = libpcap.pcap_open_dead(_DLT.get(link_type, link_type), _SNAPLEN)
-        try:
-            program = _Program()
-            if libpcap.pcap_compile(handle, ctypes.byref(program), self.expression.encode(), 1, _UNKNOWN_NETMASK):
-                reason = libpcap.pcap_geterr(handle).decode(errors="replace")
-                raise UsageError(
-                    f"capture filter {self.expression!r}: {reason} (link type {link_type}). "
-                    "The syntax is in `man pcap-filter`."
-                )
-            return program
-        finally:
-            libpcap.pcap_close(handle)
+        return _compile(self._libpcap, self.expression, link_type, _SNAPLEN)
+
+
+def _compile(libpcap: Any, expression: str, link_type: int, snaplen: int, interface: str | None = None) -> _Program:
+    """`interface`: compile for what the kernel shows of its packets, not for what would be in a file."""
+    handle = None
+    if interface is not None:
+        handle = libpcap.pcap_open_live(interface.encode(), snaplen, 0, 0, ctypes.create_string_buffer(_ERROR_BYTES))
+    if handle is None:
+        handle = libpcap.pcap_open_dead(_DLT.get(link_type, link_type), snaplen)
+    try:
+        program = _Program()
+        if libpcap.pcap_compile(handle, ctypes.byref(program), expression.encode(), 1, _UNKNOWN_NETMASK):
+            reason = libpcap.pcap_geterr(handle).decode(errors="replace")
+            raise UsageError(
+                f"capture filter {expression!r}: {reason} (link type {link_type}). The syntax is in `man pcap-filter`."
+            )
+        return program
+    finally:
+        libpcap.pcap_close(handle)
+
+
+def compiled_for(
+    expression: str, link_type: int, snaplen: int, interface: str | None = None
+) -> list[tuple[int, int, int, int]]:
+    """The instructions of a filter for the kernel: code, jumps, operand. `interface`: one that is to be captured on,
+    if there is. Raises UsageError with what libpcap says of a wrong filter."""
+    libpcap = _load_libpcap()
+    program = _compile(libpcap, expression, link_type, snaplen, interface)
+    try:
+        packed = ctypes.string_at(program.instructions, program.length * _INSTRUCTION.size)
+        return list(_INSTRUCTION.iter_unpack(packed))
+    finally:
+        libpcap.pcap_freecode(ctypes.byref(program))
 
 
 def _load_libpcap() -> Any:
@@ -136,6 +160,9 @@ def _load_libpcap() -> Any:
     ]  # fmt: skip
     libpcap.pcap_geterr.restype = ctypes.c_char_p
     libpcap.pcap_geterr.argtypes = [ctypes.c_void_p]
+    libpcap.pcap_open_live.restype = ctypes.c_void_p
+    libpcap.pcap_open_live.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_char_p]
+    libpcap.pcap_freecode.argtypes = [ctypes.POINTER(_Program)]
     libpcap.pcap_close.argtypes = [ctypes.c_void_p]
     libpcap.pcap_offline_filter.argtypes = [ctypes.POINTER(_Program), ctypes.POINTER(_Header), ctypes.c_void_p]
     return libpcap

@@ -9,6 +9,7 @@ import shlex
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import NoReturn
 
 from analyzer.capture import compressed
@@ -185,6 +186,20 @@ def find_captures(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
         else:
             found.append(path)
     return found
+
+
+def captures_in(folder: str | os.PathLike[str]) -> list[Path]:
+    """The captures that lie in a folder itself, in sorted order. Raises InputError if it cannot be read."""
+    captures = []
+    try:
+        entries = sorted(Path(folder).iterdir())
+    except OSError as error:
+        raise InputError(f"{_printable(os.fspath(folder))}: cannot be read: {error.strerror}") from None
+    for path in entries:
+        with contextlib.suppress(OSError, InputError):
+            if is_capture(str(path)):
+                captures.append(path)
+    return captures
 
 
 def is_capture(path: str) -> bool:

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
+
+from analyzer.capture import packing
 from analyzer.capture.base import TLS_KEY_LOG, Capture
-from analyzer.capture.pcapng import INTERFACE, ORDERS, PACKETS, SECRETS, SECTION_HEADER, SECTION_HEADER_BYTES
+from analyzer.capture.frames import Frames
+from analyzer.capture.pcapng import (
+    INTERFACE,
+    ORDERS,
+    PACKETS,
+    SECRETS,
+    SECTION_HEADER,
+    SECTION_HEADER_BYTES,
+    STATISTICS,
+)
 from analyzer.capture.window import Readable
 
 ENHANCED_PACKET: Final = 6
@@ -19,8 +31,10 @@ _PIECE_BYTES: Final = 1 << 20
 class PcapngWriter:
     """Writes one section, in little-endian order, times in nanoseconds."""
 
-    def __init__(self, write: Callable[[bytes], object]):
+    def __init__(self, write: Callable[[Any], object]):
+        """`write` takes bytes, and for `frames` a memoryview that is reused."""
         self._write = write
+        self._room = memoryview(bytearray())  # for `frames`, kept
         program = _option(4, b"analyzer") + _option(0, b"")
         self._block(SECTION_HEADER, struct.pack("<IHHQ", 0x1A2B3C4D, 1, 0, _UNKNOWN_LENGTH) + program)
 
@@ -39,6 +53,28 @@ class PcapngWriter:
         ticks = max(0, time_ns)
         head = struct.pack("<IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF, len(data), original)
         self._block(ENHANCED_PACKET, head + bytes(data) + bytes(-len(data) % 4))
+
+    def frames(self, frames: Frames) -> None:
+        """All packets of a chunk, in one write. Their interfaces are those written so far."""
+        heads = np.empty((frames.count, packing.HEAD_BYTES // 4), "<u4")
+        lengths = 32 + frames.captured + (-frames.captured & 3)
+        ticks = np.maximum(frames.time_ns, 0)
+        columns = (ENHANCED_PACKET, lengths, frames.interface, ticks >> 32, ticks & 0xFFFFFFFF, frames.captured)
+        for at, column in enumerate(columns):
+            heads[:, at] = column
+        heads[:, len(columns)] = frames.original & 0xFFFFFFFF
+        size = int(lengths.sum())
+        if len(self._room) < size:
+            self._room = memoryview(bytearray(size))
+        octets = heads.view(np.uint8).data
+        packing.pack(frames.data, frames.offset.data, frames.captured.data, octets, self._room)
+        self._write(self._room[:size])
+
+    def statistics(self, interface: int, time_ns: int, received: int, dropped: int) -> None:
+        """§4.6. `received`: packets that passed the filter, dropped ones among them; `dropped` by the system."""
+        head = struct.pack("<III", interface, time_ns >> 32, time_ns & 0xFFFFFFFF)
+        counts = _option(4, struct.pack("<Q", received)) + _option(7, struct.pack("<Q", dropped)) + _option(0, b"")
+        self._block(STATISTICS, head + counts)
 
     def _block(self, kind: int, body: bytes) -> None:
         self._write(_block(kind, body, "<"))
@@ -66,9 +102,8 @@ def copy_frames(capture: Capture, writer: PcapngWriter) -> int:
         for interface in capture.interfaces[written:]:
             writer.interface(interface.link_type, interface.snaplen, interface.name)
         written = max(written, len(capture.interfaces))
-        columns = (frames.offset, frames.captured, frames.original, frames.time_ns, frames.interface)
-        for at, captured, original, time_ns, number in zip(*(one.tolist() for one in columns), strict=True):
-            writer.packet(number, time_ns, frames.data[at : at + captured], original)
+        if frames.count:
+            writer.frames(frames)
         packets += frames.count
     return packets
 

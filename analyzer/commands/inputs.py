@@ -15,6 +15,7 @@ import click
 from analyzer.commands.values import Keys
 from analyzer.errors import InputError, UsageError
 
+_MIN_WIDTH = 40
 _SECONDS_TO_END = 1  # how long a pipe has to end by itself after Ctrl-C
 
 keys_option = click.option(
@@ -31,6 +32,30 @@ authorities_option = click.option(
     metavar="FILE",
     type=click.Path(exists=True),
     help="Trust the certificates in FILE, PEM or a folder of them, in place of the usual authorities (certifi).",
+)
+
+flows_option = click.option(
+    "--flows",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False),
+    help="Flow pages of your own, besides the built-in ones (repeatable).",
+)
+color_option = click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colours; auto: on a terminal, unless NO_COLOR is set.",
+)
+width_option = click.option(
+    "--width", type=click.IntRange(min=_MIN_WIDTH), metavar="N", help="Columns to print in.  [default: the terminal's]"
+)
+capture_filter_option = click.option(
+    "-f",
+    "--capture-filter",
+    metavar="PCAP-FILTER",
+    help="Only packets that match, in tcpdump's syntax: 'port 443 and not host 10.0.0.1'.",
 )
 
 

@@ -7,11 +7,16 @@ from typing import Any
 
 import click
 
-from analyzer.commands.inputs import authorities_option, keys_option
+from analyzer.commands.inputs import (
+    authorities_option,
+    capture_filter_option,
+    color_option,
+    flows_option,
+    keys_option,
+    width_option,
+)
 from analyzer.commands.values import Duration, Filter, Outcomes, Time
 from analyzer.reporter.filters import FIELDS
-
-_MIN_WIDTH = 40
 
 _FIELDS = textwrap.fill(", ".join(FIELDS), 76, initial_indent="  ", subsequent_indent="  ")
 
@@ -84,12 +89,7 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     metavar="EXPR",
     help="Only connections for which EXPR holds (repeatable: all must hold).",
 )
-@click.option(
-    "-f",
-    "--capture-filter",
-    metavar="PCAP-FILTER",
-    help="Only packets that match, in tcpdump's syntax: 'port 443 and not host 10.0.0.1'.",
-)
+@capture_filter_option
 @click.option(
     "--from",
     "time_from",
@@ -117,14 +117,18 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     "--merge", is_flag=True, help="All FILEs are one capture, in the order of time: rotated ones, or one per interface."
 )
 @click.option("--strict", is_flag=True, help="Exit with 3 if a capture is damaged or cut off.")
-@click.option("--vlan-key", is_flag=True, help="Tell connections with equal addresses in different VLANs apart.")
 @click.option(
-    "--flows",
-    multiple=True,
-    metavar="DIR",
-    type=click.Path(exists=True, file_okay=False),
-    help="Flow pages of your own, besides the built-in ones (repeatable).",
+    "--count-checksums",
+    is_flag=True,
+    help="Look at the checksums of TCP and IPv4, and count those that are wrong.",
 )
+@click.option(
+    "--verify-checksums",
+    is_flag=True,
+    help="And leave out the segments that have a wrong one, as their receivers do.",
+)
+@click.option("--vlan-key", is_flag=True, help="Tell connections with equal addresses in different VLANs apart.")
+@flows_option
 @keys_option
 @authorities_option
 @click.option(
@@ -140,16 +144,8 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     metavar="N",
     help="Connections held at a time; the one idle longest goes first, and says so.",
 )
-@click.option(
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    show_default=True,
-    help="Colours; auto: on a terminal, unless NO_COLOR is set.",
-)
-@click.option(
-    "--width", type=click.IntRange(min=_MIN_WIDTH), metavar="N", help="Columns to print in.  [default: the terminal's]"
-)
+@color_option
+@width_option
 @click.pass_context
 def read(ctx: click.Context, /, **given: Any) -> None:
     """Label how every TCP connection in captures opened and closed, and which TLS

@@ -43,6 +43,8 @@ class Settings:
     fail_on: tuple[tuple[str, ...], ...]
     merge: bool
     strict: bool
+    count_checksums: bool
+    verify_checksums: bool
     vlan_key: bool
     flows: tuple[str, ...]
     keys: tuple[str, ...]
@@ -94,6 +96,7 @@ class Settings:
         times = [when for when in (self.time_from, self.time_to) if when]
         return pipeline.Options(
             vlan_key=self.vlan_key,
+            checksums="verify" if self.verify_checksums else "count" if self.count_checksums else None,
             packet_filter=self.capture_filter,
             time_from=self.time_from.ns if self.time_from else None,
             time_to=self.time_to.ns if self.time_to else None,
@@ -146,6 +149,8 @@ class Reading:
     def run(self) -> int:
         """Analyses all captures; the exit code."""
         options = self.settings.options()
+        if self.settings.flows:
+            self._tell_unused_pages()
         captures = captures_in(self.settings.captures, "read", self._cannot_read)
         refuse_to_overwrite(self.settings.output, captures)
         if self.settings.merge and len(captures) < 2:
@@ -175,6 +180,14 @@ class Reading:
             say(f"interrupted: {self.settings.output} was not written")
             return _INTERRUPTED
         return self._end()
+
+    def _tell_unused_pages(self) -> None:
+        from analyzer.flows import load_library
+        from analyzer.flows.whole import WHOLE
+
+        unused = [page.id for page in load_library(self.settings.flows).pages if page.scope in WHOLE]
+        if unused:
+            say(f"not used, since `analyzer check --flows` is for pages about whole connections: {', '.join(unused)}")
 
     def _report(self, output: Output, captures: list[str], live: bool) -> tuple[Report, Summary | None]:
         from analyzer import pipeline
@@ -257,6 +270,9 @@ class Reading:
                         summary.end_capture(analysis.totals)
                     if page:
                         page.end(analysis)
+                    if doubts := words.checksum_doubts(analysis.totals):
+                        with self._progress.hidden():
+                            say(f"{shown}: {doubts}")
         except InputError as error:  # found out only when its first bytes were asked for
             self._analysed -= 1
             self._cannot_read(error)

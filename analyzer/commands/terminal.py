@@ -82,12 +82,13 @@ def open_output(path: str | None) -> Iterator[Output]:
         yield output
         output.flush()
         return
-    with _whole_file(path) as binary:
+    with whole_file(path) as binary:
         yield Output(binary, encoding="utf-8", width=_WIDTH_ELSEWHERE, terminal=False)
 
 
 @contextlib.contextmanager
-def _whole_file(path: str) -> Iterator[BinaryIO]:
+def whole_file(path: str) -> Iterator[BinaryIO]:
+    """A file that appears under its name only when the block ends without an exception."""
     target = Path(os.path.realpath(path))  # a link stays a link
     try:
         if target.exists() and not target.is_file():  # a device or a named pipe cannot be replaced

@@ -17,6 +17,7 @@ from analyzer.reporter.filters import FIELDS, Predicate, parse_filter
 _ABSOLUTE = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9})\d*)?\s*([Zz]|[+-]\d\d:?\d\d)?"
 )  # RFC 3339 §5.6; the zone may be left out and is UTC then, as in all output
+_SHARE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*%")
 # A line of an NSS key log (LABEL <hex> <hex>), or the beginning of a PEM block (RFC 7468).
 _KEYS = re.compile(rb"[A-Z][A-Z0-9_]* [0-9A-Fa-f]+ [0-9A-Fa-f]+\s*|-----BEGIN [A-Z0-9 ]+-----\s*")
 
@@ -70,6 +71,73 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         if ns is None:
             self.fail(f"{value!r} is no duration: write 60, 1.5s, 250ms or 2min.", param, ctx)
         return ns
+
+
+@dataclasses.dataclass(frozen=True)
+class FileRing:
+    """So many files of about so many bytes."""
+
+    files: int
+    size: int
+
+
+class Rotation(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """`10x100MB`."""
+
+    name = "ring"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> FileRing:
+        if isinstance(value, FileRing):
+            return value
+        files, _, size = value.partition("x")
+        number = words.parse_size(size)
+        if not (number and files.isascii() and files.isdigit() and int(files) > 0):
+            self.fail(f"{value!r} is no ring of files: write 10x100MB for ten files of 100 MB.", param, ctx)
+        return FileRing(int(files), number)
+
+
+class Size(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """Bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        number = words.parse_size(value)
+        if not number:
+            self.fail(f"{value!r} is no size: write 64MB or 1GB.", param, ctx)
+        return number
+
+
+class GrowingKeys(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A file with TLS keys that may still grow, or come into being."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            with open(value, "rb") as file:
+                empty = not file.read(1)
+        except FileNotFoundError:
+            return str(value)
+        except OSError as error:
+            raise UsageError(f"--keys {value}: {error.strerror}: give a file that can be read") from error
+        return str(value) if empty else Keys().convert(value, param, ctx)
+
+
+class Share(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A share of something: `20%` is 0.2."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        match = _SHARE.fullmatch(value.strip())
+        if match is None:
+            self.fail(f"{value!r} is no share: write 20% or 7.5%.", param, ctx)
+        return float(match[1]) / 100
 
 
 class Outcomes(click.ParamType):  # type: ignore[type-arg, unused-ignore]

@@ -6,8 +6,9 @@ from __future__ import annotations
 def compiled() -> bool:
     """Whether the packet stage runs as compiled code. If not it gives the same answers, slower."""
     from analyzer.capture import records
-    from analyzer.dissector import applications, connections, headers, history, rows
+    from analyzer.dissector import applications, connections, headers, history, links, reader, rows, tunnels, wireless
     from analyzer.dissector.http1 import connection
 
-    modules = (records, headers, rows, history, connections, applications, connection)
+    packets = (records, headers, links, wireless, tunnels, reader)
+    modules = (*packets, rows, history, connections, applications, connection)
     return all(module.COMPILED for module in modules)

@@ -42,6 +42,7 @@ cdef class Applications:
     cdef ConnectionRows _connections
     cdef Recognizer _recognizer
     cdef dict _followed
+    cdef public dict touched
 
     cpdef Application finish(self, long long[:, ::1] rows, Py_ssize_t i)
     cdef bint _steer(self, Application application)

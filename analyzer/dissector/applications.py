@@ -181,6 +181,8 @@ class Applications:
         self._connections = connections
         self._recognizer = recognizer
         self._followed = {}  # by connection id; None: nobody wants it, though the chunk may have more of it
+        # Those that got bytes, by connection id, for whoever follows them live; None: nobody does.
+        self.touched: dict | None = None
 
     def feed(self, table, data) -> None:
         """Take in the segments of a chunk that the packet stage hands on. `data`: the chunk's bytes."""
@@ -230,6 +232,8 @@ class Applications:
                 fresh = found = Application(rows[i], swapped, not began[i], self._recognizer)
                 self._followed[connection] = found
             application = found
+            if self.touched is not None:
+                self.touched[connection] = application
             if application.swapped != swapped:
                 application.turn()
             if acks[i] >= 0:
@@ -237,9 +241,11 @@ class Applications:
             stream: Stream = application._stream(side)
             if (
                 handed[i] == HANDED_BYTES and offsets[i] + payload[i] <= stream.wanted
-                and not flags[i] & (FLAG_SYN | FLAG_FIN | FLAG_RST)
+                and not flags[i] & (FLAG_SYN | FLAG_FIN | FLAG_RST) and not stream._held
             ):  # fmt: skip
-                continue  # nobody wants them any more: that was said after the packet stage had seen the segment
+                # Nobody wants them any more: that was said after the packet stage had seen the segment. But where
+                # others wait, these may be what they wait for.
+                continue
             stream.data_ns = data_ns[i]
             stream.data_packet = data_packet[i]
             if handed[i] == HANDED_BYTES or handed[i] == HANDED_KNOWN:

@@ -18,5 +18,5 @@ cdef class ByteStream:
     cdef void _take(self, Layer reader, long long offset, long long length, bytes data, long long at_ns, long long packet)
     cdef void _pass(self, Layer reader, long long offset, long long at_ns, long long packet)
     cdef void _tell_gap(self, Layer reader, long long length, long long packet, str cause)
-    cdef void _give_up(self, Layer reader, long long missing, long long packet)
+    cdef void _give_up(self, Layer reader, long long missing, long long packet, str cause)
     cdef void _release(self, Layer reader)

@@ -48,8 +48,11 @@ class ByteStream:
         """A segment with payload. `length`: of the payload on the wire, `data`: what was captured of it."""
         if offset > self.next:
             if missing > self.lost:
-                self._hold(reader, offset, length, data, at_ns, packet)
+                self._hold(reader, offset, length, data, at_ns, packet, missing)
                 return
+            # All that is before it was captured: what waits, and between that what nobody wanted.
+            while self._held and self._held[0][0] < offset:
+                self._release(reader)
             self._pass(reader, offset, at_ns, packet)
         self._take(reader, offset, length, data, at_ns, packet)
         while self._held and (self._held[0][0] <= self.next or missing <= self.lost):
@@ -61,7 +64,7 @@ class ByteStream:
     ) -> cython.void:
         """The peer has everything up to `offset`: what of it is still missing was lost in the capture."""
         while self._held and self._held[0][0] <= offset:
-            self._give_up(reader, missing, packet)
+            self._give_up(reader, missing, packet, "lost-in-capture")
 
     @cython.ccall
     def end(
@@ -70,7 +73,7 @@ class ByteStream:
     ) -> cython.void:  # fmt: skip
         """No more bytes will come after `offset`, the place of the FIN or where the capture ends."""
         while self._held:
-            self._give_up(reader, missing, packet)
+            self._give_up(reader, missing, packet, "lost-in-capture")
         if offset > self.next:
             self._tell_gap(reader, min(offset - self.next, missing - self.lost), packet, "lost-in-capture")
             self._pass(reader, offset, at_ns, packet)
@@ -108,20 +111,19 @@ class ByteStream:
             self.next += length
             self.lost += length
 
-    def _hold(self, reader: Layer, offset, length, data, at_ns, packet):
+    def _hold(self, reader: Layer, offset, length, data, at_ns, packet, missing):
         if self._held is None:
             self._held = []
         bisect.insort(self._held, (offset, length, data, packet, at_ns))
         self._held_bytes += len(data)
         if self._held_bytes > MOST_HELD_BYTES or len(self._held) > MOST_HELD_SEGMENTS:
-            self._tell_gap(reader, self._held[0][0] - self.next, packet, "buffer-full")
-            self._release(reader)
+            self._give_up(reader, missing, packet, "buffer-full")
 
     @cython.cfunc
-    def _give_up(self, reader: Layer, missing: cython.longlong, packet: cython.longlong) -> cython.void:
+    def _give_up(self, reader: Layer, missing: cython.longlong, packet: cython.longlong, cause: str) -> cython.void:
         """What lies before the first held segment will not come any more."""
         hole: cython.longlong = self._held[0][0] - self.next
-        self._tell_gap(reader, min(hole, missing - self.lost), packet, "lost-in-capture")
+        self._tell_gap(reader, min(hole, missing - self.lost), packet, cause)
         self._release(reader)
 
     @cython.cfunc

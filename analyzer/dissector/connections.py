@@ -3,7 +3,7 @@
 
 What is an event is written down in `docs/flows.md`; the RFC stands at the branch that follows it. Ordinary Python in
 Cython's pure-Python mode: uncompiled it gives the same answers, slower. `rows.py` is the storage below, `history.py`
-keeps events and holes.
+keeps events and holes, `copies.py` recognises what was captured twice, `numbers.py` has the sequence numbers.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ else:
     from analyzer.dissector.layout import *
 
 if cython.compiled:
-    from cython.cimports.analyzer.dissector.history import ConnectionHistory
+    from cython.cimports.analyzer.dissector.numbers import ConnectionNumbers
 else:
-    from analyzer.dissector.history import ConnectionHistory
+    from analyzer.dissector.numbers import ConnectionNumbers
 
 from analyzer.dissector import orientation
 
@@ -26,34 +26,44 @@ COMPILED = cython.compiled
 
 # Numbers this large are Python objects to Cython unless they have a type.
 _MASK_32 = cython.declare(cython.longlong, 0xFFFFFFFF)
-_TWO_31 = cython.declare(cython.longlong, 1 << 31)
-_TWO_32 = cython.declare(cython.longlong, 1 << 32)
 _NEVER = cython.declare(cython.longlong, 0x7FFFFFFFFFFFFFFF)
+
+# So far back is no disorder of packets any more, if so many segments in a row are: the clock was set back.
+_STEP_NS = cython.declare(cython.longlong, 10_000_000_000)
+_STEP_SEGMENTS = cython.declare(cython.longlong, 64)
 
 
 @cython.cclass
-class ConnectionTable(ConnectionHistory):
+class ConnectionTable(ConnectionNumbers):
     """Follows the connections of a capture, packet by packet. Arguments: see the two classes below it."""
 
     next_id: cython.longlong
-    data: cython.const[cython.uchar][::1]
-    payload_offset: cython.longlong[::1]
 
     def __init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow):
-        ConnectionHistory.__init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow)
+        ConnectionNumbers.__init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow)
         self.next_id = 0
 
-    def track(self, table, data) -> None:
-        """Take in the packets of one chunk, whose bytes are `data`; fills the table's columns from `connection` on."""
+    def seen(self) -> int:
+        """How many connections there were so far."""
+        return self.next_id
+
+    def track(self, table, data, checked=False) -> None:
+        """Take in the packets of one chunk, whose bytes are `data`; fills the table's columns from `connection` on.
+
+        `checked`: the column `checksum` is filled.
+        """
         i: cython.Py_ssize_t
         count: cython.Py_ssize_t = table.count
         kind: cython.schar[::1] = memoryview(table.kind)
+        checksum: cython.schar[::1] = memoryview(table.checksum)
+        count_checksums: cython.bint = checked
         self.load(table)
         self.data = data
-        self.payload_offset = memoryview(table.payload_offset)
         for i in range(count):
             if kind[i] == KIND_TCP:
                 self._packet(i)
+                if count_checksums and checksum[i] != CHECKSUM_RIGHT and self.row_of[i] != -1:
+                    self._count_checksum(self.row_of[i], checksum[i])
             else:
                 self.connection[i] = -1
                 self.side[i] = -1
@@ -61,6 +71,18 @@ class ConnectionTable(ConnectionHistory):
                 self.handed[i] = HANDED_NOT
                 if kind[i] == KIND_ICMP_ERROR:
                     self._icmp_error(i)
+                elif kind[i] == KIND_BAD_CHECKSUM:
+                    self._find(i)
+                    if self.found != -1:
+                        self._count_checksum(self.found, CHECKSUM_BAD)
+        self._remember_frames(count)
+
+    @cython.cfunc
+    def _count_checksum(self, row: cython.longlong, checksum: cython.int) -> cython.void:
+        if checksum == CHECKSUM_BAD:
+            self.rows[row * ROW_WORDS + BAD_CHECKSUMS] += 1
+        else:
+            self.rows[row * ROW_WORDS + UNFILLED_CHECKSUMS] += 1
 
     @cython.cfunc
     def _packet(self, i: cython.Py_ssize_t) -> cython.void:
@@ -77,10 +99,14 @@ class ConnectionTable(ConnectionHistory):
         self.note[i] = NOTE_NONE
         self.ack_offset[i] = -1
         self.row_of[i] = -1
-        if now > self.clock:
-            self.clock = now
-            if now > self.report_deadline or now > self.deadline:
-                self.advance(now)
+        moment: cython.longlong = now + self.clock_shift
+        if moment > self.clock:
+            self.clock = moment
+            self.behind = 0
+            if moment > self.report_deadline or moment > self.deadline:
+                self.advance(moment)
+        elif self.clock - moment > _STEP_NS:
+            self._fall_behind(moment)
         self._find(i)
         row = self.found
         if row != -1:
@@ -117,10 +143,14 @@ class ConnectionTable(ConnectionHistory):
             side = 0
         self.rows[base + LAST_PACKET] = self.number[i]
         self.rows[base + LAST_NS] = now
+        self.rows[base + LAST_MOMENT] = moment
         self.rows[base + FLAGS] |= RECENT
         me = base + SIDES + side * SIDE_WORDS
         self.rows[me + PACKETS] += 1
-        self.rows[me + BYTES] += self.payload[i]
+        payload: cython.longlong = self.payload[i]
+        self.rows[me + BYTES] += payload
+        if self.payload_captured[i] < payload:
+            self.rows[base + CUT_SEGMENTS] += 1
         self.connection[i] = self.rows[base + ID]
         self.row_of[i] = row
         if self.noting:
@@ -146,6 +176,14 @@ class ConnectionTable(ConnectionHistory):
             self.data_packet[i] = self.rows[me + DATA_PACKET]
             self.data_ns[i] = self.rows[me + DATA_NS]
             self.peer_missing[i] = self.rows[base + SIDES + (1 - side) * SIDE_WORDS + MISSING]
+
+    @cython.cfunc
+    def _fall_behind(self, now: cython.longlong) -> cython.void:
+        """A segment much older than others before it. After a clock was set back, time goes on from there."""
+        self.behind += 1
+        if self.behind >= _STEP_SEGMENTS:
+            self.behind = 0
+            self.set_back(self.clock - now)
 
     @cython.cfunc
     def _listen(self, i: cython.Py_ssize_t, base: cython.longlong, side: cython.int) -> cython.bint:
@@ -185,9 +223,13 @@ class ConnectionTable(ConnectionHistory):
                 row = self._create(i, -1)
                 self.rows[row * ROW_WORDS + FLAGS] |= QUOTED
             return
+        base = self.found * ROW_WORDS
+        if self.rows[base + ICMP_ERRORS] == 0:
+            self.rows[base + ICMP_PACKET] = self.number[i]
+            self.rows[base + ICMP_SAID] = self.acknowledgement[i] << 16 | self.window[i]
+        self.rows[base + ICMP_ERRORS] += 1
         if not self.flags[i]:
             return
-        base = self.found * ROW_WORDS
         side = self.from_a != ((self.rows[base + FLAGS] & FIRST_IS_A) != 0)
         me = base + SIDES + side * SIDE_WORDS
         self.connection[i] = self.rows[base + ID]
@@ -198,35 +240,6 @@ class ConnectionTable(ConnectionHistory):
             and self.rows[me + ISN] == self.sequence[i] and not self.rows[base + FLAGS] & (OPENED | ENDED)
         ):  # fmt: skip
             self._emit(base, SCOPE_OPEN, STEP_ICMP, 1 - side, self.number[i], self.time_ns[i], 0, 0, False)
-
-    # Sequence arithmetic: modulo 2**32 here and nowhere else.
-
-    @cython.cfunc
-    def _unwrap(self, number: cython.longlong, isn: cython.longlong, reference: cython.longlong) -> cython.longlong:
-        """The 64-bit offset of a 32-bit number, the one nearest to `reference`. RFC 9293 §3.4."""
-        distance: cython.longlong = (number - isn - reference) & _MASK_32
-        if distance >= _TWO_31:
-            distance -= _TWO_32
-        return reference + distance
-
-    @cython.cfunc
-    def _reference(self, sender: cython.longlong, receiver: cython.longlong) -> cython.longlong:
-        """The offset that `sender` has certainly reached."""
-        sent: cython.longlong = self.rows[sender + SENT]
-        acked: cython.longlong = self.rows[receiver + ACKED]
-        if acked > sent:
-            sent = acked
-        return sent if sent > 0 else 0
-
-    @cython.cfunc
-    def _set_isn(self, me: cython.longlong, isn: cython.longlong) -> cython.void:
-        """Offsets of this side count from here on; what was counted from a guess is forgotten."""
-        self._free_gaps(me)
-        self.rows[me + MISSING] = 0
-        self.rows[me + ISN] = isn
-        self.rows[me + SENT] = -1
-        self.rows[me + FIN_AT] = -1
-        self.rows[me + STATE] |= HAS_ISN
 
     @cython.cfunc
     def _syn(self, i: cython.Py_ssize_t, row: cython.longlong, side: cython.int) -> cython.void:
@@ -245,6 +258,12 @@ class ConnectionTable(ConnectionHistory):
         offset: cython.longlong
         again: cython.bint
         self.stream_offset[i] = 0
+        if (
+            state & HAS_ISN and state & (SYN_ACK_SEEN if flags & FLAG_ACK else SYN_SEEN)
+            and self.rows[me + ISN] == sequence and self._is_copy(i, side)
+        ):  # fmt: skip
+            self.rows[base + DUPLICATES] += 1
+            return
         if flags & FLAG_RST:  # contradicts itself; no stack sends it
             self.rows[base + RESETS] += 1
             self.rows[base + RESETS_IGNORED] += 1
@@ -318,7 +337,8 @@ class ConnectionTable(ConnectionHistory):
             self._emit(base, SCOPE_OPEN, STEP_SYN_ACK, 1 - side, self.rows[peer + AHEAD_PACKET],
                        self.rows[peer + AHEAD_NS], 0, self.rows[peer + WINDOW], False)  # fmt: skip
             if self.rows[me + AHEAD] >= 1:
-                self._syn_acknowledged(base, peer, side, self.rows[me + AHEAD_PACKET], self.rows[me + AHEAD_NS])
+                self._syn_acknowledged(base, peer, side, self.rows[me + FIRST_AHEAD_PACKET],
+                                       self.rows[me + FIRST_AHEAD_NS])  # fmt: skip
             return
         again = state & SYN_ACK_SEEN != 0
         self.rows[me + STATE] |= SYN_ACK_SEEN
@@ -329,6 +349,9 @@ class ConnectionTable(ConnectionHistory):
             self.rows[me + ACKED] = offset
         if not self.rows[peer + STATE] & SYN_SEEN:
             if not again:
+                if self.rows[me + AHEAD] == -1:
+                    self.rows[me + FIRST_AHEAD_PACKET] = number
+                    self.rows[me + FIRST_AHEAD_NS] = now
                 self.rows[me + AHEAD] = offset
                 self.rows[me + AHEAD_PACKET] = number
                 self.rows[me + AHEAD_NS] = now
@@ -339,54 +362,8 @@ class ConnectionTable(ConnectionHistory):
             if self.rows[me + STATE] & SYN_ACKED:  # simultaneous open: each SYN was acknowledged by a SYN-ACK
                 self._opened(base, now)
         if ahead >= 1 and not self.rows[me + STATE] & SYN_ACKED:
-            self._syn_acknowledged(base, me, 1 - side, self.rows[peer + AHEAD_PACKET], self.rows[peer + AHEAD_NS])
-
-    @cython.cfunc
-    def _retry(self, row: cython.longlong, number: cython.longlong) -> cython.void:
-        """The same SYN after a reset: some stacks try a refused opening again. The last attempt is what counts."""
-        base: cython.longlong = row * ROW_WORDS
-        side: cython.int
-        me: cython.longlong
-        self._free_events(base)
-        self.rows[base + OPEN_RUN] = 1
-        self.rows[base + CLOSE_RUN] = 1
-        self.rows[base + FLAGS] = self.rows[base + FLAGS] & ~ENDED | RETRIED
-        if self.rows[base + RETRY_PACKET] == 0:
-            self.rows[base + RETRY_PACKET] = number
-        for side in range(2):
-            me = base + SIDES + side * SIDE_WORDS
-            self._set_isn(me, self.rows[me + ISN])
-            self.rows[me + STATE] = 0
-            self.rows[me + ACKED] = -1
-            self.rows[me + AHEAD] = -1
-        self._unlink(row)
-        self._append(row, False)
-
-    @cython.cfunc
-    def _bad_syn_ack(self, base: cython.longlong, number: cython.longlong) -> cython.void:
-        if not self.rows[base + FLAGS] & BAD_SYN_ACK:
-            self.rows[base + FLAGS] |= BAD_SYN_ACK
-            self.rows[base + FAULT_PACKET] = number
-
-    @cython.cfunc
-    def _syn_options(self, i: cython.Py_ssize_t, me: cython.longlong) -> cython.void:
-        flags: cython.int = self.flags[i]
-        found: cython.longlong = SYN_OPTION_PRESENT
-        options: cython.int = self.options[i]
-        if options & OPTION_SACK_PERMITTED:
-            found |= SYN_OPTION_SACK
-        if options & OPTION_TIMESTAMPS:
-            found |= SYN_OPTION_TIMESTAMPS
-        if options & OPTION_FAST_OPEN:
-            found |= SYN_OPTION_FAST_OPEN
-        if options & OPTION_MPTCP:
-            found |= SYN_OPTION_MPTCP
-        # RFC 3168 §6.1.1: the SYN asks with both flags, the SYN-ACK agrees with ECE alone.
-        if flags & (FLAG_ECE | FLAG_CWR) == (FLAG_ECE if flags & FLAG_ACK else FLAG_ECE | FLAG_CWR):
-            found |= SYN_OPTION_ECN
-        found |= (self.window_scale[i] + 1) << SYN_OPTION_SCALE_SHIFT
-        found |= cython.cast(cython.longlong, self.mss[i] + 1) << SYN_OPTION_MSS_SHIFT
-        self.rows[me + SYN_OPTIONS] = found
+            self._syn_acknowledged(base, me, 1 - side, self.rows[peer + FIRST_AHEAD_PACKET],
+                                   self.rows[peer + FIRST_AHEAD_NS])  # fmt: skip
 
     @cython.cfunc
     def _syn_acknowledged(
@@ -423,6 +400,7 @@ class ConnectionTable(ConnectionHistory):
         covers_fin: cython.bint = False
         ack_emitted: cython.bint = False
         filled: cython.bint = False
+        overtaken: cython.bint
         if not self.rows[me + STATE] & HAS_ISN:
             self._set_isn(me, (self.sequence[i] - 1) & _MASK_32)
         if flags & FLAG_ACK and not self.rows[peer + STATE] & HAS_ISN:
@@ -430,12 +408,26 @@ class ConnectionTable(ConnectionHistory):
         offset = self._unwrap(self.sequence[i], self.rows[me + ISN], self._reference(me, peer))
         self.stream_offset[i] = offset
         if flags & FLAG_RST:
-            self._reset(i, row, side, offset)
+            # A host that gets several segments may answer each with the same RST, so it takes more to call one a copy.
+            if (
+                self.rows[base + RESETS] > 0 and (self.rows[base + DUPLICATES] > 0 or self._mark(i) >> 17 != 0)
+                and self._is_copy(i, side)
+            ):  # fmt: skip
+                self.rows[base + DUPLICATES] += 1
+            else:
+                self._reset(i, row, side, offset)
             return
+        if flags & FLAG_ACK:
+            acked = self._unwrap(self.acknowledgement[i], self.rows[peer + ISN], self._reference(peer, me))
+            if (
+                acked <= self.rows[me + ACKED] and offset + payload + (flags & FLAG_FIN) <= self.rows[me + SENT]
+                and self._is_copy(i, side)
+            ):  # fmt: skip
+                self.rows[base + DUPLICATES] += 1
+                return
         self.rows[peer + STATE] &= ~UNSURE  # whoever goes on has not accepted its peer's RST
 
         if flags & FLAG_ACK:
-            acked = self._unwrap(self.acknowledgement[i], self.rows[peer + ISN], self._reference(peer, me))
             opening = self.rows[peer + STATE] & SYN_SEEN and not self.rows[me + STATE] & (SYN_SEEN | SYN_ACK_SEEN)
             if opening and (acked < 1 or acked > self.rows[peer + SENT]):
                 # A challenge: the peer still holds an older connection (RFC 9293 §3.5.1); its numbers are not ours.
@@ -443,6 +435,9 @@ class ConnectionTable(ConnectionHistory):
             if opening:
                 self.rows[me + STATE] |= MOVED_ON
             if acked > self.rows[peer + SENT] and acked > self.rows[me + AHEAD]:
+                if self.rows[me + AHEAD] == -1:
+                    self.rows[me + FIRST_AHEAD_PACKET] = number
+                    self.rows[me + FIRST_AHEAD_NS] = now
                 self.rows[me + AHEAD] = acked
                 self.rows[me + AHEAD_PACKET] = number
                 self.rows[me + AHEAD_NS] = now
@@ -469,6 +464,8 @@ class ConnectionTable(ConnectionHistory):
                     ack_emitted = True
                     if not flags & FLAG_FIN or self.rows[me + FIN_AT] >= 0:
                         self._emit(base, SCOPE_CLOSE, STEP_ACK, side, number, now, payload, window, False)
+                        if offset > self.rows[me + SENT] and self.rows[me + FIN_AT] == -1:
+                            self.rows[me + STATE] |= OVERTOOK
 
         sent = self.rows[me + SENT]
         end = offset + payload
@@ -486,7 +483,9 @@ class ConnectionTable(ConnectionHistory):
             elif payload <= 1 and offset == sent - 1 and not flags & FLAG_FIN:
                 self.rows[base + KEEP_ALIVES] += 1  # RFC 9293 §3.8.4: one byte before the next, some carry it
             else:
-                filled = self._seen_before(base, me, offset, end, now)
+                # What is sent again acknowledges what its sender has by then; numbers do not go back (RFC 9293 §3.4).
+                overtaken = acked != -1 and acked < self.rows[me + ACKED]
+                filled = self._seen_before(base, me, offset, end + (flags & FLAG_FIN), now, overtaken)
         elif offset == sent - 1 and self.rows[base + FLAGS] & OPENED and self.rows[me + FIN_AT] == -1:
             self.rows[base + KEEP_ALIVES] += 1
         elif (
@@ -495,6 +494,8 @@ class ConnectionTable(ConnectionHistory):
             self.rows[base + DUPLICATE_ACKS] += 1
         if flags & FLAG_ACK and acked > self.rows[me + ACKED]:
             self.rows[me + ACKED] = acked
+            if self.rows[me + FIN_AT] >= 0:
+                self.rows[me + STATE] |= ANSWERED
         self.rows[me + WINDOW] = window
         if window == 0:
             self.rows[base + ZERO_WINDOWS] += 1
@@ -512,7 +513,17 @@ class ConnectionTable(ConnectionHistory):
         elif flags & FLAG_FIN and self.rows[base + FLAGS] & FOLLOWED:
             self.handed[i] = HANDED_END
         if flags & FLAG_FIN:
+            overtaken = (
+                self.rows[me + STATE] & OVERTOOK != 0 and end < sent and self.rows[me + FIN_AT] == -1
+                and not self._was_reset(base)
+            )  # fmt: skip
+            if overtaken:
+                self._take_back(base, STEP_ACK)
+                ack_emitted = covers_fin
             self._fin(i, row, side, end, ack_emitted)
+            if overtaken and not covers_fin:
+                # By its number the acknowledgement was sent after this FIN, though it was captured before.
+                self._emit(base, SCOPE_CLOSE, STEP_ACK, side, self.taken_packet, self.taken_ns, 0, window, False)
         elif covers_fin and payload > 0 and end > sent and not self.rows[me + STATE] & DATA_SENT:
             self.rows[me + STATE] |= DATA_SENT
             self._emit(base, SCOPE_CLOSE, STEP_DATA, side, number, now, payload, window, False)

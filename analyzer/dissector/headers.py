@@ -1,7 +1,9 @@
 # cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
-"""Frames to packet-table rows: link layer, IPv4 and IPv6, TCP headers. Stateless, and compiled where possible.
+"""Frames to packet-table rows: link layer, IPv4 and IPv6, TCP headers, as nearly all packets have them.
 
-Ordinary Python in Cython's pure-Python mode: uncompiled it gives the same answers, slower. Every index is
+What is rarer is left to the classes on top of this one: `links.py` and `wireless.py` (further link types), `tunnels.py`
+(packets inside packets), `reader.py` (fragments, ICMP errors). So the way of a common packet stays short. Ordinary
+Python in Cython's pure-Python mode: uncompiled it gives the same answers, slower. Every index is
 checked against the captured bytes before it is used; bounds checks stay on besides, since the input is hostile.
 """
 
@@ -23,36 +25,24 @@ _MAX_EXTENSIONS = cython.declare(cython.int, 32)
 
 @cython.cclass
 class HeaderReader:
-    """Reads the headers of a chunk of frames into a packet table. Holds no state between chunks."""
+    """Reads the headers of a chunk of frames into a packet table. `headers.pxd` has the types.
 
-    data: cython.const[cython.uchar][::1]
-    source_high: cython.ulonglong[::1]
-    source_low: cython.ulonglong[::1]
-    destination_high: cython.ulonglong[::1]
-    destination_low: cython.ulonglong[::1]
-    source_port: cython.int[::1]
-    destination_port: cython.int[::1]
-    family: cython.schar[::1]
-    vlan: cython.longlong[::1]
-    sequence: cython.longlong[::1]
-    acknowledgement: cython.longlong[::1]
-    flags: cython.int[::1]
-    window: cython.int[::1]
-    options: cython.int[::1]
-    mss: cython.int[::1]
-    window_scale: cython.int[::1]
-    payload: cython.longlong[::1]
-    payload_captured: cython.longlong[::1]
-    payload_offset: cython.longlong[::1]
+    By itself it knows only common packets: use `reader.PacketReader`.
+    """
 
     def read(self, frames, table) -> None:
-        """Fill `table` (a PacketTable) from `frames` (a Frames); row i describes frame i."""
+        """Fill `table` (a PacketTable) from `frames` (a Frames).
+
+        Row i describes frame i, but for frames that hold several packets: they have a row for each of these.
+        """
         i: cython.Py_ssize_t
+        row: cython.Py_ssize_t
+        found: cython.int
         count: cython.Py_ssize_t = frames.count
         number: cython.longlong = frames.first_number
-        table.reserve(count)
-        table.count = count
+        table.reserve(count + self._room(frames))
         self.data = frames.data
+        self.extra = 0
         self.source_high = memoryview(table.source_high)
         self.source_low = memoryview(table.source_low)
         self.destination_high = memoryview(table.destination_high)
@@ -60,6 +50,7 @@ class HeaderReader:
         self.source_port = memoryview(table.source_port)
         self.destination_port = memoryview(table.destination_port)
         self.family = memoryview(table.family)
+        self.encapsulation = memoryview(table.encapsulation)
         self.vlan = memoryview(table.vlan)
         self.sequence = memoryview(table.sequence)
         self.acknowledgement = memoryview(table.acknowledgement)
@@ -71,6 +62,8 @@ class HeaderReader:
         self.payload = memoryview(table.payload)
         self.payload_captured = memoryview(table.payload_captured)
         self.payload_offset = memoryview(table.payload_offset)
+        self.ip_offset = memoryview(table.ip_offset)
+        self.tcp_offset = memoryview(table.tcp_offset)
         offset: cython.longlong[::1] = memoryview(frames.offset)
         captured: cython.longlong[::1] = memoryview(frames.captured)
         original: cython.longlong[::1] = memoryview(frames.original)
@@ -79,14 +72,27 @@ class HeaderReader:
         numbers: cython.longlong[::1] = memoryview(table.number)
         time_out: cython.longlong[::1] = memoryview(table.time_ns)
         kind: cython.schar[::1] = memoryview(table.kind)
+        self.number = numbers
+        self.time_ns = time_out
+        self.kind = kind
         wire: cython.longlong
         for i in range(count):
             wire = original[i]
             if wire < captured[i]:
                 wire = captured[i]
-            numbers[i] = number + i
-            time_out[i] = time_in[i]
-            kind[i] = self._frame(i, link_type[i], offset[i], offset[i] + captured[i], offset[i] + wire)
+            row = i + self.extra
+            numbers[row] = number + i
+            time_out[row] = time_in[i]
+            found = self._frame(row, link_type[i], offset[i], offset[i] + captured[i], offset[i] + wire)
+            kind[i + self.extra] = found  # of several packets in a frame it is the last one's
+        table.count = count + self.extra
+        table.frames = count
+        table.data = self.data
+
+    @cython.cfunc
+    def _room(self, frames) -> cython.Py_ssize_t:
+        """How many packets more than frames there may be in a chunk."""
+        return 0
 
     # In the methods below `at` is where a header begins, `end` where the captured bytes end and `wire` where the
     # frame ended on the wire, all as indices into `data`; `wire` may lie beyond `data`. They return the kind.
@@ -116,6 +122,7 @@ class HeaderReader:
         family: cython.int
         version: cython.int
         self.vlan[i] = 0
+        self.encapsulation[i] = 0
         if link == LINK_EXCLUDED:
             return KIND_EXCLUDED
         if link == 1:  # Ethernet
@@ -149,7 +156,8 @@ class HeaderReader:
                 return self._ipv4(i, at + 4, end, wire)
             if family == 10 or family == 24 or family == 28 or family == 30:  # Linux, NetBSD, FreeBSD, Darwin
                 return self._ipv6(i, at + 4, end, wire)
-        return KIND_OTHER
+            return KIND_OTHER
+        return self._other_link(i, link, at, end, wire)
 
     @cython.cfunc
     def _ethertype(
@@ -172,7 +180,7 @@ class HeaderReader:
             return self._ipv4(i, at, end, wire)
         if protocol == 0x86DD:
             return self._ipv6(i, at, end, wire)
-        return KIND_OTHER
+        return self._other_ethertype(i, at, end, wire, protocol)
 
     @cython.cfunc
     def _ipv4(
@@ -195,13 +203,14 @@ class HeaderReader:
                 wire = at + total
             if wire < end:
                 end = wire
-        if self._u16(at + 6) & 0x3FFF:  # more fragments, or not the first
-            return KIND_FRAGMENT
+        self.ip_offset[i] = at
         self.family[i] = 4
         self.source_high[i] = 0
         self.source_low[i] = self._u32(at + 12)
         self.destination_high[i] = 0
         self.destination_low[i] = self._u32(at + 16)
+        if self._u16(at + 6) & 0x3FFF:  # more fragments, or not the first
+            return self._fragment(i, at + 4, at + header, end, wire, self.data[at + 9])
         return self._transport(i, at + header, end, wire, self.data[at + 9])
 
     @cython.cfunc
@@ -218,6 +227,7 @@ class HeaderReader:
                 wire = at + 40 + total
             if wire < end:
                 end = wire
+        self.ip_offset[i] = at
         self.family[i] = 6
         self.source_high[i] = self._u64(at + 8)
         self.source_low[i] = self._u64(at + 16)
@@ -236,14 +246,14 @@ class HeaderReader:
             if protocol == 6:
                 return self._tcp(i, at, end, wire)
             if protocol == 17:
-                return self._udp(at, end)
-            if protocol == 1 or protocol == 58:
-                return self._icmp(i, at, end, protocol)
+                return self._udp(i, at, end, wire)
             if protocol == 44:  # fragment header; an atomic fragment is whole, RFC 6946 §4
+                if self.family[i] == 4:
+                    return KIND_OTHER
                 if end - at < 8:
                     return KIND_DAMAGED
                 if self._u16(at + 2) & 0xFFF9:
-                    return KIND_FRAGMENT
+                    return self._fragment(i, at, at + 8, end, wire, self.data[at])
                 length = 8
             elif protocol == 51:  # authentication header, RFC 4302 §2.2
                 if end - at < 2:
@@ -256,11 +266,13 @@ class HeaderReader:
             ):  # fmt: skip
                 if self.family[i] == 4:
                     return KIND_OTHER
-                if end - at < 2:
+                if end - at < 8:
                     return KIND_DAMAGED
+                if protocol == 43 and self.data[at + 3] != 0:
+                    self.ip_offset[i] = -1
                 length = (self.data[at + 1] + 1) * 8
             else:
-                return KIND_OTHER
+                return self._other_protocol(i, at, end, wire, protocol)
             if end - at < length:
                 return KIND_DAMAGED
             protocol = self.data[at]
@@ -268,7 +280,9 @@ class HeaderReader:
         return KIND_DAMAGED
 
     @cython.cfunc
-    def _udp(self, at: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.int:
+    def _udp(
+        self, i: cython.Py_ssize_t, at: cython.Py_ssize_t, end: cython.Py_ssize_t, wire: cython.Py_ssize_t
+    ) -> cython.int:
         """UDP, or QUIC where the datagram begins with a long header of a version we know (RFC 9000 §17.2)."""
         version: cython.longlong
         at += 8
@@ -278,53 +292,44 @@ class HeaderReader:
                 return KIND_QUIC
         return KIND_UDP
 
-    @cython.cfunc
-    def _icmp(
-        self, i: cython.Py_ssize_t, at: cython.Py_ssize_t, end: cython.Py_ssize_t, protocol: cython.int
-    ) -> cython.int:
-        """KIND_ICMP_ERROR for an error that quotes TCP, with the quoted segment's addresses, ports and number.
+    # What the classes on top of this one know more of.
 
-        `flags` is 1 if the error says that the destination cannot be reached, `payload` how much of it is quoted.
-        """
-        inner: cython.int = 0
-        kind: cython.int
-        unreachable: cython.bint
-        if end - at < 8:
-            return KIND_ICMP
-        kind = self.data[at]
-        if protocol == 1:  # RFC 792; type 3 code 4 only asks for smaller packets, RFC 1191
-            if kind != 3 and kind != 4 and kind != 5 and kind != 11 and kind != 12:
-                return KIND_ICMP
-            unreachable = kind == 3 and self.data[at + 1] != 4
-        else:  # RFC 4443 §3
-            if kind < 1 or kind > 4:
-                return KIND_ICMP
-            unreachable = kind == 1
-        at += 8
-        if protocol == 1:
-            if end - at < 20 or self.data[at] >> 4 != 4 or self._u16(at + 6) & 0x1FFF:
-                return KIND_ICMP
-            self.source_low[i] = self._u32(at + 12)
-            self.destination_low[i] = self._u32(at + 16)
-            inner = self.data[at + 9]
-            at += (self.data[at] & 15) * 4
-        else:
-            if end - at < 40 or self.data[at] >> 4 != 6:
-                return KIND_ICMP
-            self.source_high[i] = self._u64(at + 8)
-            self.source_low[i] = self._u64(at + 16)
-            self.destination_high[i] = self._u64(at + 24)
-            self.destination_low[i] = self._u64(at + 32)
-            inner = self.data[at + 6]
-            at += 40
-        if inner != 6 or end - at < 8:  # the first eight bytes of the segment are always quoted
-            return KIND_ICMP
-        self.source_port[i] = self._u16(at)
-        self.destination_port[i] = self._u16(at + 2)
-        self.sequence[i] = self._u32(at + 4)
-        self.flags[i] = 1 if unreachable else 0
-        self.payload[i] = end - at
-        return KIND_ICMP_ERROR
+    @cython.cfunc
+    def _other_link(
+        self, i: cython.Py_ssize_t, link: cython.int, at: cython.Py_ssize_t, end: cython.Py_ssize_t,
+        wire: cython.Py_ssize_t,
+    ) -> cython.int:  # fmt: skip
+        """A frame of another link type."""
+        return KIND_OTHER
+
+    @cython.cfunc
+    def _other_ethertype(
+        self, i: cython.Py_ssize_t, at: cython.Py_ssize_t, end: cython.Py_ssize_t, wire: cython.Py_ssize_t,
+        protocol: cython.int,
+    ) -> cython.int:  # fmt: skip
+        """What an Ethernet header announces that is neither IP nor a VLAN tag; below 1536 it is a length."""
+        return KIND_OTHER
+
+    @cython.cfunc
+    def _other_protocol(
+        self, i: cython.Py_ssize_t, at: cython.Py_ssize_t, end: cython.Py_ssize_t, wire: cython.Py_ssize_t,
+        protocol: cython.int,
+    ) -> cython.int:  # fmt: skip
+        """What IP carries that is neither TCP nor UDP."""
+        return KIND_OTHER
+
+    @cython.cfunc
+    def _fragment(
+        self, i: cython.Py_ssize_t, field: cython.Py_ssize_t, at: cython.Py_ssize_t, end: cython.Py_ssize_t,
+        wire: cython.Py_ssize_t, protocol: cython.int,
+    ) -> cython.int:  # fmt: skip
+        """A part of an IP packet. `field`: the identification's place (IPv4), or the fragment header's (IPv6)."""
+        return KIND_FRAGMENT
+
+    @cython.cfunc
+    def _cut_tcp(self, i: cython.Py_ssize_t, at: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.int:
+        """A TCP header that is not whole, or contradicts itself."""
+        return KIND_DAMAGED
 
     @cython.cfunc
     def _tcp(
@@ -332,11 +337,13 @@ class HeaderReader:
     ) -> cython.int:
         """RFC 9293 §3.1."""
         header: cython.Py_ssize_t
-        if end - at < 20:
-            return KIND_DAMAGED
+        if end - at < 20 and (self.quoting or end - at < 16 or wire - at < 20):
+            # Where the snapshot length ends after the window, what is there is enough; in a quotation it is not.
+            return self._cut_tcp(i, at, end)
         header = (self.data[at + 12] >> 4) * 4
         if header < 20 or at + header > wire:
-            return KIND_DAMAGED
+            return self._cut_tcp(i, at, end)
+        self.tcp_offset[i] = at
         self.source_port[i] = self._u16(at)
         self.destination_port[i] = self._u16(at + 2)
         self.sequence[i] = self._u32(at + 4)

@@ -10,8 +10,15 @@ cdef class ConnectionHistory(ConnectionRows):
     cdef int[:, ::1] close_automaton
     cdef signed char[::1] close_complete
     cdef long long[::1] close_tests
+    cdef long long taken_packet
+    cdef long long taken_ns
+
+    cdef public bint logging
+    cdef long long[::1] log
+    cdef long long log_count
 
     cdef void _emit(self, long long base, int scope, int step, int side, long long number, long long now, long long payload, long long window, bint again)
+    cdef void _log(self, long long base, long long code, long long number, long long now)
     cdef int _advance(self, long long base, int scope, long long symbol, bint again)
     cdef void _turn(self, long long base)
     cdef bint _was_reset(self, long long base)
@@ -29,5 +36,5 @@ cdef class ConnectionHistory(ConnectionRows):
     cdef int _noticed(self, long long base, long long me)
     cdef void _note(self, long long base, long long code, long long number, long long now, bint diverged)
     cdef void _add_gap(self, long long base, long long me, long long start, long long end, long long now)
-    cdef bint _seen_before(self, long long base, long long me, long long start, long long end, long long now)
+    cdef bint _seen_before(self, long long base, long long me, long long start, long long end, long long now, bint overtaken)
     cdef long long _round_trip(self, long long base)

@@ -7,6 +7,7 @@ Every event advances the automaton of its scope by one table look-up. Pure-Pytho
 from __future__ import annotations
 
 import cython
+import numpy as np
 
 if cython.compiled:
     from cython.cimports.analyzer.dissector.layout import *
@@ -17,6 +18,8 @@ if cython.compiled:
     from cython.cimports.analyzer.dissector.rows import ConnectionRows
 else:
     from analyzer.dissector.rows import ConnectionRows
+
+from analyzer.dissector.rows import doubled
 
 COMPILED = cython.compiled
 
@@ -39,7 +42,11 @@ class ConnectionHistory(ConnectionRows):
         self.automata = automata
         self.open_tests = memoryview(tests[0])
         self.close_tests = memoryview(tests[1])
+        self.logging = False  # whether events are also told as they happen
+        self.log = memoryview(np.zeros(LOG_WORDS, np.int64))
+        self.log_count = 0
         self._load_automata()
+        self.taken_packet = self.taken_ns = 0
 
     def _load_automata(self):
         self.open_automaton = memoryview(self.automata[0].table)
@@ -74,7 +81,30 @@ class ConnectionHistory(ConnectionRows):
         symbol = (step * 2 + side) << (count + 1) | truths
         taken = self._advance(base, scope, symbol, again)
         if taken != _DROPPED:
+            if self.logging:
+                self._log(base, symbol << 2 | scope << 1 | again, number, now)
             self._note(base, symbol << 2 | scope << 1 | again, number, now, taken == _DIVERGED)
+
+    @cython.cfunc
+    def _log(
+        self, base: cython.longlong, code: cython.longlong, number: cython.longlong, now: cython.longlong
+    ) -> cython.void:
+        at: cython.longlong = self.log_count * LOG_WORDS
+        if at == self.log.shape[0]:
+            self.log = memoryview(doubled(self.log))
+        self.log[at + LOG_CONNECTION] = self.rows[base + ID]
+        self.log[at + LOG_CODE] = code
+        self.log[at + LOG_PACKET] = number
+        self.log[at + LOG_NS] = now
+        self.log[at + LOG_ROW] = base // ROW_WORDS
+        self.log_count += 1
+
+    def take_log(self):
+        """The events since the last call, with `logging`, as they looked when they happened: int64 of shape
+        (n, LOG_WORDS)."""
+        taken = np.asarray(self.log)[: self.log_count * LOG_WORDS].reshape(-1, LOG_WORDS).copy()
+        self.log_count = 0
+        return taken
 
     @cython.cfunc
     def _advance(
@@ -142,7 +172,7 @@ class ConnectionHistory(ConnectionRows):
 
     @cython.cfunc
     def _take_back(self, base: cython.longlong, step: cython.int) -> cython.void:
-        """This step, the last of its kind, has turned out not to have happened."""
+        """This step, the last of its kind, did not happen after all, or not then (`taken_packet`, `taken_ns`)."""
         event: cython.longlong = self.rows[base + EVENT_HEAD]
         before: cython.longlong = -1
         found: cython.longlong = -1
@@ -156,6 +186,8 @@ class ConnectionHistory(ConnectionRows):
             before = event
             event = self.events[event * EVENT_WORDS + EVENT_NEXT]
         if found != -1:
+            self.taken_packet = self.events[found * EVENT_WORDS + EVENT_PACKET]
+            self.taken_ns = self.events[found * EVENT_WORDS + EVENT_NS]
             event = self.events[found * EVENT_WORDS + EVENT_NEXT]
             if found_before == -1:
                 self.rows[base + EVENT_HEAD] = event
@@ -272,9 +304,10 @@ class ConnectionHistory(ConnectionRows):
     @cython.cfunc
     def _seen_before(
         self, base: cython.longlong, me: cython.longlong, start: cython.longlong, end: cython.longlong,
-        now: cython.longlong,
+        now: cython.longlong, overtaken: cython.bint,
     ) -> cython.bint:  # fmt: skip
-        """A segment of bytes below the highest captured: late, if it fills a hole soon enough, else sent again.
+        """A segment of bytes below the highest captured: late, if it fills a hole soon enough, or if it is known to be
+        `overtaken`; else sent again.
 
         Whether it fills a hole.
         """
@@ -292,7 +325,7 @@ class ConnectionHistory(ConnectionRows):
                     start, self.gaps[gap * GAP_WORDS + GAP_START]
                 )
                 # What overtakes on the path arrives within a round trip; what was lost is sent again after one.
-                if now - self.gaps[gap * GAP_WORDS + GAP_NS] <= self._round_trip(base):
+                if overtaken or now - self.gaps[gap * GAP_WORDS + GAP_NS] <= self._round_trip(base):
                     late = True
                 if start > self.gaps[gap * GAP_WORDS + GAP_START] and end < self.gaps[gap * GAP_WORDS + GAP_END]:
                     rest = self._new_gap()

@@ -17,6 +17,13 @@ KIND_ICMP_ERROR = 5  # an ICMP error that quotes a TCP segment
 KIND_FRAGMENT = 6
 KIND_DAMAGED = 7  # a header that is cut off or contradicts itself
 KIND_EXCLUDED = 8  # left out by a capture filter or a time window
+KIND_PROTECTED = 9  # an encrypted IEEE 802.11 frame
+KIND_BAD_CHECKSUM = 10  # a segment left out because its checksum is wrong
+KINDS = 11
+
+# Headers of the link layer inside one another, and packets put together from such that were put together. No real frame
+# comes near; hostile ones must not exhaust the stack.
+MOST_NESTED = 8
 
 # Set as a frame's link type by a filter: the frame keeps its number and is not looked at.
 LINK_EXCLUDED = -1
@@ -51,6 +58,11 @@ NOTE_DUPLICATE_ACK = 3
 NOTE_KEEP_ALIVE = 4
 NOTE_AFTER_GAP = 5  # bytes before it had not been captured by then
 
+# Column `checksum`, of TCP segments where checksums are looked at.
+CHECKSUM_RIGHT = 0  # or not to be told: cut off, or behind headers that change the sum
+CHECKSUM_BAD = 1
+CHECKSUM_UNFILLED = 2  # the sender left it to the network card
+
 # Words of a connection's row.
 FIRST_PACKET = 0
 LAST_PACKET = 1
@@ -76,15 +88,25 @@ ZERO_WINDOWS = 20
 KEEP_ALIVES = 21
 RESETS = 22
 RESETS_IGNORED = 23
-FAULT_PACKET = 24  # the first packet with BAD_SYN_ACK
-STREAM = 25  # Wireshark's tcp.stream: as ID, but it also numbers what only ICMP errors quote
-RETRY_PACKET = 26  # the first packet with RETRIED
-RESET_AT = 27  # what the side whose RST ended the connection had sent by then; 0: it answers the SYN after all
+ICMP_ERRORS = 24  # that quote a segment of it
+DUPLICATES = 25  # packets captured more than once: the copies
+CUT_SEGMENTS = 26  # segments with payload that the snapshot length cut
+UNCAPTURED_BYTES = 27  # set when finished: acknowledged by the peer, but never captured
+BAD_CHECKSUMS = 28  # segments; only where checksums are looked at
+UNFILLED_CHECKSUMS = 29  # segments whose sender left the checksum to the network card
+FAULT_PACKET = 30  # the first packet with BAD_SYN_ACK
+STREAM = 31  # Wireshark's tcp.stream: as ID, but it also numbers what only ICMP errors quote
+RETRY_PACKET = 32  # the first packet with RETRIED
+RESET_AT = 33  # what the side whose RST ended the connection had sent by then; 0: it answers the SYN after all
+ENCAPSULATION = 34  # of the first packet, as in the packet table
+ICMP_PACKET = 35  # of the first ICMP error: its packet, and type << 8 | code | MTU << 16
+ICMP_SAID = 36
+LAST_MOMENT = 37  # as LAST_NS, by a clock that is never set back: `clock_shift` in `rows.py`
 
 # Then SIDE_WORDS words for the sender of the first packet, and as many for its peer. Offsets count a side's sequence
 # space from its SYN (0) on and do not wrap; -1 is "not known".
-SIDES = 28
-SIDE_WORDS = 17
+SIDES = 38
+SIDE_WORDS = 19
 ISN = 0  # sequence number at offset 0: the SYN's, or guessed from the first segment
 SENT = 1  # offset after the last byte, SYN or FIN captured
 ACKED = 2  # how much of the *peer's* sequence space this side has acknowledged
@@ -102,7 +124,9 @@ WANTED = 13  # offset from which the dissector wants this side's bytes; the larg
 MISSING = 14  # bytes in the holes, together
 DATA_PACKET = 15  # the last that brought new bytes, and its time
 DATA_NS = 16
-ROW_WORDS = 62
+FIRST_AHEAD_PACKET = 17  # as AHEAD_PACKET, of the first such acknowledgement
+FIRST_AHEAD_NS = 18
+ROW_WORDS = 76
 
 # Words of a connection's key: endpoint A is the lower of the two by address and port.
 KEY_WORDS = 8
@@ -110,7 +134,7 @@ KEY_HIGH_A = 0
 KEY_LOW_A = 1
 KEY_HIGH_B = 2
 KEY_LOW_B = 3
-KEY_PORTS = 4  # port A << 32 | port B << 16 | IP version
+KEY_PORTS = 4  # port A << 48 | port B << 32 | tunnel << 4 | IP version
 KEY_VLAN = 5  # 0 unless VLAN ids are part of the key
 KEY_HASH = 6
 
@@ -144,6 +168,8 @@ DATA_SENT = 32  # the event DATA was emitted
 MOVED_ON = 64  # sent as if its opening were complete, which was not captured
 UNSURE = 256  # sent a RST beyond what was captured of it: the capture cannot tell whether it was accepted
 RESETTER = 512  # its RST ended the connection
+OVERTOOK = 2048  # acknowledged the peer's FIN with a segment before which something was missing
+ANSWERED = 1024  # acknowledged something new after its FIN: the peer was heard
 LOST = 128  # set when finished: the peer acknowledged bytes of this side that were never captured
 
 # SYN_OPTIONS of a side: bits, then the window scale and the maximum segment size, each plus one.
@@ -164,6 +190,14 @@ EVENT_PACKET = 2
 EVENT_LAST_PACKET = 3
 EVENT_NS = 4
 EVENT_TIMES = 5
+
+# Words of the log of events as they happen, which is kept for live capture only.
+LOG_WORDS = 5
+LOG_CONNECTION = 0  # its ID
+LOG_CODE = 1  # as EVENT_CODE
+LOG_PACKET = 2
+LOG_NS = 3
+LOG_ROW = 4  # the connection's, until what is finished is taken
 
 # Words of a hole in what was captured of a side.
 GAP_WORDS = 4

@@ -8,7 +8,8 @@ COLUMNS: dict[str, type[np.generic]] = {
     "number": np.int64,  # packet number as Wireshark counts, from 1
     "time_ns": np.int64,  # since 1970 UTC
     "kind": np.int8,  # layout.KIND_
-    "family": np.int8,  # 4, 6 or 0
+    "family": np.int32,  # IP version, 4 or 6; plus 16 times the number of the tunnel it came in, 0: none
+    "encapsulation": np.int32,  # where it came in a tunnel: place of its headers in `encapsulation.Encapsulations`
     "source_high": np.uint64,  # upper and lower half of the address; an IPv4 address is in the lower half
     "source_low": np.uint64,
     "destination_high": np.uint64,
@@ -26,6 +27,10 @@ COLUMNS: dict[str, type[np.generic]] = {
     "payload": np.int64,  # TCP payload bytes on the wire
     "payload_captured": np.int64,  # of these, bytes present in the capture
     "payload_offset": np.int64,  # index into the chunk's data
+    "ip_offset": np.int64,  # of the TCP segment's IP header, of several fragments the last to come; -1: where that
+    #                         header's destination is not the packet's last (segments left in an IPv6 routing header)
+    "tcp_offset": np.int64,
+    "checksum": np.int8,  # layout.CHECKSUM_; only where checksums are looked at
     "connection": np.int64,  # the connection's id; -1: none
     "side": np.int8,  # 0 client, 1 server, -1 none; as known when the packet was read
     "sender": np.int8,  # 0 who sent the connection's first packet, 1 its peer, -1 none; unlike `side` never in doubt
@@ -43,15 +48,19 @@ COLUMNS: dict[str, type[np.generic]] = {
 
 
 class PacketTable:
-    """Columns over the frames of one chunk, each of shape (count,), dtypes and units in `COLUMNS`.
+    """Columns over the packets of one chunk, each of shape (count,), dtypes and units in `COLUMNS`.
 
-    The arrays are reused by the next chunk: copy what is to be kept. For frames whose `kind` is neither KIND_TCP nor
+    A row per frame, and more for a frame with several packets (an A-MSDU): rows of a frame have the same `number`.
+    `data`: the bytes that `payload_offset` points into, those of the chunk and of packets put together.
+    The arrays are reused by the next chunk: copy what is to be kept. For packets whose `kind` is neither KIND_TCP nor
     KIND_ICMP_ERROR only `number`, `time_ns` and `kind` mean anything. For KIND_ICMP_ERROR the addresses, ports and
     `sequence` are those of the TCP segment that the error quotes.
     """
 
     def __init__(self, capacity: int = 0):
         self.count = 0
+        self.frames = 0  # frames of the chunk
+        self.data = memoryview(b"")
         self.capacity = 0
         self.reserve(capacity)
 

@@ -157,7 +157,8 @@ def kind_of(dissector: type) -> str:
 
 def inside(layer) -> list:
     """The byte streams that run inside this layer's, each an `Undecided`."""
-    return [found for name in ("handover", "plain") if (found := getattr(layer, name, None)) is not None]
+    found = [one for name in ("handover", "plain") if (one := getattr(layer, name, None)) is not None]
+    return found + getattr(layer, "tunnels", [])
 
 
 @cython.ccall

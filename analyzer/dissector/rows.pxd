@@ -5,6 +5,7 @@ cdef class ConnectionRows:
     cdef long long linger_ns
     cdef long long most_rows
     cdef bint vlan_key
+    cdef dict tunnelled
     cdef unsigned long long[::1] seed
     cdef long long[::1] rows
     cdef unsigned long long[::1] keys
@@ -30,7 +31,9 @@ cdef class ConnectionRows:
     cdef long long open_last
     cdef long long ended_first
     cdef long long ended_last
-    cdef long long clock
+    cdef readonly long long clock
+    cdef readonly long long clock_shift
+    cdef long long behind
     cdef long long deadline
     cdef long long unreported
     cdef long long report_deadline
@@ -43,7 +46,8 @@ cdef class ConnectionRows:
     cdef unsigned long long[::1] destination_low
     cdef int[::1] source_port
     cdef int[::1] destination_port
-    cdef signed char[::1] family
+    cdef int[::1] family
+    cdef int[::1] encapsulation
     cdef long long[::1] vlan
     cdef long long[::1] sequence
     cdef long long[::1] acknowledgement
@@ -79,6 +83,7 @@ cdef class ConnectionRows:
     cpdef void forget(self, long long row)
     cdef void _find(self, Py_ssize_t i)
     cdef long long _create(self, Py_ssize_t i, long long stream)
+    cdef long long _stream_elsewhere(self, Py_ssize_t i)
     cdef long long _orientation(self, Py_ssize_t i)
     cdef void _append(self, long long row, bint ended)
     cdef void _unlink(self, long long row)

@@ -22,6 +22,7 @@ COMPILED = cython.compiled
 _MASK_64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
 _LOW_32 = cython.declare(cython.ulonglong, 0xFFFFFFFF)
 _NEVER = cython.declare(cython.longlong, 0x7FFFFFFFFFFFFFFF)
+_TUNNEL = cython.declare(cython.ulonglong, 0xFFFFFFF0)
 
 
 @cython.cclass
@@ -40,6 +41,7 @@ class ConnectionRows:
         self.linger_ns = linger_ns
         self.most_rows = most_rows
         self.vlan_key = vlan_key
+        self.tunnelled = {}  # rows by the ends of connections in tunnels, the last to begin
         self.seed = memoryview(seed)
         self.capacity = 1024
         self.rows = memoryview(np.zeros(self.capacity * ROW_WORDS, np.int64))
@@ -57,6 +59,8 @@ class ConnectionRows:
         self.open_first = self.open_last = self.ended_first = self.ended_last = -1
         self.live = self.next_stream = self.finished_count = 0
         self.clock = 0
+        self.clock_shift = 0
+        self.behind = 0
         self.late = 0
         self.noting = False
         self.deadline = _NEVER
@@ -74,6 +78,7 @@ class ConnectionRows:
         self.source_port = memoryview(table.source_port)
         self.destination_port = memoryview(table.destination_port)
         self.family = memoryview(table.family)
+        self.encapsulation = memoryview(table.encapsulation)
         self.vlan = memoryview(table.vlan)
         self.sequence = memoryview(table.sequence)
         self.acknowledgement = memoryview(table.acknowledgement)
@@ -100,11 +105,41 @@ class ConnectionRows:
 
     @cython.ccall
     def advance(self, now_ns: cython.longlong) -> cython.void:
-        """It is `now_ns`, in capture time: report what ended long enough ago, and forget what lingered long enough."""
+        """It is `now_ns`, in capture time with `clock_shift` added: report what ended long enough ago, and forget what
+        lingered long enough."""
         while now_ns > self.report_deadline:
             self._report(self.unreported)
         while now_ns > self.deadline:
             self._finish(self.ended_first)
+
+    def expire(self, now_ns, idle_ns, opening_ns) -> None:
+        """It is `now_ns`, with `clock_shift` added: connections without a packet for `idle_ns` make room as if there
+        were too many, and so do those for `opening_ns` whose opening has begun and is not complete."""
+        now: cython.longlong = now_ns
+        idle: cython.longlong = idle_ns
+        opening: cython.longlong = opening_ns
+        base: cython.longlong
+        row: cython.longlong = self.open_first
+        after: cython.longlong
+        quiet: cython.longlong
+        while row != -1:
+            base = row * ROW_WORDS
+            after = self.rows[base + FOLLOWING]
+            quiet = now - self.rows[base + LAST_MOMENT]
+            if quiet >= idle or (quiet >= opening and self.rows[base + FLAGS] & (BY_SYN | OPENED) == BY_SYN):
+                self.rows[base + FLAGS] |= EVICTED
+                self._finish(row)
+            row = after
+
+    def set_back(self, by_ns) -> None:
+        """The clock that packets are stamped by was set back: what is to happen after a while does not wait for it to
+        come to where it was. `clock` goes on, `clock_shift` ahead of the packets."""
+        self.clock_shift += by_ns
+
+    def who(self, row) -> tuple:
+        """The FLAGS of a row, and the words of its key."""
+        key = np.asarray(self.keys)[row * KEY_WORDS : (row + 1) * KEY_WORDS]
+        return int(self.rows[row * ROW_WORDS + FLAGS]), key.tolist()
 
     def finish(self) -> None:
         """The capture is over: every connection is finished."""
@@ -180,7 +215,7 @@ class ConnectionRows:
         low_b: cython.ulonglong = self.destination_low[i]
         port_a: cython.ulonglong = self.source_port[i]
         port_b: cython.ulonglong = self.destination_port[i]
-        version: cython.ulonglong = self.family[i]
+        version: cython.ulonglong = self.family[i]  # and the tunnel
         vlan: cython.ulonglong = 0
         ports: cython.ulonglong
         swap: cython.bint
@@ -200,7 +235,7 @@ class ConnectionRows:
             high_a, high_b = high_b, high_a
             low_a, low_b = low_b, low_a
             port_a, port_b = port_b, port_a
-        ports = port_a << 32 | port_b << 16 | version
+        ports = port_a << 48 | port_b << 32 | version
         # Multilinear hashing (Lemire and Kaser 2014): whoever does not know the seed cannot do better than chance.
         h: cython.ulonglong = self.seed[0] + self.seed[1] * (low_a & _LOW_32) + self.seed[2] * (low_b & _LOW_32)
         h += self.seed[3] * (ports & _LOW_32) + self.seed[4] * (ports >> 32)
@@ -270,6 +305,9 @@ class ConnectionRows:
         self.rows[base + FIRST_PACKET] = self.number[i]
         self.rows[base + START_NS] = self.time_ns[i]
         self.rows[base + VLAN] = self.vlan[i]
+        self.rows[base + ENCAPSULATION] = self.encapsulation[i]
+        if stream == -1 and (self.tunnelled or self.family[i] > 15):
+            stream = self._stream_elsewhere(i)
         if stream == -1:
             stream = self.next_stream
             self.next_stream += 1
@@ -283,8 +321,8 @@ class ConnectionRows:
             self.keys[key + KEY_HIGH_B] = self.destination_high[i]
             self.keys[key + KEY_LOW_B] = self.destination_low[i]
             self.keys[key + KEY_PORTS] = (
-                cython.cast(cython.ulonglong, self.source_port[i]) << 32
-                | cython.cast(cython.ulonglong, self.destination_port[i]) << 16 | self.family[i]
+                cython.cast(cython.ulonglong, self.source_port[i]) << 48
+                | cython.cast(cython.ulonglong, self.destination_port[i]) << 32 | self.family[i]
             )  # fmt: skip
         else:
             self.keys[key + KEY_HIGH_A] = self.destination_high[i]
@@ -292,8 +330,8 @@ class ConnectionRows:
             self.keys[key + KEY_HIGH_B] = self.source_high[i]
             self.keys[key + KEY_LOW_B] = self.source_low[i]
             self.keys[key + KEY_PORTS] = (
-                cython.cast(cython.ulonglong, self.destination_port[i]) << 32
-                | cython.cast(cython.ulonglong, self.source_port[i]) << 16 | self.family[i]
+                cython.cast(cython.ulonglong, self.destination_port[i]) << 48
+                | cython.cast(cython.ulonglong, self.source_port[i]) << 32 | self.family[i]
             )  # fmt: skip
         self.keys[key + KEY_VLAN] = self.vlan[i] if self.vlan_key else 0
         self.keys[key + KEY_HASH] = self.hash
@@ -304,7 +342,61 @@ class ConnectionRows:
         self.slots[slot] = row
         self.live += 1
         self._append(row, False)
+        if self.family[i] > 15:
+            self.tunnelled[self._ends(row)] = row
         return row
+
+    @cython.cfunc
+    def _stream_elsewhere(self, i: cython.Py_ssize_t) -> cython.longlong:
+        """Wireshark's number for a connection that `_find` does not know, where it has the same ends in another tunnel.
+
+        Wireshark looks at the innermost addresses only, and takes a SYN with another number for a new stream. -1: none.
+        """
+        family: cython.int = self.family[i]
+        found: cython.longlong = -1
+        other: cython.longlong
+        side: cython.longlong
+        hash: cython.ulonglong = self.hash
+        if family > 15:
+            self.family[i] = family & 15
+            self._find(i)
+            found = self.found
+            self.family[i] = family
+        if self.tunnelled:
+            if self.from_a:
+                ends = (
+                    self.source_high[i], self.source_low[i], self.destination_high[i], self.destination_low[i],
+                    self.source_port[i], self.destination_port[i],
+                )  # fmt: skip
+            else:
+                ends = (
+                    self.destination_high[i], self.destination_low[i], self.source_high[i], self.source_low[i],
+                    self.destination_port[i], self.source_port[i],
+                )  # fmt: skip
+            other = self.tunnelled.get(ends, -1)
+            # The one that began last is Wireshark's.
+            if other != -1 and (found == -1 or self.rows[found * ROW_WORDS + ID] < self.rows[other * ROW_WORDS + ID]):
+                found = other
+        self.found = -1
+        self.hash = hash
+        if found == -1:
+            return -1
+        side = self.from_a != (self.rows[found * ROW_WORDS + FLAGS] & FIRST_IS_A != 0)
+        other = found * ROW_WORDS + SIDES + side * SIDE_WORDS
+        if self.flags[i] & (FLAG_SYN | FLAG_ACK) == FLAG_SYN and not (
+            self.rows[other + STATE] & HAS_ISN and self.rows[other + ISN] == self.sequence[i]
+        ):
+            return -1
+        return self.rows[found * ROW_WORDS + STREAM]
+
+    def _ends(self, row) -> tuple:
+        """A connection's key without its tunnel."""
+        key = row * KEY_WORDS
+        ports = self.keys[key + KEY_PORTS]
+        return (
+            self.keys[key + KEY_HIGH_A], self.keys[key + KEY_LOW_A], self.keys[key + KEY_HIGH_B],
+            self.keys[key + KEY_LOW_B], ports >> 48, ports >> 32 & 0xFFFF,
+        )  # fmt: skip
 
     @cython.cfunc
     def _orientation(self, i: cython.Py_ssize_t) -> cython.longlong:
@@ -402,18 +494,29 @@ class ConnectionRows:
         one: cython.longlong
         other: cython.longlong
         gap: cython.longlong
+        uncaptured: cython.longlong
+        ahead: cython.longlong
         side: cython.int
         for side in range(2):
             one = base + SIDES + side * SIDE_WORDS
             other = base + SIDES + (1 - side) * SIDE_WORDS
+            uncaptured = 0
+            ahead = 0
             if self.rows[other + AHEAD] > self.rows[one + SENT] and self.rows[one + SENT] != -1:
                 self.rows[one + STATE] |= LOST
+                ahead = self.rows[other + AHEAD] - self.rows[one + SENT]
             gap = self.rows[one + GAPS]
             while gap != -1:
                 if self.gaps[gap * GAP_WORDS + GAP_START] < self.rows[other + ACKED]:
                     self.rows[one + STATE] |= LOST
+                    uncaptured += (
+                        min(self.gaps[gap * GAP_WORDS + GAP_END], self.rows[other + ACKED])
+                        - self.gaps[gap * GAP_WORDS + GAP_START]
+                    )
                 gap = self.gaps[gap * GAP_WORDS + GAP_NEXT]
             self._free_gaps(one)
+            # More holes than are kept were widened: not all of what they span is missing.
+            self.rows[base + UNCAPTURED_BYTES] += min(uncaptured, self.rows[one + MISSING]) + ahead
         if row == self.unreported:
             self._next_unreported(self.rows[base + FOLLOWING])
         self.rows[base + FLAGS] |= REPORTED
@@ -432,6 +535,10 @@ class ConnectionRows:
         if not self.rows[base + FLAGS] & (REPORTED | QUOTED):
             self._report(row)
         self._unlink(row)
+        if self.tunnelled and self.keys[row * KEY_WORDS + KEY_PORTS] & _TUNNEL != 0:
+            ends = self._ends(row)
+            if self.tunnelled.get(ends) == row:
+                del self.tunnelled[ends]
         # Linear probing: close the hole by moving back what was pushed past it.
         slot = self.keys[row * KEY_WORDS + KEY_HASH] >> (64 - self.slot_bits)
         while self.slots[slot] != row:

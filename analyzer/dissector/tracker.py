@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,16 +12,18 @@ import numpy.typing as npt
 from analyzer.capture.frames import Frames
 from analyzer.dissector import layout
 from analyzer.dissector.connections import ConnectionTable
-from analyzer.dissector.headers import HeaderReader
 from analyzer.dissector.packets import PacketTable
+from analyzer.dissector.reader import PacketReader
 
 if TYPE_CHECKING:
-    from analyzer.dissector.applications import Applications
+    from analyzer.dissector.applications import Application, Applications
     from analyzer.dissector.recognition import Recognizer
     from analyzer.dissector.samples import Samples
 
 SETTLE_NS = 2_000_000_000
 LINGER_NS = 60_000_000_000
+# A step back in time that packets of several interfaces, or a busy machine, do not make: somebody set the clock.
+SET_BACK_NS = 1_000_000_000
 MOST_CONNECTIONS = 1_000_000
 
 # How the compiled code knows the fields and operators of attribute tests.
@@ -60,6 +62,29 @@ class Finished(NamedTuple):
     ends: npt.NDArray[np.int64]  # shape (n,), where each connection's events end
 
 
+class Order:
+    """Whether frames come in the order of their times."""
+
+    def __init__(self) -> None:
+        self.late = 0  # frames that are older than the one before them, by less than a second
+        self.set_back = 0  # and by a second or more
+        self.set_back_packet = 0  # the first of these, and by how much
+        self.set_back_ns = 0
+        self._last_ns: int | None = None
+
+    def feed(self, times: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64]) -> None:
+        """The times of the next frames, at least one."""
+        steps = np.diff(times, prepend=times[0] if self._last_ns is None else self._last_ns)
+        self._last_ns = int(times[-1])
+        if steps.min() >= 0:
+            return
+        far = np.flatnonzero(steps <= -SET_BACK_NS)
+        self.late += int(np.count_nonzero(steps < 0)) - len(far)
+        if len(far) and not self.set_back:
+            self.set_back_packet, self.set_back_ns = int(numbers[far[0]]), -int(steps[far[0]])
+        self.set_back += len(far)
+
+
 class Tracker:
     """Reads headers and follows connections, chunk by chunk.
 
@@ -68,6 +93,8 @@ class Tracker:
     `most_connections`: how many are kept at most; beyond it ended ones go first, then the oldest without a recent
     packet, which say so.
     `vlan_key`: the VLAN ids are part of what tells connections apart.
+    `checksums`: "count" looks at the checksums of segments and IPv4 headers, "verify" also leaves out what has a wrong
+    one.
     `recognizer`: who dissects what runs inside the connections; without one they are not looked into.
     `samples`: who keeps segments of each connection, to be drawn; without one none are kept.
     """
@@ -81,12 +108,18 @@ class Tracker:
         linger_ns: int = LINGER_NS,
         most_connections: int = MOST_CONNECTIONS,
         vlan_key: bool = False,
+        checksums: Literal["count", "verify"] | None = None,
         recognizer: Recognizer | None = None,
         samples: Samples | None = None,
     ):
         seed = np.frombuffer(os.urandom(16 * 8), np.uint64) | np.uint64(1)
         tests = [_tests(automaton) for automaton in (tcp_open, tcp_close)]
-        self._headers = HeaderReader()
+        self.reader = PacketReader(vlan_key)
+        self._checksums = None
+        if checksums is not None:
+            from analyzer.dissector.checksums import Checksums
+
+            self._checksums = Checksums(checksums == "verify")
         self._connections = ConnectionTable(
             (tcp_open, tcp_close),
             tests,
@@ -105,26 +138,80 @@ class Tracker:
         self.samples = samples
         self._connections.noting = samples is not None
         self.table = PacketTable()
-        self.counts = np.zeros(layout.KIND_EXCLUDED + 1, np.int64)  # frames by kind
-        self.clock_ns = 0  # the latest time seen
+        self.counts = np.zeros(layout.KINDS, np.int64)  # packets by kind
+        self.frames = 0
+        self.checksums = np.zeros(layout.CHECKSUM_UNFILLED + 1, np.int64)  # segments by `layout.CHECKSUM_`
+        self.order = Order()
+        self.clock_ns = 0  # the latest time seen, since the clock was last set back
 
     def feed(self, frames: Frames) -> PacketTable:
         """Take in a chunk. The returned table is valid until the next call."""
-        self._headers.read(frames, self.table)
-        self._connections.track(self.table, frames.data)
+        self.reader.read(frames, self.table)
+        count = self.table.count
+        if self._checksums is not None and count:
+            self._checksums.check(self.table, self.table.data)
+            self.checksums += np.bincount(self.table.checksum[:count], minlength=len(self.checksums))
+        shift = self._connections.clock_shift
+        self._connections.track(self.table, self.table.data, self._checksums is not None)
         if self.applications is not None:
-            self.applications.feed(self.table, frames.data)
+            self.applications.feed(self.table, self.table.data)
         if self.samples is not None:
             self.samples.take(self.table)
         if frames.count:
-            kinds = self.table.kind[: frames.count]
+            kinds = self.table.kind[: self.table.count]
             self.counts += np.bincount(kinds, minlength=len(self.counts))
-            self.clock_ns = max(self.clock_ns, int(self.table.time_ns[: frames.count].max()))
+            self.frames += frames.count
+            times = self.table.time_ns[:count]
+            self.order.feed(times, self.table.number[:count])
+            if self._connections.clock_shift == shift:
+                self.clock_ns = max(self.clock_ns, int(times.max()))
+            else:
+                self.clock_ns = int(times[-1])
         return self.table
 
     def advance(self, elapsed_ns: int) -> None:
         """No packet for so long: connections may be reported meanwhile."""
-        self._connections.advance(self.clock_ns + elapsed_ns)
+        self._connections.advance(self._moment(elapsed_ns))
+
+    def _moment(self, elapsed_ns: int) -> int:
+        """So long after the last packet, by the clock of the connections, which is never set back."""
+        return self.clock_ns + elapsed_ns + int(self._connections.clock_shift)
+
+    # For live capture.
+
+    @property
+    def seen(self) -> int:
+        """Connections so far, finished or not."""
+        return int(self._connections.seen())
+
+    def follow(self) -> None:
+        """Remember events as they happen, for `take_events`."""
+        self._connections.logging = True
+        if self.applications is not None:
+            self.applications.touched = {}
+
+    def take_events(self) -> tuple[npt.NDArray[np.int64], dict[int, Application]]:
+        """Since the last call: the log of opening and closing, shape (n, LOG_WORDS), and by id the connections whose
+        bytes were looked at. Before `take_finished`."""
+        touched: dict[int, Application] = {}
+        if self.applications is not None:
+            touched, self.applications.touched = self.applications.touched or {}, {}
+        return self._connections.take_log(), touched
+
+    def who(self, row: int) -> tuple[int, list[int]]:
+        """FLAGS and key of a connection in the log."""
+        flags, key = self._connections.who(row)
+        return flags, key
+
+    def expire(self, elapsed_ns: int, idle_ns: int, opening_ns: int) -> None:
+        """`elapsed_ns` after the last packet: connections that have been quiet for `idle_ns`, or before they were open
+        for `opening_ns`, are finished as evicted."""
+        self._connections.expire(self._moment(elapsed_ns), idle_ns, opening_ns)
+
+    def set_back(self, now_ns: int) -> None:
+        """The clock that packets are stamped by was set back to `now_ns`."""
+        self._connections.set_back(self.clock_ns - now_ns)
+        self.clock_ns = now_ns
 
     @property
     def late(self) -> int:

@@ -14,6 +14,7 @@ from typing import Final, NoReturn
 from analyzer.errors import FlowPageError
 from analyzer.flows.expression import (
     CLIENT,
+    EITHER,
     RETRANSMISSION,
     SERVER,
     AttributeTest,
@@ -28,6 +29,7 @@ from analyzer.flows.expression import (
     Shaded,
     Step,
     sequence,
+    span_of,
 )
 
 # States grow with the product of the branches; four is what protocols need.
@@ -43,7 +45,7 @@ _PARTICIPANT = re.compile(r"(?:participant|actor)\s+(?P<id>\w+)(?:\s+as\s+(?P<la
 _NOTE = re.compile(
     r"note\s+(?P<where>over|left of|right of)\s+(?P<who>\w+(?:\s*,\s*\w+)?)\s*:(?P<text>.*)", re.IGNORECASE
 )
-_REFERENCE = re.compile(r"ref\s+(\S+)")
+_REFERENCE = re.compile(r"ref\s+(?P<scope>[^\s\[]+)\s*(?P<tests>\[.*)?")
 _BEGINNING: Final = "beginning"  # the reference that is to no scope
 _ACTIVATION = re.compile(r"(?:activate|deactivate)\s+(?P<id>\w+)")
 _AUTONUMBER = re.compile(r"autonumber(?:\s+(?:off|\d+(?:\s+\d+)?))?")
@@ -51,15 +53,20 @@ _BLOCK = re.compile(r"(?P<kind>opt|alt|else|loop|par|and|rect|end)(?:\s+(?P<titl
 
 _NAME = re.compile(r'[^\[\],"#;]*')
 _TESTS = re.compile(r'\[((?:[^\]"]|"[^"]*")*)\]\s*')
+_VALUE: Final = r'(?:"[^"]*"|[^\s"\]#;|]+)'
 _TEST = re.compile(
-    r"\s*(?P<name>[A-Za-z_][A-Za-z0-9_.]*)"
-    r'(?:(?P<operator>!=|=|<|>)(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"\]#;]+)))?(?=\s|$)'
+    r"\s*(?P<negated>!?)(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)"
+    rf"(?:(?P<operator>!=|<=|>=|=|<|>)(?P<values>{_VALUE}(?:\|{_VALUE})*))?(?=\s|$)"
 )
+_VALUES = re.compile(_VALUE)
 # In Mermaid `#` begins a character code and `;` ends a statement, so both must be written as codes.
 _CODES: Final = {"#35;": "#", "#59;": ";"}
 _CODE = re.compile(r"#35;|#59;|[#;]")
 
 _OPENED_BY: Final = {"else": "alt", "and": "par"}
+
+FLOW: Final = "flow"  # in a vocabulary: references may name the flow, as `ref tls/1.3-full`
+HEADERS: Final = "header.*"  # in a vocabulary: any field whose name begins so
 
 
 @dataclass(slots=True)
@@ -83,15 +90,18 @@ class _Parser:
     line: int
     steps: Collection[str] | None
     attributes: Mapping[str, str] | None
+    single_numbers: bool = False  # the tests are for a compiled stage
     sides: dict[str, int] = field(default_factory=dict)  # participant id -> side
     blocks: list[_Block] = field(default_factory=list)
     places: int = 0
+    lines: dict[int, int] = field(default_factory=dict)  # place -> line
 
     def fail(self, reason: str, line: int | None = None) -> NoReturn:
         raise FlowPageError(self.path, self.line if line is None else line, reason)
 
     def place(self) -> int:
         self.places += 1
+        self.lines[self.places] = self.line
         return self.places
 
     def parse(self, text: str) -> Expression:
@@ -180,10 +190,7 @@ class _Parser:
                 self.fail("empty step: a message is one or several names with commas, as `Certificate, Finished`")
             tests: tuple[AttributeTest, ...] = ()
             if text[at : at + 1] == "[":
-                tests_match = _TESTS.match(text, at)
-                if tests_match is None:
-                    self.fail(f"the bracket after `{name}` is never closed: values with `]` need quotes")
-                tests, at = tuple(self.attribute_tests(name, tests_match[1])), tests_match.end()
+                tests, at = self.bracket(name, text, at)
             self.check_step(name)
             yield Step(side, name, tests, self.place())
             if at == len(text):
@@ -193,6 +200,13 @@ class _Parser:
                     f"unexpected `{text[at]}` after `{name}`: names are separated by commas, tests go in [brackets]"
                 )
             at += 1
+
+    def bracket(self, name: str, text: str, at: int) -> tuple[tuple[AttributeTest, ...], int]:
+        """The tests in the bracket that begins at `at`, and where it ends."""
+        match = _TESTS.match(text, at)
+        if match is None:
+            self.fail(f"the bracket after `{name}` is never closed: values with `]` need quotes")
+        return tuple(self.attribute_tests(name, match[1])), match.end()
 
     def check_step(self, name: str) -> None:
         if self.steps is None or name in self.steps:
@@ -209,28 +223,74 @@ class _Parser:
         at, end = 0, len(text.rstrip())
         while at < end:
             match = _TEST.match(text, at)
-            if match is None:
+            if match is None or (match["negated"] and match["operator"]):
                 self.fail(
-                    f"bad attribute test `{text[at:].strip()}`: write name, name=value, name!=value, name<number or "
-                    'name>number, no spaces around the sign, and quote values with space, ], # or ; as name="a b"'
+                    f"bad attribute test `{text[at:].strip()}`: write name, name=value, name=one|other, name!=value, "
+                    "name<number, name>number or !name, no spaces around the sign, and quote values with space, ], |, "
+                    '# or ; as name="a b"'
                 )
-            value = match["bare"] if match["quoted"] is None else self.unescape(match["quoted"])
-            yield self.checked(AttributeTest(match["name"], match["operator"] or "", value or ""))
+            values = [
+                self.unescape(value[1:-1]) if value[0] == '"' else value
+                for value in _VALUES.findall(match["values"] or "")
+            ]
+            operator = match["operator"] or match["negated"]
+            name = match["name"]
+            if name.lower().startswith(HEADERS[:-1]):  # field names have no case, RFC 9110 §5.1
+                name = name.lower()
+            yield self.checked(AttributeTest(name, operator, values[0] if values else "", tuple(values[1:])))
             at = match.end()
 
     def checked(self, test: AttributeTest) -> AttributeTest:
         kind = "flag" if test.name == RETRANSMISSION.name else None
         if self.attributes is not None:
-            kind = self.attributes.get(test.name)
+            named = HEADERS if test.name.startswith(HEADERS[:-1]) else test.name
+            kind = self.attributes.get(named)
             if kind is None:
                 self.fail(f"unknown attribute `{test.name}`: the steps here carry {', '.join(self.attributes)}")
-        if kind == "flag" and test.operator and (test.name == RETRANSMISSION.name or f"{test}" != f"{test.name}=false"):
-            negated = "" if test.name == RETRANSMISSION.name else f" or `[{test.name}=false]`"
-            self.fail(f"bad attribute test `{test}`: `{test.name}` is true or not, write `[{test.name}]`{negated}")
-        if kind == "number" and not test.operator:
-            return AttributeTest(test.name, "!=", "0")  # so that a number is only ever compared with a number
-        if (kind == "number" or test.operator in ("<", ">")) and test.number is None:
-            self.fail(f"bad attribute test `{test}`: `{test.value}` is not a whole number")
+        if kind == "flag":
+            return self.flag(test)
+        if kind == "number" and test.operator in ("", "!"):
+            # So that a number is only ever compared with a number.
+            return AttributeTest(test.name, "!=" if not test.operator else "=", "0")
+        if test.operator == "!" and kind is not None and not test.name.startswith(HEADERS[:-1]):
+            self.fail(f"bad attribute test `{test}`: that a text is not there can be told of header fields only")
+        if test.operator in ("<", ">", "<=", ">="):
+            return self.ordered(test)
+        if kind == "number":
+            for value in test.values:
+                span = span_of(value)
+                if span is None:
+                    self.fail(
+                        f"bad attribute test `{test}`: `{value}` is not a whole number, nor a range as 300..399 or 2xx"
+                    )
+                if span[0] > span[1]:
+                    self.fail(f"bad attribute test `{test}`: the range `{value}` is empty, write the lower end first")
+            if test.number is None and self.single_numbers:
+                self.fail(
+                    f"bad attribute test `{test}`: what is compared here is one number: use two tests, as "
+                    f"`{test.name}>0 {test.name}<100`"
+                )
+        return test
+
+    def flag(self, test: AttributeTest) -> AttributeTest:
+        if test.name == RETRANSMISSION.name and test.operator:
+            self.fail(f"bad attribute test `{test}`: `{test.name}` is true or not, write `[{test.name}]`")
+        if test.operator == "!":
+            return AttributeTest(test.name, "=", "false")
+        if test.operator and f"{test}" != f"{test.name}=false":
+            self.fail(
+                f"bad attribute test `{test}`: `{test.name}` is true or not, write `[{test.name}]` or "
+                f"`[{test.name}=false]`"
+            )
+        return test
+
+    def ordered(self, test: AttributeTest) -> AttributeTest:
+        if test.number is None:
+            self.fail(f"bad attribute test `{test}`: `{'|'.join(test.values)}` is not a whole number")
+        if self.single_numbers and test.operator in ("<=", ">="):
+            # Compiled stages know < and > only; of whole numbers they say the same.
+            by = 1 if test.operator == "<=" else -1
+            return AttributeTest(test.name, test.operator[0], str(test.number + by))
         return test
 
     def unescape(self, text: str) -> str:
@@ -249,11 +309,22 @@ class _Parser:
         reference = _REFERENCE.fullmatch(match["text"].strip())
         if not reference or match["where"].lower() != "over":
             return
-        if reference[1] == _BEGINNING:
+        if reference["scope"] == _BEGINNING:
             self.items.append(Beginning())
-        else:
-            self.check_step(f"ref {reference[1]}")
-            self.items.append(Reference(reference[1], self.place()))
+            return
+        scope, tests, at = reference["scope"], reference["tests"] or "", 0
+        found: tuple[AttributeTest, ...] = ()
+        if self.attributes is not None and FLOW in self.attributes and "/" in scope:
+            scope, _, names = scope.partition("/")
+            first, *others = (f"{scope}/{name}" for name in names.split("|"))
+            found = (AttributeTest(FLOW, "=", first, tuple(others)),)
+        self.check_step(f"ref {scope}")
+        if tests:
+            more, at = self.bracket(f"ref {scope}", tests, 0)
+            found += more
+        if at < len(tests):
+            self.fail(f"unexpected `{tests[at:]}` after the reference: it stands alone on its line")
+        self.items.append(Reference(scope, self.place(), found))
 
     # Blocks
 
@@ -310,10 +381,26 @@ def parse(
     line: int = 1,
     steps: Collection[str] | None = None,
     attributes: Mapping[str, str] | None = None,
+    single_numbers: bool = False,
 ) -> Expression:
     """The expression a diagram stands for. `line` is the number of the diagram's first line in the file `path`.
 
     `steps` are the names a message may use, `attributes` what tests may compare and whether it is a "number", a
-    "flag" or "text"; None leaves either unchecked. Raises FlowPageError, and nothing else, whatever `text` is.
+    "flag" or "text"; None leaves either unchecked. `single_numbers`: a number is compared with one number, not with a
+    range. Raises FlowPageError, and nothing else, whatever `text` is.
     """
-    return _Parser(path, line, steps, attributes).parse(text)
+    return _Parser(path, line, steps, attributes, single_numbers).parse(text)
+
+
+def parse_steps(
+    text: str, *, path: str, line: int, steps: Collection[str], attributes: Mapping[str, str]
+) -> tuple[Step, ...]:
+    """The steps that a list of names with attribute tests stands for, of no side in particular."""
+    return tuple(_Parser(path, line, steps, attributes).message_steps(EITHER, text))
+
+
+def lines_of(text: str, line: int) -> dict[int, int]:
+    """The line of each place of a diagram that could be parsed; `line` is that of its first."""
+    parser = _Parser("", line, None, None)
+    parser.parse(text)
+    return parser.lines

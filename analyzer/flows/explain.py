@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
-from analyzer.flows.expression import EITHER, RETRANSMISSION, Expression, Step, linear, passed_over
+from analyzer.flows.expression import EITHER, RETRANSMISSION, Expression
 from analyzer.flows.flow import ABORTS, Flow
+from analyzer.flows.following import Remainders
 from analyzer.flows.library import Page
 from analyzer.flows.matcher import DEAD, SIDE_NAMES, START, Automaton
 
@@ -54,39 +55,13 @@ _Found = tuple[int, tuple[Edit, ...]]  # index into automaton.flows
 _Node = tuple[int, int]  # events read, number of what the page still has to do
 
 
-class _Remainders:
-    """What may be left to do of pages, numbered, so that the search does not compare whole expressions."""
-
-    def __init__(self) -> None:
-        self._expressions: list[Expression] = []
-        self._numbers: dict[Expression, int] = {}
-        self._after: dict[int, list[tuple[Step, int]]] = {}
-
-    def number(self, expression: Expression) -> int:
-        found = self._numbers.setdefault(expression, len(self._expressions))
-        if found == len(self._expressions):
-            self._expressions.append(expression)
-        return found
-
-    def complete(self, number: int) -> bool:
-        return passed_over(self._expressions[number]) is not None
-
-    def after(self, number: int) -> list[tuple[Step, int]]:
-        """The steps that can come next, and what is left after each."""
-        found = self._after.get(number)
-        if found is None:
-            found = [(atom, self.number(rest)) for atom, rest, _ in linear(self._expressions[number])]
-            self._after[number] = found
-        return found
-
-
 class Explainer:
     """Explains the diverged runs of one scope. Keeps its answers: captures repeat the same divergence many times."""
 
     def __init__(self, automaton: Automaton):
         self.automaton = automaton
         self._memo: dict[tuple[int, tuple[int, ...], bool], _Found | None] = {}
-        self._remainders = _Remainders()
+        self._remainders = Remainders()
 
     def nearest(self, seen: Sequence[Seen], diverged_at: int | None = None) -> Explanation | None:
         """The page that the fewest edits lead to; of several the one that does not end by silence, then by rank.

@@ -13,14 +13,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from typing import Final
 
 CLIENT: Final = 0
 SERVER: Final = 1
 EITHER: Final = -1  # a reference to another scope's verdict is nobody's message
 
-_COMPARE: Final = {"=": operator.eq, "!=": operator.ne, "<": operator.lt, ">": operator.gt}
+_COMPARE: Final = {"<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge}
 _NUMBER = re.compile(r"-?[0-9]{1,18}")  # fits a 64-bit column of the packet stage
+_SPAN = re.compile(r"(-?[0-9]{1,18})\.\.(-?[0-9]{1,18})")
+_CLASS = re.compile(r"([1-9][0-9]{0,17}?)(x{1,9})")  # of numbers with the same first digits, as 2xx
 
 Places = frozenset[int]
 NOWHERE: Final[Places] = frozenset()
@@ -45,36 +48,74 @@ def matches_glob(text: str, pattern: str) -> bool:
     return all(rest == "*" for rest in pattern[tried:])
 
 
+class Absent:
+    """What a field is that could have been there and is known not to be: a header field of a message that was read."""
+
+
+ABSENT: Final = Absent()
+
+
+def span_of(text: str) -> tuple[int, int] | None:
+    """The first and last number that `7`, `300..399` or `2xx` stands for; None if it is none of them."""
+    if _NUMBER.fullmatch(text):
+        return int(text), int(text)
+    if match := _SPAN.fullmatch(text):
+        return int(match[1]), int(match[2])
+    if match := _CLASS.fullmatch(text):
+        scale = 10 ** len(match[2])
+        return int(match[1]) * scale, int(match[1]) * scale + scale - 1
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class AttributeTest:
-    """A comparison with a field of an event: `payload>0`. Without operator: the field is true (not 0, not empty)."""
+    """A comparison with a field of an event: `payload>0`. Without operator: the field is true (not 0, not empty).
+
+    `others`: further values of `=` and `!=`, one of which must fit, or none of which may.
+    """
 
     name: str
-    operator: str = ""  # "", "=", "!=", "<" or ">"
-    value: str = ""  # for "=" and "!=" a glob
+    operator: str = ""  # "", "!" (it is not there), "=", "!=", "<", ">", "<=" or ">="
+    value: str = ""  # for "=" and "!=" a glob, of a number also a range
+    others: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.name}{self.operator}{self.value}"
+        if self.operator == "!":
+            return f"!{self.name}"
+        return f"{self.name}{self.operator}{'|'.join(self.values)}"
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All values."""
+        return (self.value, *self.others)
 
     @property
     def number(self) -> int | None:
-        """The value, where it is a whole number: what a compiled stage compares with."""
-        return int(self.value) if _NUMBER.fullmatch(self.value) else None
+        """The value, where it is one whole number: what a compiled stage compares with."""
+        return int(self.value) if not self.others and _NUMBER.fullmatch(self.value) else None
 
     def holds(self, value: object) -> bool:
         """Whether a field with this value passes. A field the event does not have (None) passes no test, not even
-        `!=`: what is absent is never guessed."""
+        `!=`: what is absent is never guessed. ABSENT passes `!` alone."""
         if value is None:
             return False
+        if value is ABSENT or self.operator == "!":
+            return self.operator == "!" and (value is ABSENT or not value)
         if not self.operator:
             return bool(value)
-        number = self.number
-        if isinstance(value, int) and not isinstance(value, bool) and number is not None:
-            return bool(_COMPARE[self.operator](value, number))
+        if isinstance(value, tuple):  # a header field that was sent several times
+            fits = any(map(self._fits, value))
+            return fits == (self.operator == "=")
+        if self.operator in _COMPARE:
+            number = self.number
+            return type(value) is int and number is not None and bool(_COMPARE[self.operator](value, number))
+        return self._fits(value) == (self.operator == "=")
+
+    def _fits(self, value: object) -> bool:
+        if type(value) is int and all(map(span_of, self.values)):
+            return any(first <= value <= last for first, last in map(span_of, self.values))  # type: ignore[misc]
         text = str(value).lower() if isinstance(value, bool) else str(value)
-        if self.operator in ("<", ">"):
-            return False
-        return matches_glob(text, self.value) == (self.operator == "=")
+        return any(matches_glob(text, pattern) for pattern in self.values)
 
 
 RETRANSMISSION: Final = AttributeTest("retransmission")
@@ -96,6 +137,7 @@ class Reference:
 
     scope: str
     place: int = 0
+    tests: tuple[AttributeTest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +272,8 @@ def _linear(expression: Expression) -> Iterator[Next]:
     match expression:
         case Step(tests=tests, place=place):
             yield expression, DONE, frozenset((place,)) if tests else NOWHERE
-        case Reference(scope, place):
-            yield Step(EITHER, f"ref {scope}", (), place), DONE, NOWHERE
+        case Reference(scope, place, tests):
+            yield Step(EITHER, f"ref {scope}", tests, place), DONE, frozenset((place,)) if tests else NOWHERE
         case Shaded(body):
             yield from linear(body)
         case Option(body, _, place):
@@ -278,6 +320,63 @@ def fewest_steps(expression: Expression) -> int:
             return min(fewest_steps(branch.body) for branch in branches)
         case Sequence(parts) | Interleave(parts):
             return sum(fewest_steps(part) for part in parts)
+
+
+def most_remainders(expression: Expression) -> int:
+    """A bound on how many different things can be left to do: as many as there are steps, and in `par` any
+    combination of what is left of its branches (Antimirov 1996)."""
+    match expression:
+        case Step() | Reference():
+            return 1
+        case Option(body) | Loop(body) | Shaded(body) | Beginning(body):
+            return most_remainders(body)
+        case Choice(branches):
+            return sum(most_remainders(branch.body) for branch in branches)
+        case Sequence(parts):
+            return sum(map(most_remainders, parts))
+        case Interleave(parts):
+            return prod(most_remainders(part) + 1 for part in parts)
+
+
+def most_next(expression: Expression) -> int:
+    """A bound on how many steps can come next, whatever is left to do."""
+    match expression:
+        case Step() | Reference():
+            return 1
+        case Option(body) | Shaded(body) | Beginning(body):
+            return most_next(body)
+        case Loop(body):
+            return most_next(body) + _most_first(body)
+        case Choice(branches):
+            return max(_most_first(expression), *(most_next(branch.body) for branch in branches))
+        case Interleave(parts):
+            return sum(map(most_next, parts))
+        case Sequence(parts):
+            most = behind = 0
+            for part in reversed(parts):
+                most = max(most, most_next(part) + behind)
+                behind = _most_first(part) + (0 if fewest_steps(part) else behind)
+            return most
+
+
+def _most_first(expression: Expression) -> int:
+    """A bound on how many steps it can begin with."""
+    match expression:
+        case Step() | Reference():
+            return 1
+        case Option(body) | Loop(body) | Shaded(body) | Beginning(body):
+            return _most_first(body)
+        case Choice(branches):
+            return sum(_most_first(branch.body) for branch in branches)
+        case Interleave(parts):
+            return sum(map(_most_first, parts))
+        case Sequence(parts):
+            first = 0
+            for part in parts:
+                first += _most_first(part)
+                if fewest_steps(part):
+                    break
+            return first
 
 
 def last_steps(expression: Expression) -> frozenset[str]:

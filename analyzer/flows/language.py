@@ -5,11 +5,18 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import product
-from typing import NamedTuple
+from math import prod
+from typing import Final, NamedTuple, NoReturn
 
-from analyzer.flows.expression import CLIENT, RETRANSMISSION, SERVER, AttributeTest, Step
+from analyzer.errors import FlowPageError
+from analyzer.flows.expression import CLIENT, RETRANSMISSION, SERVER, AttributeTest, Step, span_of, steps_of
 from analyzer.flows.library import Page
 from analyzer.flows.matcher import START, Automaton
+
+# Tests of one field of one step: every one of a text doubles the events that have to be told apart.
+MOST_TESTS_OF_A_TEXT: Final = 8
+# Sets of events, told apart by the tests of one step.
+MOST_COMBINATIONS: Final = 1024
 
 
 def explore(automaton: Automaton) -> dict[int, tuple[int, ...]]:
@@ -40,7 +47,10 @@ def distinct_symbols(automaton: Automaton) -> list[int]:
             *(atom.tests for flow, _ in automaton.flows for atom in flow.atoms if atom.name == name)
         )
         tests = tuple(test for test in automaton.tests if test in mattering)
-        for true, side in product(possible_truths(tests), (CLIENT, SERVER)):
+        combinations = possible_truths(tests)
+        if not combinations:
+            _refuse(automaton, name)
+        for true, side in product(combinations, (CLIENT, SERVER)):
             truths = sum(1 << automaton.tests.index(test) for bit, test in enumerate(tests) if true >> bit & 1)
             symbol = automaton.symbol(side, step, truths)
             fits = tuple(automaton.fitting(flow, swapped, symbol) for flow, swapped in automaton.flows)
@@ -48,11 +58,22 @@ def distinct_symbols(automaton: Automaton) -> list[int]:
     return list(seen.values())
 
 
+def _refuse(automaton: Automaton, step: str) -> NoReturn:
+    user = [flow.page for flow, _ in automaton.flows if not flow.page.builtin]
+    page = next(
+        (page for page in user if any(one.name == step and one.tests for one in steps_of(page.expression))),
+        automaton.flows[0][0].page,
+    )
+    reason = f"the pages of scope {automaton.scope} put too many different attribute tests on `{step}`: use fewer"
+    raise FlowPageError(page.path, 1, reason)
+
+
 def possible_truths(tests: tuple[AttributeTest, ...]) -> list[int]:
     """The combinations of test results that an event can have, as bits.
 
     Numbers are decided by trying the values around each constant. Of texts, only what literal values settle is
-    excluded; whether two globs can both hold is not examined, so a few impossible combinations may remain.
+    excluded; whether two globs can both hold is not examined, so a few impossible combinations may remain. Empty: there
+    would be too many.
     """
     by_name: dict[str, list[tuple[int, AttributeTest]]] = {}
     for bit, test in enumerate(tests):
@@ -60,20 +81,23 @@ def possible_truths(tests: tuple[AttributeTest, ...]) -> list[int]:
     choices: list[list[int]] = []
     for group in by_name.values():
         valued = [test for _, test in group if test.operator]
-        if valued and all(test.number is not None for test in valued):
-            near: set[object] = {test.number + by for test in valued for by in (-1, 0, 1) if test.number is not None}
+        spans = [span for test in valued for value in test.values if (span := span_of(value)) is not None]
+        if valued and len(spans) == sum(len(test.values) for test in valued):
+            near: set[object] = {bound + by for span in spans for bound in span for by in (-1, 0, 1)}
             choices.append(sorted({_truths(group, value) for value in near | {None, 0}}))
             continue
         if valued and all(test.value == "false" for test in valued):  # a flag
             choices.append(sorted({_truths(group, value) for value in (None, False, True)}))
             continue
-        literals = {test.value for test in valued if not set(test.value) & set("*?")}
+        if len(group) > MOST_TESTS_OF_A_TEXT:
+            return []
+        literal = [(bit, test) for bit, test in group if test.operator and not set("".join(test.values)) & set("*?")]
         # A value equal to no literal: then no `=` of a literal holds, and every `!=` of one does.
-        never = sum(bit for bit, test in group if test.operator == "=" and test.value in literals)
-        always = sum(bit for bit, test in group if test.operator == "!=" and test.value in literals)
+        never = sum(bit for bit, test in literal if test.operator == "=")
+        always = sum(bit for bit, test in literal if test.operator == "!=")
         every = (sum(bits) for bits in product(*((0, bit) for bit, _ in group)))
-        # Of `=` and `!=` with the same value exactly one holds, whatever the text is.
-        bits = {(test.operator, test.value): bit for bit, test in group}
+        # Of `=` and `!=` with the same values exactly one holds, whatever the text is.
+        bits = {(test.operator, test.values): bit for bit, test in group}
         pairs = [bits["=", value] | bits["!=", value] for sign, value in bits if sign == "=" and ("!=", value) in bits]
         other = {
             truths
@@ -82,7 +106,10 @@ def possible_truths(tests: tuple[AttributeTest, ...]) -> list[int]:
             and truths & always == always
             and all(truths & pair not in (0, pair) for pair in pairs)
         }
+        literals = {value for test in valued for value in test.values if not set(value) & set("*?")}
         choices.append(sorted({0} | other | {_truths(group, value) for value in literals}))
+    if prod(map(len, choices)) > MOST_COMBINATIONS:
+        return []
     return sorted(sum(parts) for parts in product(*choices))
 
 

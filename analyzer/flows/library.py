@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from analyzer.dissector import http1, http2, tcp, tls
 from analyzer.errors import FlowPageError, UsageError
-from analyzer.flows.diagram import parse
-from analyzer.flows.expression import Beginning, Expression, walk
+from analyzer.flows import whole
+from analyzer.flows.diagram import FLOW, lines_of, parse, parse_steps
+from analyzer.flows.expression import Beginning, Expression, Step, most_next, most_remainders, steps_of, walk
 
 if TYPE_CHECKING:
     from analyzer.flows.matcher import Automaton
@@ -32,6 +33,7 @@ class Vocabulary:
     attributes: Mapping[str, str] = field(default_factory=dict)  # name -> "number", "flag" or "text"
     compiled: bool = False  # its automaton is walked by the compiled packet stage
     traced: bool = True  # its automaton's states say which blocks were taken: too many where pages have many blocks
+    whole: bool = False  # its pages are not run by an automaton, but one by one (`following.py`)
 
 
 # What depends on the other events of a connection, so that no dissector can say it (`reporter/tls_verdicts.py`).
@@ -57,10 +59,16 @@ SCOPES: Final[Mapping[str, Vocabulary]] = {
     "http2": Vocabulary(http2.CONNECTION_STEPS, {**http2.ATTRIBUTES, **OF_AN_HTTP2_CONNECTION}, traced=False),
     "http2-stream": Vocabulary(http2.STREAM_STEPS, {**http2.ATTRIBUTES, **OF_AN_HTTP2_STREAM}),
     "lifecycle": Vocabulary(("ref tcp-open", "ref tls", "ref http1", "ref http2", "ref tcp-close")),
+    **{scope: Vocabulary(whole.STEPS, whole.ATTRIBUTES[scope], whole=True) for scope in whole.WHOLE},
 }
 
-_REQUIRED: Final = ("id", "scope", "title", "drawn_in_article", "standard", "either_side")
-_OPTIONAL: Final = ("ends_by", "order")
+_REQUIRED: Final = ("id", "scope", "title")
+_DEFAULTS: Final = {"drawn_in_article": "none", "standard": "none", "either_side": "false"}
+_OPTIONAL: Final = (*_DEFAULTS, "ends_by", "order", "where", "times", "required", "ignores")
+# Of a page that is run without automaton; of the others `matcher.MAX_STATES` is the limit.
+MAX_STEPS: Final = 2000
+MAX_REMAINDERS: Final = 10_000
+MAX_WORK: Final = 20_000_000  # what can be left to do, times what can come next then, times steps: seconds at most
 _KEY_VALUE = re.compile(r"(?P<key>[A-Za-z_-]+):(?:\s+(?P<value>.*))?")
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*")
 _LAST: Final = 1 << 30  # the order of pages that ask for none
@@ -83,6 +91,12 @@ class Page:
     path: str
     builtin: bool
     order: int = _LAST
+    where: str | None = None  # which connections it is about, as `read --filter`; None: all
+    times: str | None = None  # how many must follow it, as "1..3" or ">=1"; None: any number
+    required: bool = False  # to follow another page of the scope instead is not enough
+    ignores: tuple[Step, ...] = ()  # events that do not matter to it, of either side
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False)  # of the front matter's keys
+    diagram_line: int = 1  # where `mermaid` begins
 
     @property
     def rank(self) -> tuple[bool, bool, int, str]:
@@ -163,7 +177,11 @@ class _Text:
                 self.fail(number, f"the front matter lacks `{key}`")
 
     def get(self, key: str) -> tuple[str, int]:
-        return self.values[key]
+        """The value of a key that is required or has a default, and its line."""
+        return self.values[key] if key in self.values else (_DEFAULTS[key], 1)
+
+    def optional(self, key: str) -> str | None:
+        return self.values[key][0] if key in self.values else None
 
     def choice(self, key: str, choices: tuple[str, ...]) -> str:
         value, line = self.get(key)
@@ -195,8 +213,26 @@ def parse_page(
     drawn = source.matching("drawn_in_article", r"F[0-9]{1,2}|none", "F1 to F9, or none")
     if "ends_by" in source.values:
         source.choice("ends_by", ("silence",))
+    if "required" in source.values:
+        source.choice("required", ("true", "false"))
     order = int(source.matching("order", r"[0-9]{1,6}", "a number")) if "order" in source.values else _LAST
     mermaid, vocabulary = "\n".join(source.diagram), scopes[scope]
+    expression = parse(
+        mermaid,
+        path=path,
+        line=source.diagram_line,
+        steps=vocabulary.steps,
+        attributes=vocabulary.attributes,
+        single_numbers=vocabulary.compiled,
+    )
+    ignores: tuple[Step, ...] = ()
+    if "ignores" in source.values:
+        text, line = source.values["ignores"]
+        if not vocabulary.whole:
+            source.fail(line, f"`ignores` is for pages of scope {' and '.join(whole.WHOLE)}")
+        ignores = parse_steps(text, path=path, line=line, steps=vocabulary.steps, attributes=vocabulary.attributes)
+    if vocabulary.whole:
+        _check_whole(source, expression)
     return Page(
         id=page_id,
         scope=scope,
@@ -207,19 +243,47 @@ def parse_page(
         ends_by_silence="ends_by" in source.values,
         prose="\n".join(source.prose).strip(),
         mermaid=mermaid,
-        expression=parse(
-            mermaid, path=path, line=source.diagram_line, steps=vocabulary.steps, attributes=vocabulary.attributes
-        ),
+        expression=expression,
         path=path,
         builtin=builtin,
         order=order,
+        where=source.optional("where"),
+        times=source.optional("times"),
+        required=source.optional("required") == "true",
+        ignores=ignores,
+        lines={key: line for key, (_, line) in source.values.items()},
+        diagram_line=source.diagram_line,
     )
+
+
+def _check_whole(source: _Text, expression: Expression) -> None:
+    """What a page that is run without automaton must not say, and how large it may be."""
+    if any(isinstance(node, Beginning) for node in walk(expression)):
+        source.fail(source.diagram_line, "`ref beginning` stands for other flows of a scope, which has none here")
+    if "ends_by" in source.values:
+        source.fail(source.values["ends_by"][1], "`ends_by` is not for this scope: its pages end with the connection")
+    if (reason := too_large(expression)) is not None:
+        source.fail(source.diagram_line, reason)
+
+
+def too_large(expression: Expression) -> str | None:
+    """Why a diagram is too large to be followed step by step; None if it is not."""
+    steps, remainders = sum(1 for _ in steps_of(expression)), most_remainders(expression)
+    if steps > MAX_STEPS:
+        return f"the diagram has {steps} steps, more than {MAX_STEPS}: write a `loop`"
+    if remainders > MAX_REMAINDERS:
+        return f"its `par` blocks have more than {MAX_REMAINDERS} states: use shorter or fewer branches"
+    if remainders * most_next(expression) * steps > MAX_WORK:
+        return "too many of its steps may be left out or chosen from: use fewer `opt`, `alt` and `loop` in a row"
+    return None
 
 
 class Library:
     """The built-in pages and a user's own: folders with the same layout, `<scope>/<name>.md`.
 
-    A user's pages are checked at once; the built-in ones when their scope is first used.
+    A user's pages are checked at once; the built-in ones when their scope is first used. `own`: pages that have been
+    loaded before. They come before the built-in ones that are complete as well; with `alone` they are all there is in
+    their scopes, but what must be consumed (rule 2) stays the same.
     """
 
     def __init__(
@@ -228,14 +292,22 @@ class Library:
         *,
         root: Path = PAGES,
         scopes: Mapping[str, Vocabulary] = SCOPES,
+        own: Iterable[Page] = (),
+        alone: bool = False,
     ):
+        own = tuple(own)
+        self._only = frozenset(page.scope for page in own if alone)
+        self._own_first = bool(own)
         self._root, self._scopes = root, scopes
         self._loaded: dict[str, tuple[Page, ...]] = {}
         self._automata: dict[str, Automaton] = {}
         self._extra: dict[str, Page] = {}
+        self._extra.update((page.id, page) for page in own)
         for folder in extra:
             for page in self._read_folder(Path(folder)):
                 self._add_extra(page)
+                if self._scopes[page.scope].whole:
+                    self._check_references(page)
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -253,6 +325,9 @@ class Library:
             for page in self.of_scope(scope):
                 if page.id == id:
                     return page
+            for page in self._built_in(scope) if scope in self._only else ():
+                if page.id == id:
+                    return page
         raise UsageError(f"no flow page `{id}`: `analyzer flows` lists those there are")
 
     def of_scope(self, scope: str) -> tuple[Page, ...]:
@@ -260,10 +335,13 @@ class Library:
         if scope not in self._loaded:
             if scope not in self._scopes:
                 raise UsageError(f"unknown scope `{scope}`: known are {', '.join(self._scopes)}")
-            pages = list(self._read_scope(self._root / scope, scope, builtin=True))
+            pages = [] if scope in self._only else self._built_in(scope)
             pages += [page for page in self._extra.values() if page.scope == scope]
             self._loaded[scope] = tuple(sorted(pages, key=lambda page: (not page.builtin, page.order, page.id)))
         return self._loaded[scope]
+
+    def _built_in(self, scope: str) -> list[Page]:
+        return list(self._read_scope(self._root / scope, scope, builtin=True))
 
     def automaton(self, scope: str) -> Automaton:
         """The automaton that runs all pages of a scope at once; one per library, it grows as traffic is seen.
@@ -276,7 +354,18 @@ class Library:
 
             pages = self.of_scope(scope)
             vocabulary = self._scopes[scope]
-            automaton = Automaton(scope, pages, vocabulary.steps, tabled=vocabulary.compiled, traced=vocabulary.traced)
+            alphabet: frozenset[str] = frozenset()
+            if scope in self._only:
+                alphabet = Automaton(scope, self._built_in(scope), vocabulary.steps, tabled=False).alphabet
+            automaton = Automaton(
+                scope,
+                pages,
+                vocabulary.steps,
+                tabled=vocabulary.compiled,
+                traced=vocabulary.traced,
+                alphabet=alphabet,
+                own_first=self._own_first,
+            )
             if not all(page.builtin for page in pages):
                 from analyzer.flows.language import explore
 
@@ -291,6 +380,20 @@ class Library:
             where = twin.path if twin is not None else "a built-in page"
             raise FlowPageError(page.path, 1, f"the id `{page.id}` is taken by {where}: choose another file name")
         self._extra[page.id] = page
+
+    def _check_references(self, page: Page) -> None:
+        """The flows that a page refers to must be there: a misspelt one would never be followed."""
+        known = {f"{scope}/{file.stem}" for scope in whole.REFERENCES for file in (self._root / scope).glob("*.md")}
+        for step in steps_of(page.expression):
+            for test in step.tests:
+                for value in test.values if test.name == FLOW else ():
+                    if value not in known and not set(value) & set("*?"):
+                        from difflib import get_close_matches
+
+                        close = get_close_matches(value, known, 1)
+                        hint = f"did you mean `{close[0]}`?" if close else "`analyzer flows` lists those there are"
+                        line = lines_of(page.mermaid, page.diagram_line)[step.place]
+                        raise FlowPageError(page.path, line, f"there is no built-in flow `{value}`: {hint}")
 
     def _read_folder(self, folder: Path) -> Iterator[Page]:
         if not folder.is_dir():

@@ -38,7 +38,13 @@ MAX_STATES: Final = 4096
 MAX_TABLE_CELLS: Final = 1 << 24  # 64 MiB of int32
 
 _FIRST_CAPACITY: Final = 64
+MAX_VALUES: Final = 4096  # of one field, whose tests' results are remembered
+LONGEST_VALUE: Final = 256  # characters of such a value
 NO_MORE: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+# A field, the tests of it with the bit of each, and the bits of values that were met before.
+_Tested = tuple[str, tuple[tuple[AttributeTest, int], ...], dict[tuple[object, type], int]]
 
 
 class Event(Protocol):
@@ -54,14 +60,25 @@ class Automaton:
     """All pages of one scope at once. See the module's text; `docs/flows.md` has the rules by number.
 
     `tabled`: keep `table`, (states, width) of int32, where the moves can be looked up without this class. `traced`: the
-    states say which blocks of a page were taken; else `completed` and `living` need the events for that.
+    states say which blocks of a page were taken; else `completed` and `living` need the events for that. `alphabet`:
+    further names that must be consumed, besides those of the built-in ones among `pages`. `own_first`: of several
+    complete pages a user's own comes before the built-in ones.
     """
 
     def __init__(
-        self, scope: str, pages: Iterable[Page], steps: tuple[str, ...], *, tabled: bool = True, traced: bool = True
+        self,
+        scope: str,
+        pages: Iterable[Page],
+        steps: tuple[str, ...],
+        *,
+        tabled: bool = True,
+        traced: bool = True,
+        alphabet: frozenset[str] = frozenset(),
+        own_first: bool = False,
     ):
         self.scope = scope
         self.traced = traced
+        self._own_first = own_first
         self.steps = steps
         self.flows: list[tuple[Flow, bool]] = []  # with swapped
         pages = tuple(pages)
@@ -69,12 +86,15 @@ class Automaton:
         for page in pages:
             flow = Flow(page, meant(page.expression, whole, shaded=ENCRYPTED in steps), traced)
             self.flows += [(flow, False), (flow, True)] if page.either_side else [(flow, False)]
-        self.alphabet = frozenset(name for flow, _ in self.flows if flow.page.builtin for name in flow.names)
+        built_in = (flow.names for flow, _ in self.flows if flow.page.builtin)
+        self.alphabet = alphabet.union(*built_in)
+        self.names = self.alphabet.union(*(flow.names for flow, _ in self.flows))  # events that concern any page
         self.tests = self._collect_tests(MAX_TESTS if tabled else MAX_TESTS_WITHOUT_TABLE)
         self.width = len(steps) * 2 << len(self.tests) if tabled else 0
         self.max_states = min(MAX_STATES, MAX_TABLE_CELLS // self.width) if tabled else MAX_STATES
         self._codes = {name: code for code, name in enumerate(steps)}
         self._bits = {test: 1 << bit for bit, test in enumerate(self.tests)}
+        self._tests_of = {step: self._tests_with(step) for step in steps}
         self._states: list[tuple[int, ...]] = []
         self._ids: dict[tuple[int, ...], int] = {}
         self._completed: dict[int, tuple[Match, ...]] = {}
@@ -97,6 +117,14 @@ class Automaton:
                 raise FlowPageError(flow.page.path, 1, reason)
         return tuple(tests)
 
+    def _tests_with(self, step: str) -> list[_Tested]:
+        """What pages ask of the events of this name, by field."""
+        asked: dict[str, dict[AttributeTest, int]] = {}
+        atoms = [atom for flow, _ in self.flows for atom in flow.atoms if atom.name == step]
+        for test in [RETRANSMISSION, *(test for atom in atoms for test in atom.tests)]:
+            asked.setdefault(test.name, {})[test] = self._bits[test]
+        return [(name, tuple(tests.items()), {}) for name, tests in asked.items()]
+
     # Symbols
 
     def symbol(self, side: int, step: int, truths: int = 0) -> int:
@@ -106,11 +134,19 @@ class Automaton:
     def symbol_of(self, event: Event, more: Mapping[str, object] = NO_MORE) -> int:
         """The integer of an event; fields are looked up by the names in the tests, in `more` first; absent ones pass
         none."""
+        step = event.step
         truths = 0
-        for test, bit in self._bits.items():
-            value = more[test.name] if test.name in more else getattr(event, test.name, None)
-            truths |= bit if test.holds(value) else 0
-        return self.symbol(SIDE_NAMES.index(event.side), self._codes[event.step], truths)
+        for name, tests, known in self._tests_of[step]:
+            value = more[name] if name in more else getattr(event, name, None)
+            if value is None:
+                continue  # passes no test
+            bits = known.get((value, type(value)))
+            if bits is None:
+                bits = sum(bit for test, bit in tests if test.holds(value))
+                if len(known) < MAX_VALUES and (not isinstance(value, str) or len(value) <= LONGEST_VALUE):
+                    known[value, type(value)] = bits
+            truths |= bits
+        return self.symbol(SIDE_NAMES.index(event.side), self._codes[step], truths)
 
     def split(self, symbol: int) -> tuple[int, str, int]:
         """Side, step name and truths of a symbol."""
@@ -203,6 +239,8 @@ class Automaton:
             if match and (match.page.id not in best or _match_order(match) < _match_order(best[match.page.id])):
                 best[match.page.id] = match
         found = tuple(sorted(best.values(), key=_match_order))
+        if self._own_first:
+            found = tuple(sorted(found, key=lambda match: match.page.builtin))
         if self.traced:
             self._completed[state] = found
         return found

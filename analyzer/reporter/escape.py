@@ -7,7 +7,11 @@ program goes through `escape`.
 
 from __future__ import annotations
 
+import re
+
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+# Whatever Markdown could act on, in text and in cells of tables: CommonMark §2.4 lets each be escaped.
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>()#+!|~&$:]")
 
 
 def escape(text: str) -> str:
@@ -19,6 +23,11 @@ def escape(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else _SHORT.get(c) or _written_out(c) for c in text)
+
+
+def escape_markdown(text: str) -> str:
+    """The same, and as text in which Markdown and HTML have nothing to act on."""
+    return _MARKDOWN.sub(lambda found: "\\" + found[0], escape(text))
 
 
 def _written_out(character: str) -> str:

@@ -1,6 +1,6 @@
 """`expect.yaml`: what a capture is expected to show, and where it does not.
 
-    match: server_port           # or order, the default
+    match: server_port           # or server_name, or order, the default
     connections:
       - server_port: 443
         tls: {version: TLS 1.3, alpn: h2}
@@ -8,6 +8,7 @@
         count: "1..3"
         close: {outcome: documented}
     totals: {connections: 3}
+    claims: {C3: contradicted}   # as `analyzer claims` judges the capture
 
 Keys are those of the JSON output. Only what is named is compared (see `expected_values`).
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 import yaml
@@ -25,6 +26,7 @@ from msgspec import inspect
 
 from analyzer import model
 from analyzer.errors import UsageError
+from analyzer.reporter import words
 from analyzer.reporter.expected_values import (
     Path,
     WrongExpectationError,
@@ -36,8 +38,12 @@ from analyzer.reporter.expected_values import (
 )
 from analyzer.reporter.filters import Predicate, parse_filter
 
-_TOP = ("capture", "match", "connections", "totals")
-_MATCHES = ("order", "server_port")
+if TYPE_CHECKING:
+    from analyzer.reporter.claims.found import Judged
+
+_TOP = ("capture", "match", "connections", "totals", "claims")
+_BY = {"server_port": (int, "to port"), "server_name": (str, "named")}  # kind of value, how a message says it
+_MATCHES = ("order", *_BY)
 _NAMED = 5  # connections that a message lists
 _WITH_HEADERS = ("headers", "trailers")  # header fields, kept only if somebody asks
 _NUMBER = inspect.IntType()
@@ -66,7 +72,7 @@ class Difference:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Item:
+class Item:
     """An element of `connections`: what is expected, and of which connections."""
 
     path: Path
@@ -76,11 +82,16 @@ class _Item:
 
 
 def as_seen(connections: Sequence[model.Connection]) -> Connections:
-    """Connections in order of their first packets, with what JSON says of them and `server_port`."""
+    """Connections in order of their first packets, with what JSON says of them, `server_port` and `server_name`."""
     return [
-        (one, msgspec.to_builtins(one) | {"server_port": one.server.port})
+        (one, msgspec.to_builtins(one) | {"server_port": one.server.port, "server_name": _server_name(one)})
         for one in sorted(connections, key=lambda connection: connection.id)
     ]
+
+
+def _server_name(connection: model.Connection) -> str | None:
+    """The name that TLS asked for, of the connection itself or inside its tunnel."""
+    return next((tls.server_name for tls in words.secured(connection) if tls.server_name is not None), None)
 
 
 class Expectations:
@@ -108,29 +119,32 @@ class Expectations:
         if not isinstance(data, dict):
             raise WrongExpectationError((), f"holds no expectations: it is a mapping of {', '.join(_TOP)}")
         connections = data.get("connections")
-        check_fields({key: value for key, value in data.items() if key != "connections"}, fields, ())
+        check_fields({key: value for key, value in data.items() if key not in ("connections", "claims")}, fields, ())
         for key in data.get("totals", {}):
             if key not in totals:
                 raise WrongExpectationError(("totals",), f"has no field {key!r}{offer(str(key), totals)}")
-        if connections is None and not data.get("totals"):
-            raise WrongExpectationError((), "expects nothing: name connections or totals")
+        if connections is None and not data.get("totals") and not data.get("claims"):
+            raise WrongExpectationError((), "expects nothing: name connections, totals or claims")
         if connections is not None and not isinstance(connections, list):
             raise WrongExpectationError(("connections",), f"is a list, not {shown(connections)}")
         self.capture: str | None = data.get("capture")  # the file, where the folder has several
         self._totals: dict[str, Any] = data.get("totals", {})
-        self._by_port = data.get("match") == "server_port"
-        self._items = None if connections is None else [_item(one, at) for at, one in enumerate(connections)]
+        self.claims: dict[str, Any] = data.get("claims", {})
+        if "claims" in data:
+            _check_claims(self.claims)
+        self._by: str | None = data["match"] if data.get("match") in _BY else None
+        self.items = None if connections is None else [_item(one, at) for at, one in enumerate(connections)]
         self.needs_headers = _names(connections, _WITH_HEADERS)
         self._check_matching()
 
     def _check_matching(self) -> None:
         """What is not matched by `where` must be matched in one way that leaves no doubt."""
-        rest = [item for item in self._items or () if item.where is None]
-        if self._by_port:
+        rest = [item for item in self.items or () if item.where is None]
+        if self._by is not None:
             for item in rest:
-                if not isinstance(item.fields.get("server_port"), int):
-                    raise WrongExpectationError(item.path, "needs a server_port, or where: match is server_port")
-        elif rest and len(rest) != len(self._items or ()):
+                if not isinstance(item.fields.get(self._by), _BY[self._by][0]):
+                    raise WrongExpectationError(item.path, f"needs a {self._by}, or where: match is {self._by}")
+        elif rest and len(rest) != len(self.items or ()):
             raise WrongExpectationError(
                 rest[0].path, "has no where, but others have: give it to all, or say match: server_port"
             )
@@ -149,27 +163,40 @@ class Expectations:
             line, node = found[0].start_mark.line + 1, found[1]
         return line
 
-    def differences(self, seen: Connections, totals: Mapping[str, int]) -> Iterator[Difference]:
-        """Where a capture is not as expected."""
-        if self._items is not None:
-            listed = [item for item in self._items if item.where is None]
-            for item in self._items:
-                if item.where is not None:
-                    yield from self._selected(item, seen)
-            if self._by_port:
-                for port in dict.fromkeys(item.fields["server_port"] for item in listed):
-                    to_port = [item for item in listed if item.fields["server_port"] == port]
-                    have = [pair for pair in seen if pair[0].server.port == port]
-                    yield from self._in_order(to_port, have, f" to port {port}")
-            elif listed or not self._items:
-                yield from self._in_order(listed, seen, "")
+    def differences(
+        self, seen: Connections, totals: Mapping[str, int], claims: Sequence[Judged] = ()
+    ) -> Iterator[Difference]:
+        """Where a capture is not as expected. `claims`: how those that `self.claims` names were judged."""
+        for item in self.items or ():
+            if item.where is not None:
+                yield from self._selected(item, selected(item, seen))
+        for items, have, which in self.listed(seen):
+            yield from self._in_order(items, have, which)
         for path, expected, found in differences(self._totals, totals, ("totals",)):
             yield Difference(written(path), expected, found, self.line(path))
+        yield from self._claimed(claims)
 
-    def _selected(self, item: _Item, seen: Connections) -> Iterator[Difference]:
+    def listed(self, seen: Connections) -> Iterator[tuple[list[Item], Connections, str]]:
+        """The elements without `where`, group by group, with the connections that must be just these, in order. The
+        third says in a message which they are."""
+        items = [item for item in self.items or () if item.where is None]
+        if self._by is not None:
+            for value in dict.fromkeys(item.fields[self._by] for item in items):
+                named = [item for item in items if item.fields[self._by] == value]
+                yield named, [pair for pair in seen if pair[1][self._by] == value], f" {_BY[self._by][1]} {value}"
+        elif items or self.items == []:
+            yield items, seen, ""
+
+    def _claimed(self, claims: Sequence[Judged]) -> Iterator[Difference]:
+        for claim in claims:
+            path: Path = ("claims", claim.id)
+            for _, expected, found in differences(self.claims.get(claim.id, claim.verdict), claim.verdict):
+                first, last = (min(claim.packets), max(claim.packets)) if claim.packets else (None, None)
+                said = f"{found}: {claim.seen}"
+                yield Difference(written(path), expected, said, self.line(path), None, first, last)
+
+    def _selected(self, item: Item, found: Connections) -> Iterator[Difference]:
         """Of the connections for which `where` holds."""
-        assert item.where is not None
-        found = [pair for pair in seen if item.where(pair[0])]
         for _, expected, _ in differences(item.count, len(found)):
             path = (*item.path, "where")
             yield Difference(
@@ -178,7 +205,7 @@ class Expectations:
         for pair in found:
             yield from self._of_one(item, pair)
 
-    def _in_order(self, items: Sequence[_Item], seen: Connections, which: str) -> Iterator[Difference]:
+    def _in_order(self, items: Sequence[Item], seen: Connections, which: str) -> Iterator[Difference]:
         if len(items) != len(seen):
             path: Path = items[0].path[:1] if items else ("connections",)
             yield Difference(
@@ -188,11 +215,16 @@ class Expectations:
         for item, pair in zip(items, seen, strict=True):
             yield from self._of_one(item, pair)
 
-    def _of_one(self, item: _Item, pair: tuple[model.Connection, dict[str, Any]]) -> Iterator[Difference]:
+    def _of_one(self, item: Item, pair: tuple[model.Connection, dict[str, Any]]) -> Iterator[Difference]:
         connection, seen = pair
         for path, expected, found in differences(item.fields, seen, item.path):
             first, last = _packets(seen, path[len(item.path) :])
             yield Difference(written(path), expected, found, self.line(path), connection.id, first, last)
+
+
+def selected(item: Item, seen: Connections) -> Connections:
+    """The connections that an element with `where` is about."""
+    return [pair for pair in seen if item.where is not None and item.where(pair[0])]
 
 
 def _load(text: bytes, name: str) -> tuple[yaml.Node | None, Any]:
@@ -233,7 +265,7 @@ def _refuse_doubles(root: yaml.Node | None, name: str) -> None:
                 todo += (key, value)
 
 
-def _item(value: Any, at: int) -> _Item:
+def _item(value: Any, at: int) -> Item:
     """An element of `connections`."""
     path: Path = ("connections", at)
     check_fields(value, _fields(), path)
@@ -245,7 +277,15 @@ def _item(value: Any, at: int) -> _Item:
     except UsageError as error:
         raise WrongExpectationError((*path, "where"), f"cannot be used: {error}") from None
     rest = {key: one for key, one in value.items() if key not in ("where", "count")}
-    return _Item(path, rest, predicate, 1 if count is None else count)
+    return Item(path, rest, predicate, 1 if count is None else count)
+
+
+def _check_claims(expected: Any) -> None:
+    from analyzer.reporter.claims.article import CLAIMS
+    from analyzer.reporter.claims.found import Verdict
+
+    kind = inspect.LiteralType(get_args(Verdict))
+    check_fields(expected, {claim.id: kind for claim in CLAIMS}, ("claims",))
 
 
 @functools.cache
@@ -254,7 +294,8 @@ def _fields() -> dict[str, inspect.Type]:
     kind = inspect.type_info(model.Connection)
     assert isinstance(kind, inspect.StructType)
     of_json = {field.encode_name: field.type for field in kind.fields}
-    return {"where": inspect.StrType(), "count": _NUMBER, "server_port": _NUMBER, **of_json}
+    name = inspect.UnionType((inspect.StrType(), inspect.NoneType()))
+    return {"where": inspect.StrType(), "count": _NUMBER, "server_port": _NUMBER, "server_name": name, **of_json}
 
 
 def _names(value: Any, keys: Sequence[str]) -> bool:

@@ -234,6 +234,8 @@ _FIELDS: dict[str, tuple[str | tuple[str, ...], _Read]] = {
     "duration": ("duration", lambda c: (c.duration_ns,)),
     "rtt": ("duration", lambda c: (c.timing.handshake_ns,)),
     "vlan": ("number", lambda c: c.vlan or (None,)),
+    "encapsulation": ("name", lambda c: [layer.type for layer in c.encapsulation] or (None,)),
+    "encapsulation.id": ("number", lambda c: [layer.id for layer in c.encapsulation] or (None,)),
     "id": ("number", lambda c: (c.id,)),
     "tcp_stream": ("number", lambda c: (c.tcp_stream,)),
     "capture": ("path", lambda c: (c.capture,)),
@@ -246,6 +248,12 @@ _FIELDS: dict[str, tuple[str | tuple[str, ...], _Read]] = {
     "keep_alives": ("number", lambda c: (c.notes.keep_alives,)),
     "resets": ("number", lambda c: (c.notes.resets,)),
     "resets_ignored": ("number", lambda c: (c.notes.resets_ignored,)),
+    "icmp_errors": ("number", lambda c: (c.notes.icmp_errors,)),
+    "duplicates": ("number", lambda c: (c.notes.duplicates,)),
+    "cut_segments": ("number", lambda c: (c.notes.cut_segments,)),
+    "uncaptured_bytes": ("bytes", lambda c: (c.notes.uncaptured_bytes,)),
+    "bad_checksums": ("number", lambda c: (c.notes.bad_checksums,)),
+    "unfilled_checksums": ("number", lambda c: (c.notes.unfilled_checksums,)),
 }
 FIELDS: tuple[str, ...] = tuple(_FIELDS)
 _OF_TLS = (

@@ -30,9 +30,7 @@ class HttpLabeler:
     def label(self, dissector: Dissector, around: Circumstances) -> model.Http:
         """What one dissector found."""
         inner = dissector.handover.inner if dissector.handover else None
-        websocket = None
-        if isinstance(inner, WebSocket):
-            websocket = model.WebSocket(model.Frames(*(dict(frames) for frames in inner.frames)), inner.close_code)
+        websocket = websocket_of(inner) if isinstance(inner, WebSocket) else None
         return model.Http(
             version=dissector.version,
             connection=self._verdict(dissector, around),
@@ -90,6 +88,9 @@ class HttpLabeler:
             if not run.offer(symbol):
                 break
         steps, where = fold(dissector.events, around.start_ns)
+        if lost and run.ended:
+            # What follows the flow that was complete is not something else, but more of it with a part missing.
+            return model.Verdict(flow=None, outcome="unseen", cause=lost, begun_by=steps[0].side, steps=steps)
         ran = Ran(
             steps,
             [symbols[index] for index in where],
@@ -105,6 +106,10 @@ class HttpLabeler:
         if count != 1 and fields["outcome"] == "variant":
             fields["differs"] = [*fields["differs"], f"{in_words(count)} exchanges, drawn: one"]
         return model.Verdict(**fields)
+
+
+def websocket_of(dissector: WebSocket) -> model.WebSocket:
+    return model.WebSocket(model.Frames(*(dict(frames) for frames in dissector.frames)), dissector.close_code)
 
 
 def fold(events: Sequence[found.HttpEvent], start_ns: int) -> tuple[list[model.Step], list[int]]:

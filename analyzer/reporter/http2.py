@@ -33,7 +33,7 @@ class Http2Labeler:
 
     def __init__(self, library: Library, *, headers: bool = False, secrets: bool = False):
         self._connections = Scope(library.automaton("http2"))
-        self._names = frozenset(name for flow, _ in self._connections.automaton.flows for name in flow.names)
+        self._names = self._connections.automaton.names
         self._streams = Streams(library)
         self._headers, self._secrets = headers, secrets
 
@@ -51,11 +51,17 @@ class Http2Labeler:
             settings=model.Settings(dict(settings[0]), dict(settings[1])),
             goaway=[model.Goaway(one.side, one.error, one.last_stream, one.packet) for one in dissector.goaways],
             frames=dissector.frames,
+            headers_with_priority=dissector.headers_with_priority,
             frame_switches=sum(dissector.frame_switches),
             stalls=[
                 model.Stall(one.stream, one.side, one.from_ns - around.start_ns, one.length_ns, one.packet)
                 for one in stalls
             ],
+            alternative_services=[
+                model.AlternativeService(one.stream, one.origin, one.value, one.packet)
+                for one in dissector.alternatives
+            ],
+            origins=[model.Origins(one.origins, one.packet) for one in dissector.origins],
             head_of_line_waits=len(dissector.head_of_line) + dissector.multiplexing.head_of_line_beyond,
         )
 
@@ -88,12 +94,13 @@ class Http2Labeler:
         return model.Request(
             one.method, one.target, one.authority, one.packet, one.header_bytes, one.header_bytes_on_wire,
             one.body_bytes, one.body_lost, self._shown(one.header_fields) if self._headers else None,
+            one.fields_unknown,
         )  # fmt: skip
 
     def _response(self, one: found.Response) -> model.Response:
         return model.Response(
             one.status, one.packet, one.header_bytes, one.header_bytes_on_wire, one.body_bytes, one.last_packet,
-            one.complete, one.body_lost, self._shown(one.header_fields) if self._headers else None,
+            one.complete, one.body_lost, self._shown(one.header_fields) if self._headers else None, one.fields_unknown,
         )  # fmt: skip
 
     def _trailers(self, one: found.Exchange) -> list[tuple[str, str]] | None:

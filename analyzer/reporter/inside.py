@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 from array import array
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+import msgspec
 
 from analyzer import model
 from analyzer.dissector import layout
@@ -17,7 +19,7 @@ from analyzer.dissector.recognition import kind_of
 from analyzer.dissector.undecided import Undecided
 from analyzer.dissector.websocket import Dissector as WebSocket
 from analyzer.flows.library import Library
-from analyzer.reporter.http import HttpLabeler
+from analyzer.reporter.http import HttpLabeler, websocket_of
 from analyzer.reporter.labels import Found
 from analyzer.reporter.lifecycle import HIDDEN, LifecycleLabeler
 from analyzer.reporter.verdicts import Circumstances, faults_of
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from analyzer.reporter.tls import TlsLabeler
 
 Part = tuple[str, model.Verdict]  # a scope and what it came to
+
+_MOST_FAULTS: Final = 1000  # of an HTTP/2 connection and of what runs inside its streams
 
 # What TLS carries where it is not read but named, RFC 7301 §6.
 _SCOPES_BY_ALPN = {"http/1.1": "http1", "http/1.0": "http1", "h2": "http2"}
@@ -104,7 +108,7 @@ class InsideLabeler:
             flags = row[layout.FLAGS]
             around = Circumstances(
                 start_ns,
-                _lost_below(application),
+                lost_below(application),
                 ended=bool(flags & (layout.ENDED | layout.REUSED)),
                 evicted=bool(flags & layout.EVICTED),
             )
@@ -159,13 +163,30 @@ class InsideLabeler:
         http = self._http2.label(dissector, _as_seen_by(dissector.lost, around), tls=inside_tls)
         first = min((one.first_byte_ns for one in dissector.exchanges if one.first_byte_ns is not None), default=None)
         self._frame_log = dissector.multiplexing.log
+        faults = faults_of(dissector)
+        for place, one in enumerate(dissector.exchanges[: len(http.exchanges)]):
+            if one.tunnel is not None:
+                http.exchanges[place], inside = self._stream_tunnel(http.exchanges[place], one, around)
+                faults += inside[: max(0, _MOST_FAULTS - len(faults))]
         return Contents(
             http=http,
-            faults=tuple(faults_of(dissector)),
+            faults=tuple(faults),
             first_response_ns=first,
             parts=(("http2", http.connection),),
             exchanges=_count(http),
         )
+
+    def _stream_tunnel(
+        self, exchange: model.Exchange, one: http2.Exchange, around: Circumstances
+    ) -> tuple[model.Exchange, tuple[model.Fault, ...]]:
+        """A stream with what runs inside it, and the faults of that."""
+        handover = one.tunnel
+        assert handover is not None
+        over = one.finished_ns is not None or one.closed_by_reset is not None
+        found, tunnel = self._tunnel(handover, around._replace(ended=around.ended or over))
+        if isinstance(handover.inner, WebSocket):
+            return msgspec.structs.replace(exchange, websocket=websocket_of(handover.inner)), found.faults
+        return msgspec.structs.replace(exchange, tunnel=tunnel), found.faults
 
     def _inside_tls(self, dissector: tls.Dissector, around: Circumstances) -> Contents:
         labelled = self._tls.label(dissector, _as_seen_by(dissector.lost, around))
@@ -222,18 +243,18 @@ def _after(handover: Handover) -> str:
 
 def _as_seen_by(why: str | None, around: Circumstances) -> Circumstances:
     """The circumstances with what a dissector itself missed, and why."""
-    lost = around.lost if around.lost == "mid-stream" else _lost_here(why) or around.lost
+    lost = around.lost if around.lost == "mid-stream" else lost_here(why) or around.lost
     return around._replace(lost=lost)
 
 
-def _lost_below(application: Application) -> model.Cause | None:
+def lost_below(application: Application) -> model.Cause | None:
     """Why bytes may be missing that no layer knows of."""
     if application.midstream:
         return "mid-stream"
     return "lost-in-capture" if application.client.lost or application.server.lost else None
 
 
-def _lost_here(why: str | None) -> model.Cause | None:
+def lost_here(why: str | None) -> model.Cause | None:
     """The cause for which steps may be missing, if it lies in the capture and not in the traffic."""
     match why:
         case None | "framing":

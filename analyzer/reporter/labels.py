@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from analyzer import model
+from analyzer.dissector.encapsulation import HEADERS, UNLISTED, Encapsulations
 from analyzer.dissector.layout import *
-from analyzer.dissector.tracker import Finished
+from analyzer.dissector.tracker import SET_BACK_NS, Finished
 from analyzer.flows.library import Library
+from analyzer.reporter import icmp
 from analyzer.reporter.verdicts import Ran, Scope, label
 
 if TYPE_CHECKING:
@@ -80,9 +82,15 @@ class _Run(NamedTuple):
 class Labeler:
     """Makes the report's connections out of one capture's finished rows."""
 
-    def __init__(self, capture: str, library: Library, inside: Inside | None = None):
+    def __init__(
+        self, capture: str, library: Library, inside: Inside | None = None,
+        encapsulations: Encapsulations | None = None, *, checksums: bool = False,
+    ):  # fmt: skip
+        """`checksums`: the rows have counts of them."""
         self.capture = capture
+        self._notes_end = (UNFILLED_CHECKSUMS if checksums else UNCAPTURED_BYTES) + 1
         self.inside = inside
+        self._encapsulations = encapsulations
         self._scopes = (Scope(library.automaton("tcp-open")), Scope(library.automaton("tcp-close")))
         self._meanings: dict[int, _Meaning] = {}
 
@@ -97,6 +105,11 @@ class Labeler:
 
     def connections(self, finished: Finished, clock_ns: int) -> Iterator[model.Connection]:
         """All of them, in their order; faster than one by one."""
+        for connection, _ in self.with_contents(finished, clock_ns):
+            yield connection
+
+    def with_contents(self, finished: Finished, clock_ns: int) -> Iterator[tuple[model.Connection, Application | None]]:
+        """All of them, each with what its dissectors have found inside it."""
         begin = 0
         rows, keys, ends = finished.rows.tolist(), finished.keys.tolist(), finished.ends.tolist()
         events = finished.events.tolist()
@@ -105,10 +118,11 @@ class Labeler:
             content = None
             if row[FLAGS] & FOLLOWED and self.inside is not None:
                 content = self.inside.applications.finish(view, i)
-            yield self._connection(row, key, events[begin:end], clock_ns, content)
+            yield self._connection(row, key, events[begin:end], clock_ns, content), content
             begin = end
 
-    def _meaning(self, code: int) -> _Meaning:
+    def meaning(self, code: int) -> _Meaning:
+        """What the EVENT_CODE of a row's event stands for."""
         closing = bool(code & 2)
         side, step, _ = self._scopes[closing].automaton.split(code >> 2)
         found = self._meanings[code] = _Meaning(_SIDES[side], step, bool(code & 1), closing)
@@ -120,14 +134,14 @@ class Labeler:
         flags = row[FLAGS]
         start = row[START_NS]
         client, server = (SIDES, SIDES + SIDE_WORDS) if not flags & SWAPPED else (SIDES + SIDE_WORDS, SIDES)
-        first, second = _endpoints(key)
-        if bool(flags & FIRST_IS_A) == bool(flags & SWAPPED):
-            first, second = second, first
+        first, second = endpoints(flags, key)
         opening, closing = self._runs(row, events)
         open_verdict = self._label_open(row, client, server, opening, clock_ns)
         close_verdict = self._label_close(row, client, server, closing, clock_ns, open_verdict)
         handshake_ns = row[OPENED_NS] - start - opening.steps[0].at_ns if flags & OPENED and opening.steps else None
-        faults = _faults(row) if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) else []
+        faults = (
+            _faults(row) if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) or row[LAST_NS] < start - SET_BACK_NS else []
+        )
         inside = NOTHING
         if self.inside is not None:
             inside = self.inside.label(row, content, open_verdict, close_verdict)
@@ -139,9 +153,10 @@ class Labeler:
             server=second,
             oriented_by=_oriented_by(flags),
             vlan=_vlan_ids(row[VLAN]) if row[VLAN] else [],
+            encapsulation=self._encapsulation(row[ENCAPSULATION]) if row[ENCAPSULATION] else [],
             first_packet=row[FIRST_PACKET],
             last_packet=row[LAST_PACKET],
-            start=_timestamp(start),
+            start=timestamp(start),
             duration_ns=max(0, row[LAST_NS] - start),
             packets=model.PerSide(row[client + PACKETS], row[server + PACKETS]),
             payload_bytes=model.PerSide(row[client + BYTES], row[server + BYTES]),
@@ -155,9 +170,19 @@ class Labeler:
             tunnel=inside.tunnel,
             timing=model.Timing(handshake_ns, inside.tls_ns, inside.first_response_ns),
             lifecycle=inside.lifecycle,
-            notes=model.Notes(*row[RETRANSMISSIONS : RESETS_IGNORED + 1]),
+            icmp_error=icmp.first_error(row, key[KEY_PORTS] & 15) if row[ICMP_ERRORS] else None,
+            notes=model.Notes(*row[RETRANSMISSIONS : self._notes_end]),
             faults=[*faults, *inside.faults],
         )
+
+    def _encapsulation(self, number: int) -> list[model.Encapsulation]:
+        if number == UNLISTED or self._encapsulations is None:
+            return [model.Encapsulation("unlisted")]
+        found = []
+        for layer in self._encapsulations.layers(number):
+            ends = [address(layer.family, *end) for end in (layer.source, layer.destination) if layer.family]
+            found.append(model.Encapsulation(HEADERS[layer.kind].name, layer.id, *ends))
+        return found
 
     def _runs(self, row: list[int], events: list[list[int]]) -> tuple[_Run, _Run]:
         """The connection's events, scope by scope."""
@@ -168,7 +193,7 @@ class Labeler:
         retransmitted = [0, 0]
         meanings = self._meanings
         for index, (_, code, packet, last_packet, time_ns, times) in enumerate(events):
-            side, name, again, scope = meanings.get(code) or self._meaning(code)
+            side, name, again, scope = meanings.get(code) or self.meaning(code)
             if again:
                 retransmitted[scope] += times
             steps[scope].append(model.Step(side, name, packet, last_packet, time_ns - start, times, "observed", again))
@@ -204,7 +229,7 @@ class Labeler:
             return model.CloseVerdict(flow=None, outcome="incomplete", cause=cause)
         lost: model.Cause | None = None
         if row[client + PACKETS] == 0 or row[server + PACKETS] == 0:
-            lost = "one-sided"
+            lost = None if _unanswered_fin(row, client, server, run) else "one-sided"
         elif (row[client + STATE] | row[server + STATE]) & LOST:
             lost = "lost-in-capture"
         fields = _label(self._scopes[1], row, run, lost, clock_ns)
@@ -234,6 +259,13 @@ def _label(scope: Scope, row: list[int], run: _Run, lost: model.Cause | None, cl
     return label(scope, ran, lost=lost, ended=ended, evicted=bool(row[FLAGS] & EVICTED), quiet=quiet)
 
 
+def _unanswered_fin(row: list[int], client: int, server: int, run: _Run) -> bool:
+    """Whether the only side captured shows that nothing came from the other: it sent its FIN three times or more (RFC
+    9293 §3.8.1), each with the acknowledgement it already had. A FIN of the peer would have advanced that."""
+    alone = row[client + STATE] | row[server + STATE]
+    return run.retransmitted >= 2 and all(one.step == "FIN" for one in run.steps) and not alone & ANSWERED
+
+
 def _oriented_by(flags: int) -> Literal["syn", "content", "port", "first-packet"]:
     if flags & BY_SYN:
         return "syn"
@@ -250,6 +282,9 @@ def _faults(row: list[int]) -> list[model.Fault]:
     if row[FLAGS] & RETRIED:
         message = "the same SYN again after a reset: an earlier attempt to open was refused; the last one is labelled"
         faults.append(model.Fault(row[RETRY_PACKET], "tcp", message))
+    if row[LAST_NS] < row[START_NS] - SET_BACK_NS:
+        message = "the last packet is older than the first: the clock was set back, and durations mean nothing"
+        faults.append(model.Fault(row[LAST_PACKET], "capture", message))
     if row[FLAGS] & EVENTS_FULL:
         message = f"more than {MOST_EVENTS} steps; the later ones are not listed"
         faults.append(model.Fault(row[LAST_PACKET], "tcp", message))
@@ -273,14 +308,13 @@ def _syn_options(row: list[int], side: int) -> model.TcpOptions:
     return model.TcpOptions(row[side + ISN], *_options(packed)) if packed else _NO_SYN
 
 
-def _endpoints(key: list[int]) -> tuple[model.Endpoint, model.Endpoint]:
-    """Endpoints A and B of a key."""
+def endpoints(flags: int, key: list[int]) -> tuple[model.Endpoint, model.Endpoint]:
+    """Client and server of a row with these FLAGS and this key."""
     ports = key[KEY_PORTS]
-    version = ports & 0xFFFF
-    return (
-        model.Endpoint(address(version, key[KEY_HIGH_A], key[KEY_LOW_A]), ports >> 32),
-        model.Endpoint(address(version, key[KEY_HIGH_B], key[KEY_LOW_B]), ports >> 16 & 0xFFFF),
-    )
+    version = ports & 15
+    first = model.Endpoint(address(version, key[KEY_HIGH_A], key[KEY_LOW_A]), ports >> 48)
+    second = model.Endpoint(address(version, key[KEY_HIGH_B], key[KEY_LOW_B]), ports >> 32 & 0xFFFF)
+    return (second, first) if bool(flags & FIRST_IS_A) == bool(flags & SWAPPED) else (first, second)
 
 
 @functools.lru_cache(65536)
@@ -298,7 +332,7 @@ def _vlan_ids(packed: int) -> list[int]:
     return ids
 
 
-def _timestamp(time_ns: int) -> str:
+def timestamp(time_ns: int) -> str:
     """RFC 3339 with nanoseconds, UTC."""
     seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
     return f"{second(seconds)}.{nanoseconds:09d}Z"

@@ -30,19 +30,19 @@ COMPILED = cython.compiled
  VALUE_CLIENT_PACKETS, VALUE_SERVER_PACKETS, VALUE_CLIENT_BYTES, VALUE_SERVER_BYTES, VALUE_CLIENT_ISN,
  VALUE_SERVER_ISN, VALUE_HANDSHAKE, VALUE_OPEN_RETRANSMITTED, VALUE_CLOSE_RETRANSMITTED) = range(16)  # fmt: skip
 VALUE_NOTES = 16
-NOTES = 8
+NOTES = 14
 VALUES = VALUE_NOTES + NOTES
 EVENT_WIDTH = 4
 TEXT_CLIENT, TEXT_SERVER, TEXT_START = range(VALUES, VALUES + 3)
-EVENT = 32
+EVENT = 33
 
-_NOTES = cython.declare(cython.longlong, 8)
+_NOTES = cython.declare(cython.longlong, 14)
 _VALUE_NOTES = cython.declare(cython.longlong, 16)
-_VALUES = cython.declare(cython.longlong, 24)
-_TEXT_CLIENT = cython.declare(cython.longlong, 24)
-_TEXT_SERVER = cython.declare(cython.longlong, 25)
-_TEXT_START = cython.declare(cython.longlong, 26)
-_EVENT = cython.declare(cython.longlong, 32)
+_VALUES = cython.declare(cython.longlong, 30)
+_TEXT_CLIENT = cython.declare(cython.longlong, 30)
+_TEXT_SERVER = cython.declare(cython.longlong, 31)
+_TEXT_START = cython.declare(cython.longlong, 32)
+_EVENT = cython.declare(cython.longlong, 33)
 _HTTP = cython.declare(cython.longlong, 1900)
 _SECOND_NS = cython.declare(cython.longlong, 1_000_000_000)
 _SILENCE_NS = cython.declare(cython.longlong, 1_000_000_000)
@@ -158,7 +158,9 @@ class LineWriter(ExchangeFiller):
         quiet: cython.longlong = 0
         length: cython.Py_ssize_t = 8
         # Faults and divergences name packets in words, and times before 1970 do not fit the arithmetic here.
-        if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) or start < 0 or self.rows[i, LAST_NS] < 0:
+        if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) or start < 0 or self.rows[i, LAST_NS] < start:
+            return 0
+        if self.rows[i, ICMP_ERRORS]:
             return 0
         if (
             self.rows[i, OPEN_RUN] >> RUN_DIVERGED_SHIFT & RUN_STATE_MASK
@@ -183,7 +185,12 @@ class LineWriter(ExchangeFiller):
         self.key[4] = self.rows[i, one + SYN_OPTIONS]
         self.key[5] = self.rows[i, other + SYN_OPTIONS]
         self.key[6] = self.rows[i, VLAN]
-        self.key[7] = quiet << 2 | (self.rows[i, one + PACKETS] == 0) << 1 | (self.rows[i, other + PACKETS] == 0)
+        self.key[7] = (
+            self.rows[i, ENCAPSULATION] << 8
+            | quiet << 2
+            | (self.rows[i, one + PACKETS] == 0) << 1
+            | (self.rows[i, other + PACKETS] == 0)
+        )
         return length
 
     @cython.cfunc
@@ -234,7 +241,7 @@ class LineWriter(ExchangeFiller):
         swapped: cython.bint = flags & SWAPPED != 0
         client: cython.longlong = SIDES + SIDE_WORDS if swapped else SIDES
         server: cython.longlong = SIDES if swapped else SIDES + SIDE_WORDS
-        ports: cython.longlong = cython.cast(cython.longlong, self.keys[i, KEY_PORTS])
+        ports: cython.ulonglong = self.keys[i, KEY_PORTS]
         client_is_a: cython.bint = (flags & FIRST_IS_A != 0) != swapped
         e: cython.Py_ssize_t
         k: cython.Py_ssize_t
@@ -251,8 +258,8 @@ class LineWriter(ExchangeFiller):
                     again_open += self.events[e, EVENT_TIMES]
         self.values[0] = self.rows[i, ID]
         self.values[1] = self.rows[i, STREAM]
-        self.values[2] = ports >> 32 & 0xFFFF if client_is_a else ports >> 16 & 0xFFFF
-        self.values[3] = ports >> 16 & 0xFFFF if client_is_a else ports >> 32 & 0xFFFF
+        self.values[2] = ports >> 48 if client_is_a else ports >> 32 & 0xFFFF
+        self.values[3] = ports >> 32 & 0xFFFF if client_is_a else ports >> 48
         self.values[4] = self.rows[i, FIRST_PACKET]
         self.values[5] = self.rows[i, LAST_PACKET]
         self.values[6] = self.rows[i, LAST_NS] - start if self.rows[i, LAST_NS] > start else 0
@@ -291,7 +298,7 @@ class LineWriter(ExchangeFiller):
     def _address(self, i: cython.Py_ssize_t, of_client: cython.bint) -> cython.void:
         flags: cython.longlong = self.rows[i, FLAGS]
         client_is_a: cython.bint = (flags & FIRST_IS_A != 0) != (flags & SWAPPED != 0)
-        version: cython.longlong = cython.cast(cython.longlong, self.keys[i, KEY_PORTS]) & 0xFFFF
+        version: cython.longlong = cython.cast(cython.longlong, self.keys[i, KEY_PORTS]) & 15
         high: cython.ulonglong = self.keys[i, KEY_HIGH_A]
         low: cython.ulonglong = self.keys[i, KEY_LOW_A]
         if client_is_a != of_client:

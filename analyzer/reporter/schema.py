@@ -1,4 +1,5 @@
-"""The JSON Schema of what `--format jsonl` prints, made from the model so that the two cannot differ."""
+"""The JSON Schema of what is printed for programs, made from the structs that are printed so that the two cannot
+differ."""
 
 from __future__ import annotations
 
@@ -6,12 +7,31 @@ from typing import Any
 
 import msgspec
 
-from analyzer import model
+
+def schema_of(command: str) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of what "read" (one line of its JSON Lines), "live" (the same),
+    "claims" or "check" prints."""
+    match command:
+        case "read":
+            from analyzer.model import Connection
+
+            return _schema("A TCP connection, as printed by analyzer read --format jsonl", Connection)
+        case "live":
+            from analyzer.model import Connection, LiveEvent, LiveSummary
+
+            return _schema("A line of analyzer live --format jsonl", LiveEvent | Connection | LiveSummary)
+        case "claims":
+            from analyzer.reporter.claims.found import Report
+
+            return _schema("What analyzer claims --format json prints", Report)
+        case _:
+            from analyzer.reporter.outputs.checks import Report as Checks
+
+            return _schema("What analyzer check --format json prints", Checks)
 
 
-def connection_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of one line of `analyzer read --format jsonl`."""
-    (root,), components = msgspec.json.schema_components([model.Connection], ref_template="#/$defs/{name}")
+def _schema(title: str, of: Any) -> dict[str, Any]:
+    (root,), components = msgspec.json.schema_components([of], ref_template="#/$defs/{name}")
     for definition in components.values():
         if "properties" in definition:
             # Absent things are written as null, never left out: a reader may rely on every name.
@@ -20,7 +40,7 @@ def connection_schema() -> dict[str, Any]:
                 described.pop("default", None)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A TCP connection, as printed by analyzer read --format jsonl",
+        "title": title,
         **root,
         "$defs": components,
     }

@@ -84,6 +84,11 @@ def _number(code: int) -> int:
     return filling.PLACEHOLDER + code
 
 
+def _notes(notes: model.Notes) -> model.Notes:
+    counted = [name for name in notes.__struct_fields__ if getattr(notes, name) is not None]
+    return model.Notes(**{name: _number(lines.VALUE_NOTES + k) for k, name in enumerate(counted)})
+
+
 def _with_placeholders(connection: model.Connection, codes: list[int]) -> model.Connection:
     """The connection with placeholders where another one of its shape has other numbers.
 
@@ -125,7 +130,7 @@ def _with_placeholders(connection: model.Connection, codes: list[int]) -> model.
         http=http,
         timing=timing,
         lifecycle=_life(connection.lifecycle, parts),
-        notes=model.Notes(*(_number(lines.VALUE_NOTES + k) for k in range(lines.NOTES))),
+        notes=_notes(connection.notes),
     )
 
 

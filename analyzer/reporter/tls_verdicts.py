@@ -65,7 +65,7 @@ class HandshakeLabeler:
 
     def __init__(self, library: Library):
         self._scope = Scope(library.automaton("tls"))
-        self._names = frozenset(name for flow, _ in self._scope.automaton.flows for name in flow.names)
+        self._names = self._scope.automaton.names
 
     def handshakes(
         self,

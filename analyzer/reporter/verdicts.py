@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from analyzer import model
 from analyzer.flows.explain import Explainer, Seen
+from analyzer.flows.flow import Living, Match
 from analyzer.flows.matcher import DEAD, Automaton
 
 _MOST_REMEMBERED: Final = 4096
+_LONGEST_REMEMBERED: Final = 1024  # events; more are nobody's handshake
+_Ended = tuple[int, tuple[int, ...]]  # a state, and the symbols that led there if they matter
+_T = TypeVar("_T")
 
 
 class Circumstances(NamedTuple):
@@ -28,26 +32,52 @@ class Scope:
     def __init__(self, automaton: Automaton):
         self.automaton = automaton
         self.explainer = Explainer(automaton)
-        self._matched: dict[tuple[int, tuple[int, ...]], dict[str, Any]] = {}
+        self._completed: dict[_Ended, tuple[Match, ...]] = {}
+        self._matched: dict[_Ended, dict[str, Any]] = {}
+        self._likeliest: dict[_Ended, dict[str, Any]] = {}
+
+    def completed(self, state: int, symbols: Sequence[int]) -> tuple[Match, ...]:
+        """The pages complete in a state, best first; `symbols` led there."""
+        return self._remembered(self._completed, state, symbols, self.automaton.completed)
 
     def matched(self, state: int, symbols: Sequence[int]) -> dict[str, Any]:
         """The fields of a verdict that follow from a state in which a page is complete, and, where states do not say
         all, from the events that led there. Shared: not to be changed."""
+        return self._remembered(self._matched, state, symbols, self._find_matched)
+
+    def likeliest(self, state: int, symbols: Sequence[int]) -> dict[str, Any]:
+        """The same for a state in which a page is alive: of the one that is complete or most likely to be next."""
+        return self._remembered(self._likeliest, state, symbols, self._find_likeliest)
+
+    def _find_matched(self, state: int, symbols: Sequence[int]) -> dict[str, Any]:
+        match = self.completed(state, symbols)[0]
+        return _of_page(match) | {"outcome": match.outcome, "differs": list(match.differs)}
+
+    def _find_likeliest(self, state: int, symbols: Sequence[int]) -> dict[str, Any]:
+        completed = self.completed(state, symbols)
+        return _of_page(completed[0] if completed else self.automaton.living(state, symbols)[0])
+
+    def _remembered(
+        self, known: dict[_Ended, _T], state: int, symbols: Sequence[int], find: Callable[[int, Sequence[int]], _T]
+    ) -> _T:
         key = state, () if self.automaton.traced else tuple(symbols)
-        fields = self._matched.get(key)
-        if fields is None:
-            if len(self._matched) >= _MOST_REMEMBERED:
-                self._matched.clear()
-            match = self.automaton.completed(state, symbols)[0]
-            fields = self._matched[key] = {
-                "flow": match.page.id,
-                "outcome": match.outcome,
-                "drawn_in_article": match.page.drawn_in_article,
-                "standard": match.page.standard,
-                "branches": list(match.branches),
-                "differs": list(match.differs),
-            }
-        return fields
+        found = known.get(key)
+        if found is None:
+            found = find(state, symbols)
+            if len(key[1]) <= _LONGEST_REMEMBERED:
+                if len(known) >= _MOST_REMEMBERED:
+                    known.clear()
+                known[key] = found
+        return found
+
+
+def _of_page(found: Match | Living) -> dict[str, Any]:
+    return {
+        "flow": found.page.id,
+        "drawn_in_article": found.page.drawn_in_article,
+        "standard": found.page.standard,
+        "branches": list(found.branches),
+    }
 
 
 @dataclasses.dataclass(slots=True)
@@ -79,22 +109,15 @@ def label(
         return fields | scope.matched(ran.best, ran.symbols)
     if ran.diverged_at is not None:
         return fields | (_unseen(lost) if lost else _diverged(scope, ran, ran.diverged_at))
-    completed = scope.automaton.completed(ran.state, ran.symbols)
+    completed = scope.completed(ran.state, ran.symbols)
     if lost and (completed or ended):
         return fields | _unseen(lost)
     if evicted:
         return fields | _unseen("evicted")
     if completed and quiet:
         return fields | scope.matched(ran.state, ran.symbols)
-    living = scope.automaton.living(ran.state, ran.symbols)[0] if not completed else completed[0]
-    return fields | {
-        "flow": living.page.id,
-        "outcome": "incomplete",
-        "cause": "connection-ended" if ended else "open-at-end",
-        "drawn_in_article": living.page.drawn_in_article,
-        "standard": living.page.standard,
-        "branches": list(living.branches),
-    }
+    cause = "connection-ended" if ended else "open-at-end"
+    return fields | scope.likeliest(ran.state, ran.symbols) | {"outcome": "incomplete", "cause": cause}
 
 
 def _unseen(cause: model.Cause) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from typing import Protocol
 
 from analyzer import model
 from analyzer.reporter.escape import escape
@@ -36,6 +37,7 @@ _TIME = r"(\d+)(?:\.(\d+))?\s*"
 _TIME_UNIT = "h|min|ms|m|s|us|µs|ns"
 _DURATION = re.compile(rf"(?:{_TIME}(?:{_TIME_UNIT})\s*)*{_TIME}(?:{_TIME_UNIT})?")
 _PART = re.compile(rf"{_TIME}({_TIME_UNIT})?")
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*([kmgt]?)b?", re.IGNORECASE)
 _LONGEST_NS = 100 * 365 * 24 * 3600 * 10**9  # a century: added to any moment it is still a moment
 
 
@@ -91,6 +93,12 @@ def size(number: int) -> str:
         if value < 999.5 or unit == "TB":
             break
     return f"{value:.2f} {unit}" if value < 9.995 else f"{value:.1f} {unit}" if value < 99.95 else f"{value:.0f} {unit}"
+
+
+def parse_size(text: str) -> int | None:
+    """Bytes: `100MB`, `1.5 GB`, `64M`, `4096`. None if it is none."""
+    match = _SIZE.fullmatch(text.strip())
+    return None if match is None else int(float(match[1]) * 1000 ** ("", "k", "m", "g", "t").index(match[2].lower()))
 
 
 def endpoint(of: model.Endpoint) -> str:
@@ -263,17 +271,49 @@ def _answer(one: model.Exchange) -> str:
 NOTE_WORDS = {
     "retransmissions": "retransmission", "out_of_order": "out of order", "lost_segments": "lost segment",
     "duplicate_acks": "duplicate ACK", "zero_windows": "zero window", "keep_alives": "keep-alive",
-    "resets": "reset", "resets_ignored": "reset ignored",
+    "resets": "reset", "resets_ignored": "reset ignored", "icmp_errors": "ICMP error", "duplicates": "captured twice",
+    "cut_segments": "segment cut by the snaplen", "uncaptured_bytes": "byte not captured",
+    "bad_checksums": "bad checksum", "unfilled_checksums": "checksum left to the network card",
 }  # fmt: skip
-_UNCOUNTED = frozenset({"out of order", "reset ignored"})  # phrases that take no plural s
+_UNCOUNTED = frozenset({"out of order", "captured twice"})  # phrases that take no plural
+_PLURALS = {
+    "reset ignored": "resets ignored", "segment cut by the snaplen": "segments cut by the snaplen",
+    "byte not captured": "bytes not captured",
+    "checksum left to the network card": "checksums left to the network card",
+}  # fmt: skip
+
+
+class Checked(Protocol):
+    """Counts of segments: those that were read, with a wrong checksum, and left out for it."""
+
+    tcp: int
+    bad_checksums: int
+    left_out: int
+
+
+def checksum_doubts(totals: Checked) -> str | None:
+    """What to think of wrong checksums that are too many for damage on the path."""
+    segments = totals.tcp + totals.left_out
+    if not totals.bad_checksums or totals.bad_checksums * 4 < segments:
+        return None
+    said = f"{totals.bad_checksums:,} of {plural(segments, 'segment')} have a wrong checksum: "
+    said += "where the capture was made on the sending host, its network card fills them in later (offload)"
+    return said + ("; read it without --verify-checksums" if totals.left_out else "")
 
 
 def note_words(name: str, number: int) -> str:
     """`retransmissions`, 2 → `2 retransmissions`."""
     words = NOTE_WORDS[name]
-    if words == "reset ignored" and number != 1:
-        return f"{number:,} resets ignored"
+    if words in _PLURALS and number != 1:
+        return f"{number:,} {_PLURALS[words]}"
     return f"{number:,} {words}" if words in _UNCOUNTED else plural(number, words)
+
+
+def encapsulation(layer: model.Encapsulation) -> str:
+    """`vxlan 42 (10.0.0.1 → 10.0.0.2)`."""
+    number = "" if layer.id is None else f" {layer.id}"
+    ends = f" ({layer.source} → {layer.destination})" if layer.source else ""
+    return f"{layer.type}{number}{ends}"
 
 
 def notes_words(notes: model.Notes) -> list[str]:

@@ -196,6 +196,25 @@ def _last_stream(goaway: model.Goaway) -> str:
     return "not yet said" if goaway.last_stream == _GREATEST else str(goaway.last_stream)
 
 
+def alternatives(http: model.Http) -> list[str]:
+    """`packet 4: h2=":8000" for http://example.test` (RFC 7838)."""
+    said = []
+    for one in http.alternative_services[:_LISTED]:
+        whose = escape(one.origin) if one.origin is not None else f"the origin of stream {one.stream}"
+        said.append(f"packet {one.packet}: {escape(one.value)} for {whose}")
+    return said
+
+
+def origins(http: model.Http) -> list[str]:
+    """`packet 4: https://example.test, https://www.example.test` (RFC 8336)."""
+    said = []
+    for one in http.origins[:_LISTED]:
+        named = ", ".join(_name(name) for name in one.origins[:_STREAMS])
+        more = f" and {words.count(len(one.origins) - _STREAMS)} more" if len(one.origins) > _STREAMS else ""
+        said.append(f"packet {one.packet}: {named or 'none'}{more}")
+    return said
+
+
 def frames(http: model.Http) -> list[str]:
     """`HEADERS 16, DATA 40`, and how often they change the stream."""
     if not http.frames:

@@ -11,7 +11,7 @@ from tests.capture import builders
 from tests.capture.builders import Packet
 
 # Interpreted, measured for coverage and on a busy machine an example may take its time.
-patiently = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+patiently = settings(suppress_health_check=[HealthCheck.too_slow])
 
 orders = st.sampled_from("<>")
 payloads = st.binary(max_size=200)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from analyzer.capture.frames import Frames
-from analyzer.dissector.headers import HeaderReader
 from analyzer.dissector.packets import PacketTable
+from analyzer.dissector.reader import PacketReader
 
 CLIENT, SERVER = "10.0.0.1", "10.0.0.2"
 CLIENT6, SERVER6 = "2001:db8::1", "2001:db8::2"
@@ -38,5 +38,5 @@ def frames(
 def read(packet: bytes, link_type: int = 1, original: int | None = None) -> dict[str, Any]:
     """The row that the header reader makes of one frame."""
     table = PacketTable()
-    HeaderReader().read(frames([packet], link_type, None if original is None else [original]), table)
+    PacketReader().read(frames([packet], link_type, None if original is None else [original]), table)
     return {name: column[0].item() for name, column in table.columns().items()}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 
+import hpack
 import pytest
 
 import analyzer
 from analyzer import model
 from tests.conversations import HANDSHAKE, Conversation, capture_of, report
+from tests.dissector.http2_talk import END, PREFACE, data, get, ok, settings, update
 
 GET = b"GET /page HTTP/1.1\r\nHost: test\r\n\r\n"
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n" + bytes(300)
@@ -226,6 +228,20 @@ class TestMuchData:
         response = only_exchange(connection).response
         assert response.body_bytes == LARGE
 
+    @pytest.mark.parametrize("hole", [20, 60, 141, 142])
+    def test_a_segment_that_comes_after_the_end_of_the_body(self, hole):
+        both, lines = LARGE_PAGE + LARGE_PAGE, []
+        end = len(LARGE_PAGE) // SEGMENT  # the segment with the last bytes of one and the first of the other
+        for number, at in enumerate(range(0, len(both), SEGMENT)):
+            lines.append(f"S DATA both[{at}:{min(at + SEGMENT, len(both))}]" + " lost" * (number == hole))
+            if number == end + 3:
+                lines.append(f"S DATA both[{hole * SEGMENT}:{(hole + 1) * SEGMENT}] seq={5001 + hole * SEGMENT}")
+        data = BULK | {"both": both, "get": GET + GET}
+        connection = talk(*HANDSHAKE, "C DATA get", "S ACK", *lines, "C ACK", *CLOSE, data=data)
+        answers = [exchange.response for exchange in connection.http.exchanges]
+        assert [(one.status, one.body_bytes, one.body_bytes_lost) for one in answers] == [(200, LARGE, 0)] * 2
+        assert connection.faults == []
+
     def test_a_hole_and_then_a_pipelined_request(self):
         lines = in_segments("S", "large", LARGE_PAGE)
         where = [place for place, line in enumerate(lines) if line.startswith("S DATA")]
@@ -233,6 +249,30 @@ class TestMuchData:
         lines.insert(where[-1] + 1, "C DATA get ack=-9000")
         connection = talk(*HANDSHAKE, *ASK, *lines, "S DATA page", "C ACK", *CLOSE, data=BULK)
         assert [exchange.response.body_bytes for exchange in connection.http.exchanges] == [LARGE, 300]
+
+    # Frames of 16 KiB in turn. Segments 23, 35 and 46 have the end of one and the beginning of the next.
+    @pytest.mark.parametrize(
+        ("hole", "again", "waits"), [(26, 34, 0), (26, 36, 1), (34, 36, 1), (35, 37, 0), (40, 44, 0), (40, 60, 1)]
+    )
+    def test_a_segment_that_holds_up_another_stream(self, hole, again, waits):
+        client, server = hpack.Encoder(), hpack.Encoder()
+        ask = b"".join(piece(client) for piece in (get(1, "/a"), get(3, "/b")))
+        begin = settings() + b"".join(piece(server) for piece in (ok(1), ok(3)))
+        content = begin + b"".join(data(stream, bytes(16384)) for stream in (1, 3) * 8)
+        content += data(1, b"", END) + data(3, b"", END)
+        lines = []
+        for number, at in enumerate(range(0, len(content), SEGMENT)):
+            lines.append(f"S DATA answer[{at}:{min(at + SEGMENT, len(content))}]" + " lost" * (number == hole))
+            if number == again:
+                lines.append(f"S DATA answer[{hole * SEGMENT}:{(hole + 1) * SEGMENT}] seq={5001 + hole * SEGMENT}")
+        asked = PREFACE + settings({4: 1 << 20}) + update(0, 1 << 20) + ask
+        connection = talk(
+            *HANDSHAKE, "C DATA ask", "S ACK", *lines, "C ACK", *CLOSE, data={"ask": asked, "answer": content}
+        )
+        assert [one.response.body_bytes for one in connection.http.exchanges] == [8 * 16384, 8 * 16384]
+        assert sum(one.response.body_bytes_lost for one in connection.http.exchanges) == 0
+        assert connection.http.head_of_line_waits == waits
+        assert [fault.message for fault in connection.faults] == []
 
     def test_a_response_before_the_request_is_complete(self):
         lines = in_segments("C", "upload", UPLOAD)

@@ -193,6 +193,26 @@ def test_a_hole_in_what_nobody_wants_that_is_filled_is_none():
     assert not [told for told in side.told if told[0] == "gap"]
 
 
+def test_what_waited_comes_before_what_is_sent_later_though_nobody_wanted_what_it_waited_for():
+    side = Side(wanted=55)
+    side.send(0, 10)
+    side.send(50, 60)
+    assert side.told == []
+    side.captured.update(range(10, 50))  # and not handed on
+    side.send(60, 70)
+    assert side.told == [("skip", 50), CONTENT[50:70]]
+
+
+def test_of_what_nobody_wanted_only_what_is_missing_is_a_gap_when_too_many_bytes_wait(monkeypatch):
+    monkeypatch.setattr(bytestream, "MOST_HELD_BYTES", 20)
+    side = Side(wanted=55)
+    side.send(0, 10)
+    side.send(20, 50)
+    side.send(50, 60)
+    side.send(60, 80)
+    assert side.told == [("gap", 10, "buffer-full"), ("skip", 40), CONTENT[50:80]]
+
+
 def test_no_more_than_so_many_bytes_wait(monkeypatch):
     monkeypatch.setattr(bytestream, "MOST_HELD_BYTES", 20)
     side = Side()
@@ -253,7 +273,7 @@ def check(side: Side, content: bytes) -> None:
     assert at == len(content)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.binary(min_size=1, max_size=60),
     st.lists(st.integers(1, 59), unique=True),
@@ -273,7 +293,7 @@ def test_any_order_gives_the_same_bytes(content, cuts, random, again):
     assert side.told == [content]
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(
     st.binary(min_size=1, max_size=60),
     st.lists(

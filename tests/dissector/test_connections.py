@@ -218,8 +218,20 @@ class TestCounting:
 
     def test_a_hole_is_filled_in_pieces(self):
         lines = ("C DATA 300 lost", "C DATA 1 at=1", "C DATA 100 seq=-201 at=1.001", "C DATA 100 seq=-301 at=1.002",
-                 "C DATA 100 seq=-101 at=1.003", "C DATA 100 seq=-101 at=1.004")  # fmt: skip
+                 "C DATA 100 seq=-101 at=1.003", "C DATA 100 seq=-101 at=1.01")  # fmt: skip
         assert self.notes(*lines) == {"lost_segments": 1, "out_of_order": 3, "retransmissions": 1}
+
+    def test_what_was_acknowledged_and_never_captured(self):
+        assert self.notes("C DATA 100 lost", "C DATA 7", "S ACK") == {"lost_segments": 1, "uncaptured_bytes": 100}
+        assert self.notes("C DATA 100 lost", "S ACK") == {"uncaptured_bytes": 100}
+
+    def test_what_was_lost_on_the_path_is_not_missing_in_the_capture(self):
+        lines = ("C DATA 100 lost", "C DATA 7 at=1", "S ACK ack=-107", "C DATA 100 seq=-107 at=1.5", "S ACK")
+        assert "uncaptured_bytes" not in self.notes(*lines)
+        assert "uncaptured_bytes" not in self.notes("C DATA 100 lost", "C DATA 7", "S ACK ack=-107")
+
+    def test_cut_segments(self):
+        assert self.notes("C DATA 100 cut=10", "C DATA 100", "S ACK") == {"cut_segments": 1}
 
     def test_duplicate_acknowledgements(self):  # RFC 5681 §2
         lines = ("C DATA 100", "S ACK", "C DATA 1 lost", "C DATA 100", "S ACK ack=-101", "S ACK ack=-101")

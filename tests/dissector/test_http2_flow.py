@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.dissector.http2.connection import Upgraded
+from analyzer.dissector.http2 import lifecycles
+from analyzer.dissector.http2.connection import CLIENT, SERVER, Upgraded
 from tests.dissector.http2_talk import (
     END,
     SETTINGS_ACK,
@@ -140,6 +141,48 @@ def test_long_lists_are_cut_and_counted():
         assert exchange.multiplexed == 1199
 
 
+def lose_the_end(talk, stream=1):
+    """The end of a response, and frames after it that it takes to find the framing again."""
+    gap = talk.unseen(SERVER, data(stream, b"end", END), ping())
+    return talk.gap(SERVER, gap).s(ping(), ping(), ping())
+
+
+def test_a_stream_whose_end_was_missed_is_open_up_to_there():
+    talk = Talk().c(get(1), get(3)).s(ok(1), ok(3, flags=END))
+    lose_the_end(talk).c(get(5)).s(ok(5, flags=END)).c(get(7)).s(ok(7, flags=END)).close()
+    assert overlaps(talk) == {1: ([3], False), 3: ([1], False), 5: ([], False), 7: ([], False)}
+    assert [exchange.multiplexed for exchange in talk.exchanges] == [1, 1, 0, 0]
+    assert talk.dissector.max_concurrent == 2
+
+
+def test_it_was_open_all_the_time_if_it_goes_on():
+    talk = Talk().c(get(1), get(3)).s(ok(1), ok(3, flags=END))
+    lose_the_end(talk, 99).c(get(5)).s(ok(5, flags=END)).c(get(7)).s(ok(7), data(1, b"more", END)).c(get(9))
+    talk.s(data(7, b"", END), ok(9, flags=END)).close()
+    assert overlaps(talk) == {
+        1: ([3, 5, 7], True), 3: ([1], True), 5: ([1], True), 7: ([1, 9], True), 9: ([7], False),
+    }  # fmt: skip
+    assert [exchange.multiplexed for exchange in talk.exchanges] == [3, 1, 1, 2, 1]
+
+
+def test_a_request_and_an_end_that_were_missed():
+    talk = Talk().c(get(1)).s(ok(1, flags=END))
+    talk.gap(CLIENT, talk.unseen(CLIENT, get(3))).c(ping(), ping(), ping()).s(ok(3))
+    lose_the_end(talk, 3).c(get(5), get(7)).s(ok(5, flags=END), ok(7, flags=END)).close()
+    assert overlaps(talk) == {1: ([], False), 3: ([], False), 5: ([7], False), 7: ([5], False)}
+
+
+@pytest.mark.parametrize("most", [5])
+def test_streams_whose_ends_were_missed_make_room(monkeypatch, most):
+    monkeypatch.setattr(lifecycles, "MOST_OPEN", most)
+    talk = Talk()
+    for stream in range(1, 41, 2):
+        talk.c(get(stream)).s(ok(stream))
+        lose_the_end(talk, stream)
+    assert len(talk.exchanges) == 20
+    assert {exchange.response.status for exchange in talk.exchanges} == {200}
+
+
 # What TCP held up
 
 
@@ -152,7 +195,7 @@ def test_a_lost_segment_holds_up_other_streams():
     dissector.feed(1, data(3, b"", END), 700, 7)
     (wait,) = dissector.head_of_line
     assert (wait.side, wait.packet, wait.from_ns, wait.length_ns) == ("server", 9, 600, 300)
-    assert (wait.missing, wait.waiting) == ([1], [3, 1])
+    assert (wait.missing, wait.waiting) == ([1], [3])
     # Nobody could read it before.
     assert talk.exchange(3).finished_ns == 900
     assert talk.exchange(3).response.last_packet == 9
@@ -206,7 +249,7 @@ def test_a_server_does_not_reprioritize():
 
 
 def test_pings_origins_and_alternatives():
-    talk = Talk().c(ping()).s(ping(1), frame(12, 0, 0, b"\0\x05https"), frame(10, 0, 0, b"\0\0h2"), update(0, 5))
+    talk = Talk().c(ping()).s(ping(1), frame(12, 0, 0, b"\0\x05https"), frame(10, 0, 0, b"\0\1ah2"), update(0, 5))
     assert steps(talk)[5:] == ["C PING", "S PING ACK", "S ORIGIN", "S ALTSVC", "S WINDOW_UPDATE"]
     assert faults(talk) == []
 

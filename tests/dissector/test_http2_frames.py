@@ -50,7 +50,7 @@ def test_the_beginning_of_a_connection():
 
 
 def test_frames_are_counted_by_type():
-    talk = Talk().c(get(1), frame(0xBE, 7, 3, b"grease")).s(ok(1), data(1, b"x", END), frame(10, 0, 0, b"\0\0"))
+    talk = Talk().c(get(1), frame(0xBE, 7, 3, b"grease")).s(ok(1), data(1, b"x", END), frame(10, 0, 1, b"\0\0"))
     assert talk.dissector.frames == {"SETTINGS": 4, "HEADERS": 2, "0xbe": 1, "DATA": 1, "ALTSVC": 1}
     assert talk.dissector.frame_counts[CLIENT] == {"SETTINGS": 2, "HEADERS": 1, "0xbe": 1}
     assert faults(talk) == []

@@ -387,3 +387,47 @@ def test_nobody_sends_on_a_stream_that_he_has_ended(side):
     ended = states.CLIENT_ENDED if side == CLIENT else states.SERVER_ENDED
     sends = {step for state, who, step in states.NEXT if (state, who) == (ended, side)}
     assert sends == {"WINDOW_UPDATE", "RST_STREAM"}
+
+
+# What a message must not say, RFC 9113 §8.3.1, and what its length does not
+
+
+def request(*fields, method="GET", scheme="https", path="/", authority="a.test"):
+    pseudo = ((":method", method), (":scheme", scheme), (":path", path), (":authority", authority))
+    return headers(1, *pseudo, *fields, flags=END)
+
+
+@pytest.mark.parametrize(("said", "fault"), [
+    (request(path="a.css"), "a :path that does not begin with a slash"),
+    (request(path="*"), "a :path that does not begin with a slash"),
+    (request(path=""), "a request with an empty :path"),
+    (request(authority="user@a.test"), "an :authority with userinfo"),
+    (request(("host", "b.test")), "a host field that differs from :authority"),
+    (request(("host", "a.test:8080")), "a host field that differs from :authority"),
+])  # fmt: skip
+def test_a_target_that_is_malformed(said, fault):
+    assert only_fault(Talk().c(said)) == f"stream 1: {fault}: PROTOCOL_ERROR (RFC 9113 §8.3.1)"
+
+
+@pytest.mark.parametrize("said", [
+    request(path="*", method="OPTIONS"), request(("host", "A.test:443")), request(path="a", scheme="coap"),
+])  # fmt: skip
+def test_a_target_that_is_not(said):
+    assert faults(Talk().c(said)) == []
+
+
+@pytest.mark.parametrize("ask", [
+    get(1, method="HEAD"), headers(1, (":method", "CONNECT"), (":authority", "b.test:443")),
+])  # fmt: skip
+def test_a_length_that_is_not_that_of_the_content(ask):
+    """RFC 9110 §8.6, §9.3.2, §9.3.6."""
+    assert faults(Talk().c(ask).s(ok(1, ("content-length", "5"), flags=END))) == []
+    # Nor is it known to be one before the request is.
+    talk = Talk().s(ok(1, ("content-length", "5"), flags=END)).c(ask).close("end")
+    assert faults(talk) == []
+
+
+def test_headers_with_a_priority_are_counted():
+    talk = Talk().c(lambda encoder: frame(1, END | 4 | 32, 1, number(0) + b"\x0f" + encoder.encode([
+        (":method", "GET"), (":scheme", "http"), (":path", "/")])))  # fmt: skip
+    assert (talk.dissector.headers_with_priority, talk.exchange(1).request.target) == (1, "/")

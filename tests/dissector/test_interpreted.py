@@ -60,7 +60,7 @@ def assert_twins(chunks, **options) -> None:
 
 
 def test_the_twin_is_interpreted():
-    methods = [INTERPRETED.ConnectionTable.track, INTERPRETED.HeaderReader.read]
+    methods = [INTERPRETED.ConnectionTable.track, INTERPRETED.PacketReader.read]
     methods.append(INTERPRETED_HTTP.Dissector.feed)
     assert [method.__globals__["COMPILED"] for method in methods] == [False, False, False]
 
@@ -116,7 +116,7 @@ def said(lines: list[tuple[str, ...]]) -> Conversation:
     return conversation
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(LINES, max_size=40), st.integers(1, 50), st.booleans(), st.sampled_from([2, 1000]))
 def test_on_any_conversation(lines, chunk, vlan_key, most):
     packets = said(lines).packets
@@ -132,7 +132,7 @@ def test_on_any_conversation(lines, chunk, vlan_key, most):
     assert_twins(chunks, vlan_key=vlan_key, most_connections=most)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(LINES, min_size=1, max_size=8),
     st.lists(st.tuples(st.integers(0, 400), st.binary(min_size=1, max_size=8)), max_size=12),
@@ -151,7 +151,7 @@ def test_on_headers_of_every_shape():
         assert_twins([frames([packet[:length] for length in range(len(packet) + 1)], link_type)])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(turns, st.lists(st.integers(1, 9), max_size=60))
 def test_on_any_http(script, cuts):
     compiled, interpreted = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer import model
@@ -166,7 +166,6 @@ WORDS = [
 ]  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=14), st.sampled_from([40000, 70, 80]))
 def test_any_order_gives_the_same_report_for_any_chunk_size(lines, client_port):
     content = capture_of(Conversation(data=DATA, client_port=client_port).say(*lines))

@@ -24,10 +24,14 @@ def test_what_is_kept_agrees_with_what_is_counted(case):
     connections, kept = analysed(case)
     for one in connections:
         found = kept.of(one.id)
+        assert found.seen == one.packets.client + one.packets.server
+        assert found.number[0] == one.first_packet
+        if found.seen > samples.MOST_OF_A_CONNECTION:
+            assert found.every > 1
+            continue
         sides = np.bincount(found.side, minlength=2).tolist()
         assert sides == [one.packets.client, one.packets.server]
         assert found.seen == len(found.number)
-        assert found.number[0] == one.first_packet
         for side, name in enumerate(("client", "server")):
             assert found.payload[found.side == side].sum() == getattr(one.payload_bytes, name)
         noticed = np.bincount(found.note, minlength=6)

@@ -1,5 +1,7 @@
 """The Mermaid subset: what is understood, what is refused, and where."""
 
+from functools import partial
+
 import pytest
 from conversation import LETTERS, diagram
 from hypothesis import given
@@ -8,7 +10,9 @@ from hypothesis import strategies as st
 from analyzer.errors import FlowPageError
 from analyzer.flows.diagram import parse
 from analyzer.flows.expression import (
+    ABSENT,
     CLIENT,
+    EITHER,
     SERVER,
     AttributeTest,
     Choice,
@@ -129,10 +133,54 @@ def test_a_note_over_both_sides_refers_to_another_scope():
         ('sni="a b]"', AttributeTest("sni", "=", "a b]")),
         ('sni!="a#35;b#59;,c"', AttributeTest("sni", "!=", "a#b;,c")),
         ('sni=""', AttributeTest("sni", "=", "")),
+        ("payload=300..399", AttributeTest("payload", "=", "300..399")),
+        ("payload=2xx|404", AttributeTest("payload", "=", "2xx", ("404",))),
+        ("payload>=1", AttributeTest("payload", ">=", "1")),
+        ('sni=a|"b|c"|*.d', AttributeTest("sni", "=", "a", ("b|c", "*.d"))),
+        ("!retransmission_or_not", None),
+        ("!payload", AttributeTest("payload", "=", "0")),
     ],
 )
 def test_attribute_tests(text, test):
-    assert only_test(text) == test
+    if test is None:
+        with pytest.raises(FlowPageError, match="unknown attribute"):
+            only_test(text)
+    else:
+        assert only_test(text) == test
+
+
+def test_header_fields_are_named_without_case():
+    attributes = {"header.*": "text"}
+    first, second = (
+        next(steps_of(parse(diagram(f"Client->>Server: A [{text}]"), attributes=attributes))).tests[0]
+        for text in ("header.Set-Cookie=a*", "!Header.X-Y")
+    )
+    assert (first, second) == (AttributeTest("header.set-cookie", "=", "a*"), AttributeTest("header.x-y", "!"))
+
+
+def test_compiled_stages_compare_one_number_with_another():
+    def tests(text):
+        found = parse(diagram(f"Client->>Server: A [{text}]"), attributes=LETTERS.attributes, single_numbers=True)
+        return [str(test) for step in steps_of(found) for test in step.tests]
+
+    assert tests("payload>=1 payload<=9") == ["payload>0", "payload<10"]
+    for text in ("payload=1..9", "payload=1|2", "payload=1xx"):
+        with pytest.raises(FlowPageError, match="is one number: use two tests"):
+            tests(text)
+
+
+def test_references_may_name_flows():
+    read_reference = partial(parse, steps=("ref tls",), attributes={"flow": "text", "sni": "text"})
+    (step,) = steps_of(read_reference(diagram('Note over Client,Server: ref tls/1.3-full|1.3-psk [sni="a b"]')))
+    assert (step.side, step.name) == (EITHER, "ref tls")
+    assert step.tests == (
+        AttributeTest("flow", "=", "tls/1.3-full", ("tls/1.3-psk",)),
+        AttributeTest("sni", "=", "a b"),
+    )
+    for wrong, reason in (("ref tls [sni=a", "never closed"), ("ref tls [sni=a] b", "stands alone"),
+                          ("ref http1/keep-alive", "unknown step `ref http1`")):  # fmt: skip
+        with pytest.raises(FlowPageError, match=reason):
+            read_reference(diagram(f"Note over Client,Server: {wrong}"))
 
 
 def test_several_attribute_tests_and_several_steps():
@@ -152,6 +200,15 @@ def test_several_attribute_tests_and_several_steps():
         (AttributeTest("x", "=", "2*"), [204, "2", "2x"], [404, "x2", None]),
         (AttributeTest("x", "!=", "*.test"), ["test"], ["a.test", None]),
         (AttributeTest("x", "=", "true"), [True], [False]),
+        (AttributeTest("x", "=", "2xx", ("404",)), [200, 299, 404], [199, 300, 2, "200", None, ABSENT]),
+        (AttributeTest("x", "=", "300..399"), [300, 399], [299, 400, None]),
+        (AttributeTest("x", "!=", "1", ("3..5",)), [0, 2, 6], [1, 3, 5, None, ABSENT]),
+        (AttributeTest("x", ">=", "5"), [5, 6], [4, True, "6", None]),
+        (AttributeTest("x", "<=", "5"), [5, -6], [6, None]),
+        (AttributeTest("x", "=", "a*", ("b",)), ["abc", "b", ("c", "b")], ["bc", ("c", "d"), None, ABSENT]),
+        (AttributeTest("x", "!=", "a*"), ["b", ("b", "c")], ["abc", ("b", "a"), None, ABSENT]),
+        (AttributeTest("x", "!"), [ABSENT, 0, ""], ["a", ("a", "b"), 1, None]),
+        (AttributeTest("x"), [("a", "b"), "a"], [ABSENT, None]),
     ],
 )
 def test_what_passes(test, passes, fails):
@@ -203,7 +260,12 @@ MALFORMED = [
     ("Client->>Server: A []", 4, "empty brackets"),
     ("Client->>Server: A [payload > 0]", 4, "bad attribute test"),
     ("Client->>Server: A [payload>]", 4, "bad attribute test"),
-    ("Client->>Server: A [payload>=1]", 4, "is not a whole number"),
+    ("Client->>Server: A [payload>=x]", 4, "is not a whole number"),
+    ("Client->>Server: A [payload=9..1]", 4, "the range `9..1` is empty"),
+    ("Client->>Server: A [payload=1|]", 4, "bad attribute test"),
+    ("Client->>Server: A [!payload=1]", 4, "bad attribute test"),
+    ("Client->>Server: A [!sni]", 4, "can be told of header fields only"),
+    ("Client->>Server: A [sni>=1|2]", 4, "`1|2` is not a whole number"),
     ("Client->>Server: A [payload=many]", 4, "`many` is not a whole number"),
     ("Client->>Server: A [payload=1*]", 4, "`1*` is not a whole number"),
     ("Client->>Server: A [sni>m]", 4, "`m` is not a whole number"),

@@ -1,7 +1,7 @@
 """The nearest flow and the fewest edits, as a person would say it."""
 
 from conversation import automaton_of, event, page, play
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from reference import fits, words
 from test_matcher import blocks
@@ -101,7 +101,6 @@ DIAGRAMS = st.lists(st.recursive(MESSAGES, blocks, max_leaves=4), min_size=1, ma
 LONGEST = 6
 
 
-@settings(deadline=None)
 @given(DIAGRAMS, st.lists(st.builds("{} {}".format, st.sampled_from("CS"), st.sampled_from("ABC")), max_size=3))
 def test_no_fewer_edits_would_do(text, texts):
     one = page(text)

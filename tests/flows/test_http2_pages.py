@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conversation import library
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.dissector import http2
@@ -319,7 +319,6 @@ def test_pages_in_their_order():
 SIDES = st.sampled_from("CS")
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(SIDES, st.sampled_from([*STREAM_WORDS, "V", "R=NO_ERROR", "R=REFUSED_STREAM", "H=CONNECT"]))))
 def test_any_stream_has_an_outcome(words):
     text = " · ".join(f"{side} {word if side == 'C' else word.replace('CONNECT', '403')}" for side, word in words)
@@ -332,7 +331,6 @@ def test_any_stream_has_an_outcome(words):
             assert found.divergence.packet in {step.packet for step in found.steps}
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(SIDES, st.sampled_from([*CONNECTION_WORDS, "V", "G=PROTOCOL_ERROR", "PING"]))), st.booleans())
 def test_any_connection_has_an_outcome(words, tls):
     text = " · ".join(f"{side} {word}" for side, word in words)

@@ -68,7 +68,7 @@ MALFORMED = [
     ("title: Mine", "title Mine", 4, "cannot read `title Mine"),
     ("title:", "titel:", 4, "unknown key `titel`: known are id"),
     ("title", "id: x\ntitle", 4, "`id` is given twice"),
-    ("standard: none\n", "", 7, "the front matter lacks `standard`"),
+    ('title: Mine: with "quotes"\n', "", 7, "the front matter lacks `title`"),
     ("standard: none", "standard:", 6, "`standard` has no value"),
     ("scope: tcp-open", "scope: tcp", 3, "unknown scope `tcp`: known are tcp-open"),
     ("id: tcp-open/mine", "id: tcp-close/mine", 2, "is `tcp-open/` and a lower-case name"),

@@ -50,14 +50,15 @@ def test_growing_keeps_what_was_there():
     assert set(automaton.table[DEAD]) == {DEAD}
 
 
-def test_a_symbol_is_side_step_and_the_truth_of_each_test():
+def test_a_symbol_is_side_step_and_the_truth_of_each_test_of_that_step():
     automaton = automaton_of(page("Client->>Server: A [payload>5], B [payload<9], C [sni=x]"))
     assert automaton.tests[0] == RETRANSMISSION
     assert [str(test) for test in automaton.tests] == ["retransmission", "payload>5", "payload<9", "sni=x"]
-    assert automaton.symbol_of(event("S B 7")) == (1 * 2 + 1) << 4 | 0b0110
-    assert automaton.symbol_of(event("C A 2 again")) == 0b0101
-    assert automaton.split(automaton.symbol_of(event("S B 7"))) == (1, "B", 0b0110)
-    assert automaton.text_of([automaton.symbol_of(event("S B 7"))]) == "server B [payload>5 payload<9]"
+    assert automaton.symbol_of(event("S B 7")) == (1 * 2 + 1) << 4 | 0b0100
+    assert automaton.symbol_of(event("C A 7")) == 0b0010
+    assert automaton.symbol_of(event("C A 2 again")) == 0b0001
+    assert automaton.split(automaton.symbol_of(event("S B 7"))) == (1, "B", 0b0100)
+    assert automaton.text_of([automaton.symbol_of(event("S B 7"))]) == "server B [payload<9]"
 
 
 # Rules
@@ -340,7 +341,6 @@ def naive_best(one, swapped, events):
     return -more_tests, fewer_blocks, tuple(titles)
 
 
-@settings(deadline=None)
 @given(DIAGRAMS, DIAGRAMS, EVENTS)
 def test_the_automaton_agrees_with_the_naive_matcher(first, second, events):
     # D keeps every name in the alphabet, whatever the two diagrams use.
@@ -365,7 +365,7 @@ def test_the_automaton_agrees_with_the_naive_matcher(first, second, events):
             )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(DIAGRAMS)
 def test_a_page_is_alive_exactly_while_it_can_be_completed(text):
     automaton = automaton_of(page(text))

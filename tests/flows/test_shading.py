@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 from conversation import diagram
-from hypothesis import given, reject, settings
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from analyzer.errors import FlowPageError
@@ -236,7 +236,6 @@ def blocks(inner):
 DIAGRAMS = st.lists(st.recursive(MESSAGES, blocks, max_leaves=4), min_size=1, max_size=3).map("\n".join)
 
 
-@settings(deadline=None)
 @given(DIAGRAMS)
 def test_unread_steps_are_records_and_nothing_else(text):
     expression = unread(parse(diagram(f"rect rgb(1,2,3)\n{text}\nend")))
@@ -245,7 +244,6 @@ def test_unread_steps_are_records_and_nothing_else(text):
     assert not any(isinstance(node, Shaded) for node in walk(expression))
 
 
-@settings(deadline=None)
 @given(DIAGRAMS)
 def test_where_everything_can_be_read_shading_changes_nothing(text):
     """The readable words of a page are the same, shaded or not: compared state by state."""
@@ -268,7 +266,6 @@ def test_where_everything_can_be_read_shading_changes_nothing(text):
                     pairs.append(following)
 
 
-@settings(deadline=None)
 @given(DIAGRAMS)
 def test_states_without_traces_accept_the_same(text):
     traced, plain = automaton_of(page(text), traced=True), automaton_of(page(text))

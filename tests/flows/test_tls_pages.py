@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conversation import library
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.dissector import tls
@@ -258,7 +258,6 @@ def test_pages_in_their_order():
 WORDS = [*STEPS, "CH+ticket", "CH+early_data", "SH=rsa", "SH=ecdhe", "SH13", "SH13+psk", "FIN?", "E19", "E53", "E1000"]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("CS"), st.sampled_from([word for word in WORDS if word != "E"]))), st.booleans()
 )

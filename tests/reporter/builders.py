@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -163,7 +163,10 @@ class Totals:
 
     def __init__(self, **given: int):
         self.packets = self.tcp = self.udp = self.quic = self.icmp = self.other = self.damaged = 0
+        self.reassembled = self.incomplete = self.overlapping = self.protected = self.too_deep = 0
         self.fragments = self.filtered_out = self.late = self.connections = self.dropped_by_interface = 0
+        self.left_out = self.bad_checksums = self.unfilled_checksums = self.out_of_order = 0
+        self.set_back = self.set_back_packet = self.set_back_ns = 0
         self.__dict__.update(given)
 
 
@@ -207,6 +210,7 @@ class Options:
     """The fields of `pipeline.Options`."""
 
     vlan_key: bool = False
+    checksums: Literal["count", "verify"] | None = None
     packet_filter: str | None = None
     time_from: int | None = None
     time_to: int | None = None
@@ -222,6 +226,8 @@ class Options:
     secrets: bool = False
     samples: bool = False
     chunk_bytes: int | None = None
+    idle_ns: int | None = None
+    opening_ns: int | None = None
 
 
 def fake_pipeline(analyses: Mapping[str, Analysis | BaseException]) -> Any:

@@ -135,6 +135,19 @@ def test_by_server_port():
     assert expect(text % "refused", connections[:2]) == [("connections", "1 to port 81", "0", "")]
 
 
+def test_by_server_name():
+    named = [one for one in tls_showcase() if one.tls and one.tls.server_name]
+    name = named[0].tls.server_name
+    count = sum(one.tls.server_name == name for one in named)
+    text = "match: server_name\nconnections:\n" + f"  - {{server_name: {name}, tls: {{decrypted: %s}}}}\n" * count
+    fits = text % tuple(str(one.tls.decrypted).lower() for one in named if one.tls.server_name == name)
+    assert expect(fits, [*named, REFUSED]) == []
+    assert expect("match: server_name\nconnections: [{server_name: other.test}]", named)[0][1:3] == (
+        "1 named other.test", "0",
+    )  # fmt: skip
+    assert one("server_name: null") == []
+
+
 def test_totals():
     assert expect('totals: {packets: ">50"}') == []
     assert expect("totals: {packets: 7}") == [("totals.packets", "7", "99", "")]
@@ -171,8 +184,12 @@ def test_header_fields_are_kept_only_for_who_names_them():
         ("connections: [3]", "connections[0] is a mapping"),
         ("totals: {packet: 3}", "totals has no field 'packet'; did you mean packets?"),
         ("totals: {packets: many}", "is a number"),
-        ("match: luck\nconnections: []", "there are order, server_port"),
+        ("match: luck\nconnections: []", "there are order, server_port, server_name"),
         ("match: server_port\nconnections: [{}]", "needs a server_port"),
+        ("match: server_name\nconnections: [{server_name: null}]", "needs a server_name"),
+        ("claims: {C99: supported}", "claims has no field 'C99'"),
+        ("claims: {C3: 1}", "there are supported, contradicted, not-seen"),
+        ("claims: [C3]", "claims"),
         ("connections: [{open: {flwo: a}}]", "connections[0].open has no field 'flwo'; did you mean flow?"),
         ("connections: [{open: {xyz: a}}]", "there are flow, outcome, cause"),
         ("connections: [{open: {outcome: fine}}]", "diverged, documented, incomplete"),

@@ -55,7 +55,7 @@ LINES = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(LINES, min_size=1, max_size=6))
 def test_any_conversations(conversations):
     said = []
@@ -97,7 +97,7 @@ HTTP_LINES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.lists(st.sampled_from(HTTP_LINES), max_size=12), min_size=1, max_size=6), st.booleans())
 def test_any_http(conversations, headers):
     said = []

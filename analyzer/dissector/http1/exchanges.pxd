@@ -38,7 +38,7 @@ cdef class HttpEvent:
     cdef public long long packet
     cdef public long long at_ns
     cdef public int outstanding
-    cdef Request request
+    cdef public Request request
     cdef int said
     cdef public str version
     cdef public str protocol

@@ -15,12 +15,13 @@ from typing import Final
 
 from analyzer.dissector.http2 import ATTRIBUTES, CONNECTION_STEPS, STREAM_STEPS, frames
 from analyzer.dissector.http2 import settings as values
-from analyzer.dissector.http2.exchanges import Exchange, Goaway, Http2Event, Request, Upgraded
-from analyzer.dissector.http2.field_blocks import SECTIONS, STREAM_ID, FieldBlocks
-from analyzer.dissector.http2.findings import MOST_GOAWAYS, SIDE_NAMES, error_name
+from analyzer.dissector.http2.announcements import MOST_EMPTY, Announcements, shown
+from analyzer.dissector.http2.exchanges import Exchange, Http2Event, Request, Upgraded
+from analyzer.dissector.http2.field_blocks import SECTIONS, STREAM_ID
+from analyzer.dissector.http2.findings import SIDE_NAMES
 from analyzer.dissector.http2.flow_control import FlowControl
 from analyzer.dissector.http2.frames import FrameReader
-from analyzer.dissector.http2.header_blocks import MOST_TABLE, HeaderDecoder
+from analyzer.dissector.http2.header_blocks import HeaderDecoder
 from analyzer.dissector.http2.probe import probe
 from analyzer.dissector.http2.streams import CLIENT, CLIENT_ENDED, SERVER, SERVER_ENDED, WINDOW_UPDATE
 from analyzer.dissector.layer import EVERYTHING
@@ -30,8 +31,6 @@ __all__ = [
     "Upgraded", "probe",
 ]  # fmt: skip
 
-MOST_EMPTY: Final = 1000  # DATA without content or end, SETTINGS frames of a side, settings of a frame
-_MOST_DEBUG: Final = 200  # bytes of GOAWAY's debug data that are shown
 _MOST_PRIORITY: Final = 200  # bytes of a priority that are kept
 _ON_STREAMS: Final = frozenset(
     (frames.HEADERS, frames.PRIORITY, frames.RST_STREAM, frames.PUSH_PROMISE, frames.CONTINUATION)
@@ -39,7 +38,7 @@ _ON_STREAMS: Final = frozenset(
 _ON_CONNECTION: Final = frozenset((frames.SETTINGS, frames.PING, frames.GOAWAY, frames.PRIORITY_UPDATE))
 
 
-class Dissector(FieldBlocks):
+class Dissector(Announcements):
     """One connection. See `Findings` for what is found.
 
     `keep_fields`: whether `Message.fields` shall be filled. `midstream`: the connection was open before the capture
@@ -52,7 +51,6 @@ class Dissector(FieldBlocks):
         self._closes: list[str | None] = [None, None]
         self._begun = [midstream, midstream]
         self._empty = 0
-        self._setting_frames = [0, 0]
         if midstream:
             self.lost = self.fields_lost = "mid-stream"
             self.flow.forget()
@@ -84,11 +82,11 @@ class Dissector(FieldBlocks):
         """No more bytes of a side: "fin", "rst" (which ends both), or "end" of what was captured."""
         for number in (CLIENT, SERVER) if how == "rst" else (side,):
             if self._closes[number] is None:
-                self._closed_side(number, how, packet)
+                self._closed_side(number, how, at_ns, packet)
         if None not in self._closes:
             self._finish()
 
-    def _closed_side(self, side: int, how: str, packet: int) -> None:
+    def _closed_side(self, side: int, how: str, at_ns: int, packet: int) -> None:
         reader = self._readers[side]
         skipped = reader.end()
         self._closes[side] = how
@@ -104,6 +102,8 @@ class Dissector(FieldBlocks):
             message = self._message(stream, side)
             if message is not None and not message.complete and message.cut is None:
                 message.cut = how
+            if stream.tunnel is not None:
+                stream.tunnel.close(side, how, at_ns, packet)
         if side == CLIENT:
             self._judge_early()
 
@@ -202,8 +202,12 @@ class Dissector(FieldBlocks):
         self._on[side] = self._stray[side] = None
         self.flow.forget()
         self._early.clear()
+        self.multiplexing.missed()
         for stream in list(self._streams.values()):
             stream.uncertain = True
+            self._tunnels.closed(
+                stream, "end", reader.at_ns, reader.packet
+            )  # nobody knows how many of its bytes are missing
             if stream.state == SERVER_ENDED and stream.exchange.request is None:
                 self._wait_for_request(stream)
             grpc = stream.grpc[side]
@@ -284,109 +288,7 @@ class Dissector(FieldBlocks):
         elif payload is not None:
             found = self._streams.get(int.from_bytes(payload[:4], "big") & STREAM_ID)
             if found is not None and found.exchange.request is not None:
-                found.exchange.request.priority = _shown(payload[4:], _MOST_PRIORITY)
-
-    # The connection
-
-    def _settings_frame(self, reader: FrameReader, flags: int, stream: int, payload: bytes | None) -> None:
-        side = reader.number
-        if flags & frames.ACK:
-            if reader.length:
-                message = f"SETTINGS ACK of {reader.length} bytes (RFC 9113 §6.5)"
-                self._wrong(reader, 0, "FRAME_SIZE_ERROR", message)
-            self._event(Http2Event(SIDE_NAMES[side], "SETTINGS ACK", reader.packet, reader.at_ns, 0, 0))
-            for entries in self._settings[1 - side].acknowledge():
-                self._take_effect(1 - side, entries, reader.at_ns, reader.packet)
-            return
-        self._event(Http2Event(SIDE_NAMES[side], "SETTINGS", reader.packet, reader.at_ns, 0, reader.length))
-        self._setting_frames[side] += 1
-        if self._setting_frames[side] > MOST_EMPTY:
-            message = f"more than {MOST_EMPTY} SETTINGS frames: ENHANCE_YOUR_CALM (RFC 9113 §10.5)"
-            self._once(f"settings {side}", reader.packet, message)
-        if reader.length % values.ENTRY:
-            message = f"SETTINGS of {reader.length} bytes, which is no multiple of six (RFC 9113 §6.5)"
-            self._wrong(reader, 0, "FRAME_SIZE_ERROR", message)
-        if payload is None:
-            if reader.length > frames.MOST_COLLECTED:
-                message = f"SETTINGS of {reader.length} bytes: ENHANCE_YOUR_CALM (RFC 9113 §10.5)"
-                self._once("long settings", reader.packet, message)
-            # Nobody knows what it says: neither the windows nor the size of the dynamic table.
-            self.flow.forget()
-            self._headers[1 - side].allowed = MOST_TABLE
-            self._settings[side].send([])
-            return
-        entries = values.parse(payload)
-        self._check_settings(side, entries, reader.packet, reader.at_ns)
-        effective = self._settings[side].send(entries)
-        self._headers[1 - side].allowed = self._settings[side].highest(values.HEADER_TABLE_SIZE)
-        for each in effective:
-            self._take_effect(side, each, reader.at_ns, reader.packet)
-
-    def _check_settings(self, side: int, entries: values.Entries, packet: int, at_ns: int) -> None:
-        said = set()
-        if len(entries) > MOST_EMPTY:
-            message = f"more than {MOST_EMPTY} settings in a frame: ENHANCE_YOUR_CALM (RFC 9113 §10.5)"
-            self._once("many settings", packet, message)
-        for code, value in entries:
-            fault = values.fault(side, code, value) if code not in said else None
-            if fault is not None:
-                said.add(code)
-                self._violated(side, 0, None, *fault, packet, at_ns)
-
-    def _take_effect(self, side: int, entries: values.Entries, at_ns: int, packet: int) -> None:
-        """The peer of `side` follows these from now on."""
-        settings = self._settings[side]
-        settings.take_effect(entries)
-        latest = dict(entries)
-        if values.INITIAL_WINDOW_SIZE in latest and self.flow.known:
-            self.flow.initial(1 - side, latest[values.INITIAL_WINDOW_SIZE], at_ns, packet)
-        if values.HEADER_TABLE_SIZE in latest:
-            self._headers[1 - side].allowed = settings.highest(values.HEADER_TABLE_SIZE)
-
-    def _ping(self, reader: FrameReader, flags: int, stream: int, payload: bytes | None) -> None:
-        if reader.length != 8:
-            self._wrong(reader, 0, "FRAME_SIZE_ERROR", f"PING of {reader.length} bytes (RFC 9113 §6.7)")
-        step = "PING ACK" if flags & frames.ACK else "PING"
-        self._event(Http2Event(SIDE_NAMES[reader.number], step, reader.packet, reader.at_ns, 0, reader.length))
-
-    def _goaway(self, reader: FrameReader, flags: int, stream: int, payload: bytes | None) -> None:
-        side = reader.number
-        event = Http2Event(SIDE_NAMES[side], "GOAWAY", reader.packet, reader.at_ns, 0, reader.length)
-        self._event(event)
-        if reader.length < 8:
-            self._wrong(reader, 0, "FRAME_SIZE_ERROR", f"GOAWAY of {reader.length} bytes (RFC 9113 §6.8)")
-            return
-        if payload is None:
-            return
-        last = int.from_bytes(payload[:4], "big") & STREAM_ID
-        event.error, event.last_stream = error_name(int.from_bytes(payload[4:8], "big")), last
-        before = self._last_allowed[side]
-        if before is not None and last > before:
-            message = f"GOAWAY with last stream {last} after one with {before} (RFC 9113 §6.8)"
-            self._wrong(reader, 0, "PROTOCOL_ERROR", message)
-            last = before
-        self._last_allowed[side] = last
-        if len(self.goaways) >= MOST_GOAWAYS:
-            self.goaways_beyond += 1
-            return
-        debug = _shown(payload[8:], _MOST_DEBUG)
-        self.goaways.append(
-            Goaway(SIDE_NAMES[side], event.error, event.last_stream, reader.packet, reader.at_ns, debug)
-        )
-        for number, found in self._streams.items():
-            if number > last and number % 2 == side:
-                found.exchange.above_goaway = True
-
-    def _counted(self, reader: FrameReader, flags: int, stream: int, payload: bytes | None) -> None:
-        """ALTSVC, ORIGIN."""
-        step = self._types[frames.ORIGIN if reader.kind == frames.ORIGIN else frames.ALTSVC]
-        self._event(Http2Event(SIDE_NAMES[reader.number], step, reader.packet, reader.at_ns, stream, reader.length))
-
-
-def _shown(data: bytes, most: int) -> str:
-    """As text that prints on one line."""
-    text = data[:most].decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text) + ("…" if len(data) > most else "")
+                found.exchange.request.priority = shown(payload[4:], _MOST_PRIORITY)
 
 
 _Handler = Callable[[Dissector, FrameReader, int, int, bytes | None], None]
@@ -400,7 +302,7 @@ _HANDLERS: Final[dict[int, _Handler]] = {
     frames.GOAWAY: Dissector._goaway,
     frames.WINDOW_UPDATE: Dissector._window_update,
     frames.CONTINUATION: Dissector._continuation,
-    frames.ALTSVC: Dissector._counted,
-    frames.ORIGIN: Dissector._counted,
+    frames.ALTSVC: Dissector._alternative,
+    frames.ORIGIN: Dissector._origin,
     frames.PRIORITY_UPDATE: Dissector._priority_update,
 }

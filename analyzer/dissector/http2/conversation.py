@@ -1,20 +1,19 @@
-"""The streams of one connection: requests and responses out of header blocks and DATA. RFC 9113 §5.1, §8."""
+"""The streams of one connection: requests and responses out of header blocks. RFC 9113 §5.1, §8."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from analyzer.dissector.http2 import streams as states
-from analyzer.dissector.http2.exchanges import Field, Grpc, Http2Event, Request, Response
+from analyzer.dissector.http2.bodies import Bodies
+from analyzer.dissector.http2.exchanges import Field, Http2Event, Request, Response
 from analyzer.dissector.http2.findings import SIDE_NAMES, error_name
 from analyzer.dissector.http2.frames import FrameReader
-from analyzer.dissector.http2.grpc import Messages, is_grpc
+from analyzer.dissector.http2.grpc import is_grpc
 from analyzer.dissector.http2.header_blocks import Block
-from analyzer.dissector.http2.lifecycles import Lifecycles
 from analyzer.dissector.http2.sections import REQUEST, RESPONSE, TRAILERS, Section
 from analyzer.dissector.http2.settings import ENABLE_CONNECT_PROTOCOL, ENABLE_PUSH, MAX_CONCURRENT_STREAMS
 from analyzer.dissector.http2.streams import CLIENT, NEXT, SERVER, Stream
-from analyzer.dissector.layer import EVERYTHING
 
 MOST_KEPT: Final = 64 << 20  # bytes of header fields kept, if they are asked for, with what Python needs for them
 MOST_INTERIM: Final = 100  # of one exchange
@@ -24,7 +23,7 @@ _FIELD_COST: Final = 120
 _UNKNOWN: Final = "?"
 
 
-class Conversation(Lifecycles):
+class Conversation(Bodies):
     """Reads what streams carry. `reader` is the side whose frame it is."""
 
     def __init__(self, keep_fields: bool, *, known: bool):
@@ -124,6 +123,8 @@ class Conversation(Lifecycles):
         self._stream_event(stream, event)
         self._first(event, request)
         self._malformed(reader, stream, section)
+        if request.method == "CONNECT":
+            self._tunnels.asked(stream, reader.at_ns, reader.packet)
 
     def _first(self, event: Http2Event, request: Request) -> None:
         """The first request is a step of the connection too."""
@@ -190,8 +191,7 @@ class Conversation(Lifecycles):
             header_fields=self._fields(reader.number, block),
             status=status,
         )
-        request = exchange.request
-        if status not in (204, 304) and (request is None or request.method != "HEAD"):
+        if _has_content(exchange.request, status):
             stream.expected[SERVER] = section.number(b"content-length")
         if is_grpc(section.field(b"content-type")):
             self._is_grpc(stream)
@@ -203,6 +203,9 @@ class Conversation(Lifecycles):
         event.grpc_status = call.status if call is not None else None
         self._stream_event(stream, event)
         self._malformed(reader, stream, section)
+        if stream.tunnel is not None:
+            extensions = section.field(b"sec-websocket-extensions") is not None
+            self._tunnels.answered(stream, reader.at_ns, reader.packet, extensions=extensions)
 
     def _interim(
         self, reader: FrameReader, stream: Stream, status: int, wire: int, section: Section, *, ends: bool
@@ -273,106 +276,7 @@ class Conversation(Lifecycles):
         self._stream_event(stream, event)
         self._malformed(reader, stream, section)
 
-    # DATA
-
-    def data(self, reader: FrameReader, stream: int) -> None:
-        """The header of a DATA frame has come: whose content follows."""
-        side = reader.number
-        self._on[side] = self._stray[side] = None
-        if not stream:
-            return
-        found = self._streams.get(stream)
-        if found is None and self.lost and stream not in self._closed:
-            found = self._new(stream, states.OPEN, uncertain=True)
-        if found is None:
-            self._misplaced(reader, stream, states.DATA)
-        elif (found.state, side, states.DATA) not in NEXT and not found.uncertain:
-            self._forbidden(reader, found, states.DATA)
-            found, self._stray[side] = None, found
-        self._on[side] = found
-        if found is None:
-            return
-        self.multiplexing.frame(side, found, reader.packet, reader.at_ns)
-        if side == SERVER and not found.final and not found.uncertain:
-            message = "DATA before the response (RFC 9113 §8.1)"
-            self._violated(side, stream, found, "PROTOCOL_ERROR", message, reader.packet, reader.at_ns)
-            found.final = True
-
-    def content(
-        self, reader: FrameReader, stream: int, data: bytes | memoryview | None, length: int, lost: int
-    ) -> None:
-        side = reader.number
-        found = self._on[side]
-        sent = found or self._stray[side]
-        if sent is None or not length:
-            return
-        self._touch(reader, sent)
-        message = self._message(sent, side)
-        if message is not None:
-            message.body_bytes += length
-            message.body_lost += lost
-            message.last_packet = reader.packet
-        if found is None:
-            return
-        found.body[side] += length
-        if lost:
-            found.expected[side] = None
-        grpc = found.grpc[side]
-        if grpc is not None:
-            if data is not None:
-                grpc.feed(data)
-            else:
-                grpc.skip(length, lost=bool(lost))
-
-    def unread(self, reader: FrameReader, stream: int) -> int:
-        found = self._on[reader.number]
-        grpc = found.grpc[reader.number] if found is not None else None
-        return EVERYTHING if grpc is None else grpc.unread()
-
-    def _data(self, reader: FrameReader, stream: Stream, *, ends: bool) -> None:
-        """A DATA frame has ended."""
-        side = reader.number
-        run = stream.run[side]
-        if run is None:
-            run = Http2Event(
-                SIDE_NAMES[side], "DATA", reader.packet, reader.at_ns, stream.number, reader.length, times=0
-            )
-            run.length = 0
-            stream.run[side] = run
-            self._stream_event(stream, run)
-        run.times += 1
-        run.length = (run.length or 0) + reader.content_length
-        run.last_packet, run.last_ns = reader.packet, reader.at_ns
-        message = self._message(stream, side)
-        if message is not None:
-            message.last_packet = reader.packet
-        if ends:
-            self._end_stream(reader, stream)
-
     # Ends
-
-    def _end_stream(self, reader: FrameReader, stream: Stream) -> None:
-        """§5.1: the flag END_STREAM."""
-        side, exchange = reader.number, stream.exchange
-        message = self._message(stream, side)
-        stream.run[side] = None
-        event = Http2Event(SIDE_NAMES[side], "END_STREAM", reader.packet, reader.at_ns, stream.number)
-        if side == SERVER and exchange.response is not None:
-            event.status = exchange.response.status
-        self._stream_event(stream, event)
-        if message is not None:
-            message.complete = message.cut is None
-            message.last_packet = reader.packet
-        if side == SERVER:
-            exchange.finished_ns = reader.at_ns
-        expected = stream.expected[side]
-        if expected is not None and expected != stream.body[side] and not stream.uncertain:
-            problem = f"content-length of {expected} and {stream.body[side]} bytes of DATA (RFC 9113 §8.1.1)"
-            self._violated(side, stream.number, stream, "PROTOCOL_ERROR", problem, reader.packet, reader.at_ns)
-        grpc = stream.grpc[side]
-        if grpc is not None and grpc.inside:
-            self.fault(reader.packet, f"stream {stream.number}: it ends inside a gRPC message")
-        self._move(stream, side, states.END_STREAM)
 
     def _reset(self, reader: FrameReader, number: int, code: int | None) -> None:
         """§6.4. `code`: None if it was not captured."""
@@ -393,19 +297,16 @@ class Conversation(Lifecycles):
             if self._resets >= MOST_RESETS and 2 * self._resets > self._highest[CLIENT] // 2:
                 message_text = f"{MOST_RESETS} streams were reset by the client before they were answered"
                 self._once("rapid reset", reader.packet, f"{message_text}: ENHANCE_YOUR_CALM (RFC 9113 §10.5)")
+        self._tunnels.closed(stream, "rst", reader.at_ns, reader.packet)
         self._move(stream, side, states.RST_STREAM)
 
-    # gRPC
 
-    def _is_grpc(self, stream: Stream) -> None:
-        exchange = stream.exchange
-        if exchange.grpc is not None:
-            return
-        exchange.grpc = Grpc()
-        for side in (CLIENT, SERVER):
-            messages = stream.grpc[side] = Messages()
-            if stream.body[side] or stream.uncertain:
-                messages.broken = "bytes are missing"
+def _has_content(request: Request | None, status: int | None) -> bool:
+    """Whether Content-Length says how long the content is (RFC 9110 §8.6). Without the request nobody knows."""
+    method = request.method if request is not None else None
+    if method is None or method == "HEAD" or status in (204, 304):
+        return False
+    return method != "CONNECT" or (status is not None and status >= 300)
 
 
 def _is_request(stream: Stream, block: Block) -> bool:

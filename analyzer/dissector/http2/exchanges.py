@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from analyzer.dissector.handover import Handover
 from analyzer.model import Side
 
 Field = tuple[str, str]  # name and value; "?" for what depends on header fields that were not captured
@@ -81,6 +82,7 @@ class Exchange(msgspec.Struct, gc=False):
     grpc: Grpc | None = None
     multiplexed_with: list[int] = []  # streams that were open at the same time; at most `MOST_LISTED`
     multiplexed: int = 0  # how many there were
+    tunnel: Handover | None = None  # what a CONNECT led to, RFC 9113 §8.5, RFC 8441
     interleaved: bool = False  # one side's HEADERS and DATA of this and other streams alternate
 
 
@@ -134,6 +136,22 @@ class Goaway(msgspec.Struct, frozen=True, gc=False):
     debug: str = ""  # printable, cut
 
 
+class Alternative(msgspec.Struct, frozen=True, gc=False):
+    """An ALTSVC frame of the server (RFC 7838 §4). Texts printable, cut."""
+
+    stream: int  # 0: for `origin`; else for the origin of the stream's request
+    origin: str | None
+    value: str  # as in the Alt-Svc field
+    packet: int
+
+
+class Origins(msgspec.Struct, frozen=True, gc=False):
+    """An ORIGIN frame of the server (RFC 8336 §2). Texts printable, cut."""
+
+    origins: list[str]
+    packet: int
+
+
 class Stall(msgspec.Struct, frozen=True, gc=False):
     """A sender whose flow-control window was used up, and who went on when its peer had enlarged it (§5.2)."""
 
@@ -152,7 +170,7 @@ class HeadOfLine(msgspec.Struct, gc=False):
     from_ns: int  # when the first of the waiting bytes were captured
     length_ns: int
     missing: list[int] = []  # streams with frames in the missing segment
-    waiting: list[int] = []  # streams with frames in the bytes that waited
+    waiting: list[int] = []  # other streams, with frames in the bytes that waited
 
 
 class Upgraded(msgspec.Struct, frozen=True, gc=False):

@@ -100,6 +100,7 @@ class FieldBlocks(Conversation):
 
     def _headers_frame(self, reader: FrameReader, flags: int, stream: int, payload: bytes | None) -> None:
         fragment = payload
+        self.headers_with_priority += bool(flags & frames.HAS_PRIORITY)
         if payload is not None:
             priority = 5 if flags & frames.HAS_PRIORITY else 0
             fragment = self._unpadded(reader, frames.HEADERS, flags, payload, priority)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from analyzer.dissector.http2.exchanges import Exchange, Goaway, HeadOfLine, Http2Event, Stall
+from analyzer.dissector.http2.exchanges import (
+    Alternative,
+    Exchange,
+    Goaway,
+    HeadOfLine,
+    Http2Event,
+    Origins,
+    Stall,
+)
 from analyzer.dissector.http2.flow_control import FlowControl
 from analyzer.dissector.http2.multiplexing import Multiplexing
 from analyzer.dissector.http2.settings import Settings
@@ -19,6 +27,7 @@ MOST_STREAM_EVENTS: Final = 200
 MOST_FAULTS: Final = 100
 MOST_VIOLATIONS: Final = 10  # of one stream that are steps
 MOST_GOAWAYS: Final = 100
+MOST_ANNOUNCED: Final = 100  # ALTSVC frames, ORIGIN frames, and origins in one
 
 LAYER: Final = "http2"
 VERSION: Final = "HTTP/2"
@@ -41,8 +50,11 @@ class Findings(Layer):
         self.lost: str | None = None  # why frames may be missing: "mid-stream", or the cause of the first gap
         self.goaways: list[Goaway] = []
         self.goaways_beyond = 0
+        self.alternatives: list[Alternative] = []
+        self.origins: list[Origins] = []
         self.frame_counts: tuple[dict[str, int], dict[str, int]] = ({}, {})  # by type, per side
         self.frames_after_close = 0  # of streams that were over
+        self.headers_with_priority = 0  # flag PRIORITY, which RFC 9113 §5.3 deprecates
         self.flow = FlowControl()
         self.multiplexing = Multiplexing()
         self._settings = (Settings(), Settings())

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from analyzer.dissector.http2.resync import HEADER, PLAUSIBLE, Piece, Resync
+from analyzer.dissector.http2.resync import HEADER, PLAUSIBLE, Resync
 from analyzer.dissector.layer import EVERYTHING
+from analyzer.dissector.resync import Piece
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 ALTSVC, ORIGIN, PRIORITY_UPDATE = 10, 12, 16
@@ -24,8 +25,11 @@ HAS_PRIORITY: Final = 0x20
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # §3.4
 MOST_COLLECTED: Final = 262_144  # bytes of one payload that are read
 _COLLECTED: Final = frozenset(
-    (HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION, PRIORITY_UPDATE)
-)
+    (
+        HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION, ALTSVC,
+        ORIGIN, PRIORITY_UPDATE,
+    )
+)  # fmt: skip
 _STREAM_ID: Final = 0x7FFFFFFF  # §4.1: the reserved bit means nothing
 
 # What the next byte belongs to.

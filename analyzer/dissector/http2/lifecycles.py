@@ -61,7 +61,8 @@ class Lifecycles(Findings):
         carried = self._carried[side]
         if reader.late_ns is not None:
             late_ns, at_ns = reader.late_ns, reader.at_ns
-            self.multiplexing.held_up(side, reader.packet, late_ns, at_ns, carried, stream.number)
+            missing = carried if self._carrier[side] == reader.packet else []
+            self.multiplexing.held_up(side, reader.packet, late_ns, at_ns, missing, stream.number)
             return
         if self._carrier[side] != reader.packet:
             self._carrier[side] = reader.packet
@@ -177,8 +178,12 @@ class Lifecycles(Findings):
 
     def _new(self, number: int, state: int, *, uncertain: bool = False, kept: bool = True) -> Stream | None:
         if len(self._streams) >= MOST_OPEN:
-            self._not_followed += 1
-            return None
+            over = self.multiplexing.forgotten()
+            if over is None:
+                self._not_followed += 1
+                return None
+            over.state = states.CLOSED  # most likely: frames were missed since its last one
+            self._over(over)
         exchange = Exchange(number)
         stream = Stream(number, exchange, state, uncertain=uncertain or self.lost is not None)
         self._streams[number] = stream

@@ -8,38 +8,38 @@ that are close together.
 from __future__ import annotations
 
 import re
-from collections import deque
 from typing import Final
+
+from analyzer.dissector.resync import Piece, Searched
 
 HEADER: Final = 9  # bytes of a frame header, RFC 9113 §4.1
 CHAIN: Final = 3
 
-_LENGTH = rb"\x00[\x00-\xff]{2}"
+_SIZE = rb"[\x00-\xff]{2}"
 _STREAM = rb"(?!\x00{4})[\x00-\x7f][\x00-\xff]{3}"  # the reserved bit is not set
 _ZERO = rb"\x00{4}"
+# Behind a header's first byte, which is 0: nobody is known to send frames of 64 KiB. Said once, the search is quick.
 _BY_TYPE: Final = (
     # DATA that is empty says something only at the end of a stream: zeros are no frames.
-    rb"(?:(?!\x00{3})" + _LENGTH + rb"\x00[\x00\x01\x08\x09]|\x00{4}\x01)" + _STREAM,
-    rb"(?!\x00{3})" + _LENGTH + rb"\x01[\x00\x01\x04\x05\x08\x09\x0c\x0d\x20\x21\x24\x25\x28\x29\x2c\x2d]" + _STREAM,
-    rb"\x00\x00\x05\x02\x00" + _STREAM,
-    rb"\x00\x00\x04\x03\x00" + _STREAM,
-    rb"(?:\x00[\x00-\xff]{2}\x04\x00|\x00{3}\x04\x01)" + _ZERO,
-    rb"(?!\x00{2}[\x00-\x03])" + _LENGTH + rb"\x05[\x00\x04\x08\x0c]" + _STREAM,
-    rb"\x00\x00\x08\x06[\x00\x01]" + _ZERO,
-    rb"(?!\x00{2}[\x00-\x07])" + _LENGTH + rb"\x07\x00" + _ZERO,
-    rb"\x00\x00\x04\x08\x00[\x00-\x7f][\x00-\xff]{3}",
-    _LENGTH + rb"\x09[\x00\x04]" + _STREAM,
-    rb"\x00\x00[\x00-\xff]\x0a\x00[\x00-\x7f][\x00-\xff]{3}",
-    _LENGTH + rb"\x0c\x00" + _ZERO,
-    rb"(?!\x00{2}[\x00-\x03])\x00\x00[\x00-\xff]\x10\x00" + _ZERO,
+    rb"(?:(?!\x00{2})" + _SIZE + rb"\x00[\x00\x01\x08\x09]|\x00{3}\x01)" + _STREAM,
+    rb"(?!\x00{2})" + _SIZE + rb"\x01[\x00\x01\x04\x05\x08\x09\x0c\x0d\x20\x21\x24\x25\x28\x29\x2c\x2d]" + _STREAM,
+    rb"\x00\x05\x02\x00" + _STREAM,
+    rb"\x00\x04\x03\x00" + _STREAM,
+    rb"(?:[\x00-\xff]{2}\x04\x00|\x00{2}\x04\x01)" + _ZERO,
+    rb"(?!\x00[\x00-\x03])" + _SIZE + rb"\x05[\x00\x04\x08\x0c]" + _STREAM,
+    rb"\x00\x08\x06[\x00\x01]" + _ZERO,
+    rb"(?!\x00[\x00-\x07])" + _SIZE + rb"\x07\x00" + _ZERO,
+    rb"\x00\x04\x08\x00[\x00-\x7f][\x00-\xff]{3}",
+    _SIZE + rb"\x09[\x00\x04]" + _STREAM,
+    rb"\x00[\x00-\xff]\x0a\x00[\x00-\x7f][\x00-\xff]{3}",
+    _SIZE + rb"\x0c\x00" + _ZERO,
+    rb"(?!\x00[\x00-\x03])\x00[\x00-\xff]\x10\x00" + _ZERO,
 )
-PLAUSIBLE: Final = re.compile(rb"|".join(_BY_TYPE))  # a whole header
+PLAUSIBLE: Final = re.compile(rb"\x00(?:" + rb"|".join(_BY_TYPE) + rb")")  # a whole header
 _SETTINGS, _CONTINUATION = 4, 9
 _WITH_BLOCK: Final = (1, 5, 9)  # HEADERS, PUSH_PROMISE, CONTINUATION
 _END_HEADERS: Final = 4
 _REACH: Final = 1 << 16  # by how much the streams of a chain may differ: those in use are close together
-
-Piece = tuple[bytes, int, int]  # bytes, their time and packet
 
 
 def length_of(data: bytes | bytearray | memoryview, at: int) -> int:
@@ -74,30 +74,14 @@ def chained(data: bytes | bytearray, at: int, count: int, *, ends: bool = False)
     return True
 
 
-class Resync:
+class Resync(Searched):
     """Takes the bytes of one side until frames begin in them. What it finds does not depend on how they were cut."""
 
-    __slots__ = ("_buffer", "_marks", "dropped")
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._marks: deque[tuple[int, int, int]] = deque()  # where a piece begins, counted with `dropped`; time, packet
-        self.dropped = 0  # bytes that went by
-
-    @property
-    def held(self) -> int:
-        return len(self._buffer)
-
-    def restart(self) -> None:
-        """What comes next does not follow what came before."""
-        self.dropped += len(self._buffer)
-        self._buffer.clear()
-        self._marks.clear()
+    __slots__ = ()
 
     def feed(self, piece: bytes, at_ns: int, packet: int) -> list[Piece] | None:
         """The bytes from the start of a frame on, if there is one."""
-        self._marks.append((self.dropped + len(self._buffer), at_ns, packet))
-        self._buffer += piece
+        self._add(piece, at_ns, packet)
         return self._search(ends=False)
 
     def end(self) -> list[Piece] | None:
@@ -120,24 +104,3 @@ class Resync:
                 self._drop(begin)
                 return self._found() if answer else None
             begin += 1
-
-    def _drop(self, count: int) -> None:
-        if not count:
-            return
-        self.dropped += count
-        del self._buffer[:count]
-        marks = self._marks
-        while len(marks) > 1 and marks[1][0] <= self.dropped:
-            marks.popleft()
-
-    def _found(self) -> list[Piece]:
-        begins = [max(0, begin - self.dropped) for begin, _, _ in self._marks]
-        ends = [*begins[1:], len(self._buffer)]
-        pieces = [
-            (bytes(self._buffer[begin:end]), at_ns, packet)
-            for begin, end, (_, at_ns, packet) in zip(begins, ends, self._marks, strict=True)
-            if end > begin
-        ]
-        self._buffer.clear()
-        self._marks.clear()
-        return pieces

@@ -23,7 +23,9 @@ _PSEUDO: Final = {
     RESPONSE: frozenset((b":status",)),  # §8.3.2
     TRAILERS: frozenset[bytes](),  # §8.1
 }
-_SEEN: Final = frozenset((b"host", b"content-length", b"content-type", b"grpc-status", b"priority", b"cookie", b"te"))
+_SEEN: Final = frozenset(
+    (b"host", b"content-length", b"content-type", b"grpc-status", b"priority", b"te", b"sec-websocket-extensions")
+)
 _STATUS = re.compile(rb"[1-9][0-9][0-9]\Z")
 _NUMBER = re.compile(rb"[0-9]{1,18}\Z")
 _SHOWN: Final = 60  # bytes of a name in a message
@@ -113,10 +115,23 @@ class Section:
         missing = [name for name in (b":method", b":scheme", b":path") if name not in pseudo]
         if missing:
             self._fault("missing", f"a request without {_shown(b', '.join(missing))} (RFC 9113 §8.3.1)")
-        if pseudo.get(b":path") == b"":
-            self._fault("path", "a request with an empty :path (RFC 9113 §8.3.1)")
+        self._check_target(pseudo.get(b":path"), pseudo.get(b":authority"))
         if b":protocol" in pseudo and pseudo.get(b":method") != b"CONNECT":
             self._fault("protocol", ":protocol without CONNECT (RFC 8441 §4)")
+
+    def _check_target(self, path: bytes | None, authority: bytes | None) -> None:
+        """§8.3.1, of http and https."""
+        if self._pseudo.get(b":scheme") not in (b"http", b"https"):
+            return
+        if path == b"":
+            self._fault("path", "a request with an empty :path (RFC 9113 §8.3.1)")
+        elif path is not None and path[:1] != b"/" and (path != b"*" or self._pseudo.get(b":method") != b"OPTIONS"):
+            self._fault("path", "a :path that does not begin with a slash (RFC 9113 §8.3.1)")
+        if authority is not None and b"@" in authority:
+            self._fault("authority", "an :authority with userinfo (RFC 9113 §8.3.1)")
+        host = self._seen.get(b"host")
+        if host is not None and authority is not None and _host(host) != _host(authority):
+            self._fault("host", "a host field that differs from :authority (RFC 9113 §8.3.1)")
 
     def _check_response(self) -> None:
         """§8.3.2, §8.6."""
@@ -127,6 +142,11 @@ class Section:
             self._fault("status", "a :status that is not three digits (RFC 9113 §8.3.2)")
         elif self.status == 101:
             self._fault("status", "status 101, which HTTP/2 does not have (RFC 9113 §8.6)")
+
+
+def _host(value: bytes) -> bytes:
+    """Without the port if it is a usual one."""
+    return value.lower().removesuffix(b":443").removesuffix(b":80")
 
 
 def _shown(name: bytes | None) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 from analyzer.dissector.http2.exchanges import Exchange, Http2Event
 from analyzer.dissector.http2.grpc import Messages
+from analyzer.dissector.http2.tunnels import Tunnel
 
 CLIENT, SERVER = 0, 1
 
@@ -69,7 +70,7 @@ class Stream:
 
     __slots__ = (
         "body", "credit", "early", "exchange", "expected", "final", "grpc", "number", "opened", "overlapped", "run",
-        "sent", "state", "uncertain", "violations",
+        "sent", "state", "tunnel", "uncertain", "violations",
     )  # fmt: skip
 
     def __init__(self, number: int, exchange: Exchange, state: int, *, uncertain: bool = False):
@@ -87,4 +88,5 @@ class Stream:
         self.sent = [-1, -1]  # when, in HEADERS and DATA frames of the connection, it last had one
         self.opened = 0  # as `Multiplexing` counts
         self.overlapped = 0
+        self.tunnel: Tunnel | None = None  # from a CONNECT on, unless it is refused
         self.violations = 0

@@ -43,6 +43,12 @@ def name(registry: str, code: int) -> str:
     return f"0x{code:0{_FILES[registry][2]}x}"
 
 
+def load_all() -> None:
+    """Reads all tables now, for whoever cannot later."""
+    for registry in _FILES:
+        table(registry)
+
+
 @cache
 def table(registry: str) -> dict[int, str]:
     """All names of a registry."""

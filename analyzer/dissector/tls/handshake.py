@@ -36,7 +36,7 @@ MOST_FAULTS: Final = 100
 MOST_TICKETS: Final = 8
 LAYER: Final = "tls"
 
-_STEPS: Final = {
+MESSAGE_STEPS: Final = {
     msg.HELLO_REQUEST: "HelloRequest", msg.CLIENT_HELLO: "ClientHello", msg.SERVER_HELLO: "ServerHello",
     msg.NEW_SESSION_TICKET: "NewSessionTicket", msg.END_OF_EARLY_DATA: "EndOfEarlyData",
     msg.HELLO_RETRY_REQUEST: "HelloRetryRequest", msg.ENCRYPTED_EXTENSIONS: "EncryptedExtensions",
@@ -253,7 +253,7 @@ class Negotiation(RecordLayer):
             self._new_session_ticket(s, body)
         elif kind == msg.CLIENT_KEY_EXCHANGE and self.opener is not None:
             self.opener.client_key_exchange(body, self._digest)
-        step = _STEPS.get(kind)
+        step = MESSAGE_STEPS.get(kind)
         if step is not None:
             self._event(s, step, len(message), **more)
         elif kind not in table("handshake-types"):

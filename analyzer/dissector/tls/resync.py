@@ -7,43 +7,33 @@ later only if another one stands where it says the next record begins.
 from __future__ import annotations
 
 import re
-from collections import deque
 from typing import Final
+
+from analyzer.dissector.resync import Piece as Piece
+from analyzer.dissector.resync import Searched
 
 PLAUSIBLE: Final = re.compile(rb"[\x14-\x18]\x03[\x00-\x04]")
 _LONGEST: Final = (1 << 14) + 2048  # RFC 5246 §6.2.3
 _LENGTHS: Final = {20: (1, 1024), 21: (2, 1024)}  # more than these types have, encrypted with padding or not
 
-Piece = tuple[bytes, int, int]  # bytes, their time and packet
 
-
-class Resync:
+class Resync(Searched):
     """Takes the bytes of one side until a record begins in them. What it finds does not depend on how they were cut."""
 
-    __slots__ = ("_buffer", "_fresh", "_marks", "dropped")
+    __slots__ = ("_fresh",)
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._marks: deque[tuple[int, int, int]] = deque()  # where a piece begins, counted with `dropped`; time, packet
+        super().__init__()
         self._fresh = True  # nothing has been dropped since the search began or began again
-        self.dropped = 0  # bytes that went by
-
-    @property
-    def held(self) -> int:
-        return len(self._buffer)
 
     def restart(self) -> None:
-        """What comes next does not follow what came before."""
-        self.dropped += len(self._buffer)
-        self._buffer.clear()
-        self._marks.clear()
+        super().restart()
         self._fresh = True
 
     def feed(self, piece: bytes, at_ns: int, packet: int) -> list[Piece] | None:
         """The bytes from the start of a record on, if there is one."""
-        self._marks.append((self.dropped + len(self._buffer), at_ns, packet))
+        self._add(piece, at_ns, packet)
         buffer = self._buffer
-        buffer += piece
         begin = 0
         while True:
             found = PLAUSIBLE.search(buffer, begin)
@@ -77,23 +67,5 @@ class Resync:
         return PLAUSIBLE.match(buffer, after) is not None and (buffer[after + 3] << 8 | buffer[after + 4]) <= _LONGEST
 
     def _drop(self, count: int) -> None:
-        if not count:
-            return
-        self._fresh = False
-        self.dropped += count
-        del self._buffer[:count]
-        marks = self._marks
-        while len(marks) > 1 and marks[1][0] <= self.dropped:
-            marks.popleft()
-
-    def _found(self) -> list[Piece]:
-        begins = [max(0, begin - self.dropped) for begin, _, _ in self._marks]
-        ends = [*begins[1:], len(self._buffer)]
-        pieces = [
-            (bytes(self._buffer[begin:end]), at_ns, packet)
-            for begin, end, (_, at_ns, packet) in zip(begins, ends, self._marks, strict=True)
-            if end > begin
-        ]
-        self._buffer.clear()
-        self._marks.clear()
-        return pieces
+        self._fresh = self._fresh and not count
+        super()._drop(count)

@@ -9,7 +9,7 @@ from analyzer import model
 from analyzer.reporter import words
 from analyzer.reporter.claims.found import HTTP_1_1, HTTP_2, NotRead, Row, Seen, shown
 from analyzer.reporter.claims.http1 import repeated_bytes
-from analyzer.reporter.claims.http2 import has_priority
+from analyzer.reporter.claims.http2 import has_priority, priority_frames
 from analyzer.reporter.outputs.counts import Histogram
 
 _RATIO_DIGITS = 4
@@ -22,7 +22,7 @@ class _Headers:
         self.count = self.plain = self.wire = 0
 
     def add(self, message: model.Request | model.Response | None) -> None:
-        if message and message.header_bytes and message.header_bytes_on_wire:
+        if message and message.header_bytes and message.header_bytes_on_wire and not message.header_fields_unknown:
             self.count += 1
             self.plain += message.header_bytes
             self.wire += message.header_bytes_on_wire
@@ -49,7 +49,7 @@ class _Spoken:
         self.exchanges += words.exchange_count(http)
         self.most_at_once = max(self.most_at_once, http.max_concurrent)
         self.frames += sum(http.frames.values())
-        self.priority_frames += http.frames.get("PRIORITY", 0) + http.frames.get("PRIORITY_UPDATE", 0)
+        self.priority_frames += priority_frames(http)
         self.push_forbidden += http.settings is not None and http.settings.client.get("ENABLE_PUSH") == 0
         self.held_up += http.head_of_line_waits
         self.stalls += len(http.stalls)
@@ -58,7 +58,7 @@ class _Spoken:
         self.comparable += comparable
         for one in http.exchanges:
             self._exchange(one)
-            if http.connection.outcome != "unseen" or not self.framed:  # else fields may be unknown, RFC 7541 §2.3.2
+            if http.connection.outcome != "unseen" or not self.framed:  # else most fields may be unknown
                 self.requests.add(one.request)
                 self.responses.add(one.response)
         self._times(seen, http)
@@ -177,7 +177,8 @@ _MEASURES: Final = (
     _Measure("connection set-up", "first SYN to first request byte, median", "ms", lambda v: _ms(v.setups)),
     _Measure("connection set-up", "TCP handshake, median", "ms", lambda v: _ms(v.tcp)),
     _Measure("connection set-up", "TLS handshake, median", "ms", lambda v: _ms(v.tls)),
-    _Measure("request priority", "PRIORITY and PRIORITY_UPDATE frames", "frames", _framed(lambda v: v.priority_frames)),
+    _Measure("request priority", "frames with a priority", "frames",
+             _framed(lambda v: v.priority_frames)),
     _Measure("request priority", "requests with a priority field", "exchanges", lambda v: v.priority_fields),
     _Measure("requests per connection", "connections", "connections", lambda v: v.connections),
     _Measure("requests per connection", "exchanges", "exchanges", lambda v: v.exchanges),

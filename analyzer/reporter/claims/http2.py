@@ -113,13 +113,13 @@ class HeaderCompression(Check):
 
 
 def header_bytes(http: model.Http) -> tuple[int, int]:
-    """Of all messages whose fields are known: uncompressed, and on the wire. Zeros where fields may refer to others
-    that were not captured (RFC 7541 §2.3.2)."""
+    """Of all messages whose fields are known: uncompressed, and on the wire. Those with fields that refer to others
+    that were not captured (RFC 7541 §2.3.2) are left out; zeros where that may be most of them."""
     plain = wire = 0
     if http.connection.outcome == "unseen":
         return plain, wire
     for message in messages(http):
-        if message.header_bytes and message.header_bytes_on_wire:
+        if message.header_bytes and message.header_bytes_on_wire and not message.header_fields_unknown:
             plain += message.header_bytes
             wire += message.header_bytes_on_wire
     return plain, wire
@@ -171,14 +171,13 @@ class Priority(Check):
         if http is None:
             return
         self._connections += 1
-        for name in ("PRIORITY", "PRIORITY_UPDATE"):
-            if count := http.frames.get(name, 0):
-                self._frames[name] += count
+        signals = _signals(http)
+        self._frames.update(signals)
         asked = [one for one in http.exchanges if has_priority(one)]
         self._fields += len(asked)
         if asked:
             self.pro.add(seen, *(packet_of(one) for one in asked[:2]))
-        elif http.frames.get("PRIORITY") or http.frames.get("PRIORITY_UPDATE"):
+        elif signals:
             update = first_step(http.connection, "client", "PRIORITY_UPDATE")
             self.pro.add(seen, update.packet if update else _first_packet(seen, http))
 
@@ -187,9 +186,21 @@ class Priority(Check):
             return NONE_SEEN
         if not self.pro.count:
             return "No request named a priority."
-        frames = ", ".join(words.plural(count, f"{name} frame") for name, count in self._frames.items())
+        frames = ", ".join(words.plural(count, name) for name, count in self._frames.items())
         fields = f"{words.plural(self._fields, 'request')} with a priority field (RFC 9218)" if self._fields else ""
         return sentence(frames, fields)
+
+
+def _signals(http: model.Http) -> dict[str, int]:
+    """Frames that say something of priority."""
+    counts = {f"{name} frame": http.frames.get(name, 0) for name in ("PRIORITY", "PRIORITY_UPDATE")}
+    counts["prioritized HEADERS frame"] = http.headers_with_priority
+    return {name: count for name, count in counts.items() if count}
+
+
+def priority_frames(http: model.Http) -> int:
+    """PRIORITY, PRIORITY_UPDATE, and HEADERS with a priority."""
+    return sum(_signals(http).values())
 
 
 def has_priority(one: model.Exchange) -> bool:

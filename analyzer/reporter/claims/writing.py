@@ -13,15 +13,13 @@ import msgspec
 
 from analyzer.reporter import words
 from analyzer.reporter.claims.found import Judged, Place, Report, Row
-from analyzer.reporter.escape import escape
+from analyzer.reporter.escape import escape, escape_markdown
 from analyzer.reporter.outputs.counts import TIED
 
 _MARKS: Final = {"supported": "✓", "contradicted": "✗", "not-seen": "?"}
 _COLOURS: Final = {"supported": "green", "contradicted": "red", "not-seen": "bright_black"}
 _LABEL = 9  # columns of a label such as "packets"
 _NOTHING = "–"
-# Whatever Markdown could act on, in text and in cells of tables: CommonMark §2.4 lets each be escaped.
-_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>()#+!|~&$:]")
 
 
 def as_json(report: Report) -> bytes:
@@ -163,11 +161,11 @@ def as_markdown(report: Report) -> str:
         word = f"{_MARKS[judged.verdict]} {_word(judged.verdict)}"
         packets = _packets(judged.evidence, several)
         texts = (judged.claim, word, judged.seen, packets, judged.in_general, judged.standard)
-        lines.append(_row([judged.id, *map(_safe, texts)]))
+        lines.append(_row([judged.id, *map(escape_markdown, texts)]))
     lines += ["", "# HTTP/1.1 against HTTP/2", ""]
     lines += _rows(["Property", "Measured", "HTTP/1.1", "HTTP/2"], right=2)
-    lines += [_row(map(_safe, _cells(row))) for row in report.comparison]
-    lines += ["", *(_safe(line) for line in _notes(report))]
+    lines += [_row(map(escape_markdown, _cells(row))) for row in report.comparison]
+    lines += ["", *(escape_markdown(line) for line in _notes(report))]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -182,8 +180,3 @@ def _rows(header: list[str], right: int = 0) -> list[str]:
 
 def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _safe(text: str) -> str:
-    """Text in which Markdown and HTML have nothing to act on."""
-    return _MARKDOWN.sub(lambda found: "\\" + found[0], escape(text))

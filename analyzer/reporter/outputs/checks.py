@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -18,7 +20,8 @@ _GAP = "  "
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A case and what came of it. `error`: why its capture could not be read. `capture` is None where there is none."""
+    """A case and what came of it. `error`: why its capture could not be read. `capture` is None where there is none.
+    `update`: what was done to its expectations; `replaced`: what was not as expected before."""
 
     folder: str
     capture: str | None
@@ -27,9 +30,11 @@ class Result:
     error: str | None = None
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
+    update: Literal["created", "updated"] | None = None
+    replaced: tuple[Difference, ...] = ()
 
     @property
-    def outcome(self) -> str:
+    def outcome(self) -> Literal["passed", "failed", "unreadable"]:
         return "unreadable" if self.error is not None else "failed" if self.differences else "passed"
 
 
@@ -37,34 +42,48 @@ class Result:
 
 
 def as_text(results: Sequence[Result], *, width: int) -> str:
-    """The failures, expected and seen side by side, and how many there are."""
-    parts = [_failure(result, width) for result in results if result.outcome != "passed"]
-    failed = sum(result.outcome == "failed" for result in results)
-    unreadable = sum(result.outcome == "unreadable" for result in results)
-    if failed or unreadable:
-        told = [f"{failed} not as expected"] * bool(failed) + [f"{unreadable} unreadable"] * bool(unreadable)
-        parts.append(f"{words.plural(len(results), 'capture')} checked: {', '.join(told)}\n")
-    else:
-        parts.append(f"{words.plural(len(results), 'capture')} checked: all as expected\n")
+    """The failures, expected and seen side by side, what was updated, and how many there are."""
+    parts = [as_failure(result, width=width) for result in results if result.outcome != "passed" or result.update]
+    counts = collections.Counter(result.outcome for result in results)
+    told = [f"{counts['failed']} not as expected"] * bool(counts["failed"])
+    told += [f"{counts['unreadable']} unreadable"] * bool(counts["unreadable"])
+    written = collections.Counter(result.update for result in results)
+    for what in ("created", "updated"):
+        told += [f"{words.plural(written[what], 'expect.yaml file')} {what}"] * bool(written[what])
+    parts.append(f"{words.plural(len(results), 'capture')} checked: {', '.join(told) or 'all as expected'}\n")
     return "\n".join(parts)
 
 
-def _failure(result: Result, width: int) -> str:
+def as_failure(result: Result, *, width: int) -> str:
+    """What is wrong with a single case; an empty line if nothing is."""
     if result.error is not None:
         return f"✗ {escape(result.error)}\n"
-    lines = [f"✗ {escape(result.capture or result.folder)}: {_many(result)}"]
-    lines += [f"  warning: {escape(warning)}" for warning in result.warnings]
-    rows = [_cells(one) for one in result.differences]
-    widths = [max(map(words.cells, column)) for column in zip(_COLUMNS, *rows, strict=True)]
-    if sum(widths) + len(_GAP) * len(widths) <= width:
-        for row in (_COLUMNS, tuple("-" * size for size in widths), *rows):
-            padded = (cell + " " * (size - words.cells(cell)) for cell, size in zip(row, widths, strict=True))
-            lines.append((_GAP + _GAP.join(padded)).rstrip())
-    else:  # nothing is cut: whoever compares two values needs all of them
-        for row in rows:
-            lines.append(f"{_GAP}{row[0]}")
-            lines += [f"{_GAP * 2}{name:10}{cell}" for name, cell in zip(_COLUMNS[1:], row[1:], strict=True) if cell]
+    lines = []
+    if result.update == "created":
+        lines.append(f"✎ {escape(result.file)}: created from {escape(result.capture or '')}")
+    elif result.update == "updated":
+        lines.append(f"✎ {escape(result.file)}: {words.plural(len(result.replaced), 'difference')} replaced")
+        lines += _side_by_side(result.replaced, ("field", "was expected", "seen", "packets"), width)
+    if result.differences:
+        lines.append(f"✗ {escape(result.capture or result.folder)}: {_many(result)}")
+        lines += [f"  warning: {escape(warning)}" for warning in result.warnings]
+        lines += _side_by_side(result.differences, _COLUMNS, width)
     return "\n".join(lines) + "\n"
+
+
+def _side_by_side(differences: Sequence[Difference], columns: Sequence[str], width: int) -> Iterator[str]:
+    rows = [_cells(one) for one in differences]
+    widths = [max(map(words.cells, column)) for column in zip(columns, *rows, strict=True)]
+    if sum(widths) + len(_GAP) * len(widths) <= width:
+        for row in (columns, tuple("-" * size for size in widths), *rows):
+            padded = (cell + " " * (size - words.cells(cell)) for cell, size in zip(row, widths, strict=True))
+            yield (_GAP + _GAP.join(padded)).rstrip()
+    else:  # nothing is cut: whoever compares two values needs all of them
+        wide = max(map(len, columns[1:])) + len(_GAP)
+        for row in rows:
+            yield f"{_GAP}{row[0]}"
+            named = zip(columns[1:], row[1:], strict=True)
+            yield from (f"{_GAP * 2}{name:{wide}}{cell}" for name, cell in named if cell)
 
 
 def _many(result: Result) -> str:
@@ -89,31 +108,51 @@ def _sentence(one: Difference) -> str:
 # JSON.
 
 
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """A case. `error`: why its capture could not be read; `capture` is None where there is none."""
+
+    folder: str
+    capture: str | None
+    expectations: str  # the file with them
+    outcome: Literal["passed", "failed", "unreadable"]
+    error: str | None
+    warnings: list[str]
+    differences: list[Difference]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What `analyzer check --format json` prints. `cases` in the order in which they were checked."""
+
+    checked: int
+    failed: int
+    unreadable: int
+    cases: list[Checked]
+
+
 def as_json(results: Sequence[Result]) -> bytes:
-    """`checked`, `failed`, `unreadable`, and `cases` in order, each with its `outcome` and `differences`."""
-    report = {
-        "checked": len(results),
-        "failed": sum(result.outcome == "failed" for result in results),
-        "unreadable": sum(result.outcome == "unreadable" for result in results),
-        "cases": [
-            {
-                "folder": escape(result.folder),
-                "capture": None if result.capture is None else escape(result.capture),
-                "expectations": escape(result.file),
-                "outcome": result.outcome,
-                "error": None if result.error is None else escape(result.error),
-                "warnings": [escape(warning) for warning in result.warnings],
-                "differences": [_escaped(one) for one in result.differences],
-            }
+    """A `Report`, indented."""
+    report = Report(
+        checked=len(results),
+        failed=sum(result.outcome == "failed" for result in results),
+        unreadable=sum(result.outcome == "unreadable" for result in results),
+        cases=[
+            Checked(
+                folder=escape(result.folder),
+                capture=None if result.capture is None else escape(result.capture),
+                expectations=escape(result.file),
+                outcome=result.outcome,
+                error=None if result.error is None else escape(result.error),
+                warnings=[escape(warning) for warning in result.warnings],
+                differences=[_escaped(one) for one in result.differences],
+            )
             for result in results
         ],
-    }
+    )
     return bytes(msgspec.json.format(msgspec.json.encode(report), indent=2)) + b"\n"
 
 
-def _escaped(one: Difference) -> dict[str, object]:
-    found = dataclasses.asdict(one)
-    return {key: escape(value) if isinstance(value, str) else value for key, value in found.items()}
+def _escaped(one: Difference) -> Difference:
+    return dataclasses.replace(one, field=escape(one.field), expected=escape(one.expected), seen=escape(one.seen))
 
 
 # JUnit.

@@ -58,6 +58,10 @@ def _tls(read: Callable[[model.Tls], _Value]) -> Callable[[model.Connection], _V
     return cell_of
 
 
+def _layer(layer: model.Encapsulation) -> str:
+    return layer.type if layer.id is None else f"{layer.type}:{layer.id}"
+
+
 def _first(tls: model.Tls) -> model.Verdict | None:
     return tls.handshakes[0] if tls.handshakes else None
 
@@ -104,6 +108,11 @@ COLUMNS: dict[str, Callable[[model.Connection], _Value]] = {
     "keep_alives": lambda c: c.notes.keep_alives,
     "resets": lambda c: c.notes.resets,
     "resets_ignored": lambda c: c.notes.resets_ignored,
+    "duplicates": lambda c: c.notes.duplicates,
+    "cut_segments": lambda c: c.notes.cut_segments,
+    "uncaptured_bytes": lambda c: c.notes.uncaptured_bytes,
+    "bad_checksums": lambda c: c.notes.bad_checksums,
+    "unfilled_checksums": lambda c: c.notes.unfilled_checksums,
     "faults": lambda c: len(c.faults),
     "http_version": lambda c: c.http.version if c.http else None,
     "http_flow": lambda c: c.http.connection.flow if c.http else None,
@@ -126,6 +135,8 @@ COLUMNS: dict[str, Callable[[model.Connection], _Value]] = {
     "http_max_concurrent": _most_at_once,
     "streams_reset": _streams_reset,
     "goaway": _goaway,
+    "encapsulation": lambda c: " ".join(_layer(layer) for layer in c.encapsulation),
+    "icmp_errors": lambda c: c.notes.icmp_errors,
 }
 
 

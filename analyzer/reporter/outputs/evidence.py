@@ -54,7 +54,19 @@ class Evidence:
         self._begun = False
 
     def add(self, connection: model.Connection) -> None:
-        text = "\n".join(line.rstrip() for line in self._lines(connection)) + "\n"
+        self._add(self._lines(connection))
+
+    def add_verdict(self, scope: str, verdict: model.Verdict, connection: model.Connection | None) -> None:
+        """A single verdict, below the heading of its connection if that is known."""
+        self._add([*(self._heading(connection) if connection else ()), *self._verdict(scope, verdict, connection)])
+
+    def add_exchange(self, exchange: model.Exchange, connection: model.Connection | None) -> None:
+        """A single exchange, likewise."""
+        judged = () if exchange.verdict is None else self._verdict("", exchange.verdict, connection)
+        self._add([*(self._heading(connection) if connection else ()), *self._exchange(exchange, connection, judged)])
+
+    def _add(self, lines: Iterable[str]) -> None:
+        text = "\n".join(line.rstrip() for line in lines) + "\n"
         self._write("\n" + text if self._begun else text)
         self._begun = True
 
@@ -66,6 +78,8 @@ class Evidence:
 
     def _lines(self, c: model.Connection) -> Iterator[str]:
         yield from self._heading(c)
+        if c.encapsulation:
+            yield from self._labelled("inside", [", ".join(map(words.encapsulation, c.encapsulation))])
         yield from self._verdict("open", c.open, c)
         yield from self._verdict("close", c.close, c)
         if c.proxy_protocol is not None:
@@ -85,6 +99,8 @@ class Evidence:
         yield from self._labelled("options", options)
         counts = [words.note_words(name, n) for name in words.NOTE_WORDS if (n := getattr(c.notes, name))]
         yield from self._labelled("notes", [", ".join(counts)] if counts else [])
+        if c.icmp_error:
+            yield from self._labelled("icmp", [_icmp(c.icmp_error)], "yellow")
         faults = [f"packet {f.packet}, {escape(f.layer)}: {escape(f.message)}" for f in c.faults]
         yield from self._labelled("faults", faults, "yellow")
 
@@ -108,7 +124,12 @@ class Evidence:
             yield self._styled(line, "bright_black")
 
     def _verdict(
-        self, scope: str, verdict: model.Verdict, c: model.Connection, said: str | None = None, ladder: bool = True
+        self,
+        scope: str,
+        verdict: model.Verdict,
+        c: model.Connection | None,
+        said: str | None = None,
+        ladder: bool = True,
     ) -> Iterator[str]:
         """`said`: what else there is to say of it. `ladder`: also its steps."""
         outcome = words.outcome(verdict)
@@ -116,7 +137,7 @@ class Evidence:
             (f"{words.MARKS[outcome]} {_name(verdict)}", words.COLOURS[outcome]),
             (_explained(verdict), None),
         ]
-        if scope == "open" and c.timing.handshake_ns is not None:
+        if c and scope == "open" and c.timing.handshake_ns is not None:
             parts.append((f"handshake {words.duration(c.timing.handshake_ns)}", None))
         if isinstance(verdict, model.CloseVerdict) and verdict.closed_by:
             parts.append((f"closed by the {verdict.closed_by}", None))
@@ -134,9 +155,9 @@ class Evidence:
         if verdict.divergence and scope != "lifecycle":  # it has that of its part
             yield from self._divergence(verdict.divergence)
 
-    def _tls(self, label: str, tls: model.Tls, c: model.Connection) -> Iterator[str]:
+    def _tls(self, label: str, tls: model.Tls, c: model.Connection | None) -> Iterator[str]:
         took = None
-        if c.timing.tls_ns is not None and tls == words.secured(c)[0]:
+        if c is not None and c.timing.tls_ns is not None and tls == words.secured(c)[0]:
             took = f"handshake {words.duration(c.timing.tls_ns)}"
         indent = " " * (_LABEL + 2)
         if tls.handshakes:
@@ -183,7 +204,7 @@ class Evidence:
             for problem in one.problems:
                 yield from self._wrapped(escape(problem), f"{indent}! ", indent + "  ", "yellow")
 
-    def _http(self, label: str, http: model.Http, c: model.Connection) -> Iterator[str]:
+    def _http(self, label: str, http: model.Http, c: model.Connection | None) -> Iterator[str]:
         listed = http.exchanges[:_EXCHANGES]
         if http.version == words_of_http2.VERSION:
             yield from self._http2(label, http, c)
@@ -195,18 +216,18 @@ class Evidence:
                 ladders -= verdict is not None
                 ladder = ladders >= 0 or (verdict is not None and verdict.outcome == "diverged")
                 judged = () if verdict is None else indented._verdict("", verdict, c, ladder=ladder)
-                yield from self._exchange(one, judged)
+                yield from self._exchange(one, c, judged)
         else:
             # What was said stands below, exchange by exchange; the steps tell more only where something is wrong.
             yield from self._verdict(label, http.connection, c, _extent(http), ladder=bool(http.connection.divergence))
             for one in listed:
-                yield from self._exchange(one)
+                yield from self._exchange(one, c)
         if more := words.exchange_count(http) - len(listed):
             yield from self._labelled("", [f"… and {words.count(more)} more"], "bright_black")
         if http.websocket:
             yield from self._labelled("websocket", [_frames(http.websocket)])
 
-    def _http2(self, label: str, http: model.Http, c: model.Connection) -> Iterator[str]:
+    def _http2(self, label: str, http: model.Http, c: model.Connection | None) -> Iterator[str]:
         extent = words_of_http2.extent(http)
         yield from self._verdict(label, http.connection, c, f"HTTP/2, {extent}" if extent else "HTTP/2")
         yield from self._labelled("settings", words_of_http2.settings(http))
@@ -215,10 +236,12 @@ class Evidence:
         yield from self._labelled("headers", [headers] if headers else [])
         errors = bool(words_of_http2.problems(http))
         yield from self._labelled("goaway", words_of_http2.goaways(http), "yellow" if errors else None)
+        yield from self._labelled("altsvc", words_of_http2.alternatives(http))
+        yield from self._labelled("origins", words_of_http2.origins(http))
         yield from self._labelled("stalls", words_of_http2.stalls(http))
         yield from self._labelled("waits", words_of_http2.waits(http))
 
-    def _tunnel(self, tunnel: model.Tunnel, c: model.Connection) -> Iterator[str]:
+    def _tunnel(self, tunnel: model.Tunnel, c: model.Connection | None) -> Iterator[str]:
         said = f"{words.size(tunnel.bytes.client)} sent, {words.size(tunnel.bytes.server)} received"
         unknown = "" if tunnel.http or tunnel.tls else "; what ran inside was not recognised"
         yield from self._labelled("tunnel", [f"after {escape(tunnel.after)}: {said}{unknown}"])
@@ -227,13 +250,13 @@ class Evidence:
         if tunnel.http:
             yield from self._http("inside", tunnel.http, c)
 
-    def _exchange(self, one: model.Exchange, judged: Iterable[str] = ()) -> Iterator[str]:
+    def _exchange(self, one: model.Exchange, c: model.Connection | None, judged: Iterable[str] = ()) -> Iterator[str]:
         """`judged`: what the verdict on its stream says."""
         request, response = one.request, one.response
         began = request or response
         number = str(began.packet) if began else ""
         at_ns = one.started_ns if one.started_ns is not None else one.first_byte_ns
-        lead = f"{number:>{_LABEL}}  " + (f"+{at_ns / 1e6:,.3f} ms  " if at_ns is not None else "")
+        lead = f"{number:>{_LABEL}}  " + (f"{at_ns / 1e6:+,.3f} ms  " if at_ns is not None else "")
         lead += f"stream {one.stream}  " if one.stream is not None else ""
         yield lead + words.exchange(one, max(20, self._width - len(lead)))
         for line in judged:
@@ -250,6 +273,12 @@ class Evidence:
         indent = " " * (_LABEL + 2)
         facts += words_of_http2.facts(one)
         yield from self._flowing(indent, [(fact, "bright_black") for fact in facts], indent)
+        if one.websocket:
+            yield from self._wrapped(f"WebSocket: {_frames(one.websocket)}", indent, indent, "bright_black")
+        if one.tunnel:
+            deeper = Evidence(self._write, width=self._width - len(_DEEPER), colour=self._colour)
+            for line in deeper._tunnel(one.tunnel, c):
+                yield _DEEPER + line
         for message, arrow in ((request, ">"), (response, "<")):
             for name, value in (message and message.headers) or ():
                 yield from self._field(name, value, arrow)
@@ -366,6 +395,11 @@ def _explained(verdict: model.Verdict) -> str:
     cause = f": {verdict.cause}" if verdict.cause else ""
     sources = ", ".join(escape(source) for source in (verdict.drawn_in_article, verdict.standard) if source)
     return verdict.outcome + cause + (f" ({sources})" if sources else "")
+
+
+def _icmp(error: model.IcmpError) -> str:
+    meaning = error.meaning or f"type {error.type}, code {error.code}"
+    return f"packet {error.packet}: {meaning}" + (f", MTU {error.mtu}" if error.mtu else "")
 
 
 def _options(said: model.TcpOptions) -> str:

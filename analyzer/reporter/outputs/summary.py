@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from analyzer import model
+from analyzer.dissector.encapsulation import MOST_LAYERS
 from analyzer.reporter import words, words_of_http2
 from analyzer.reporter.escape import escape
 from analyzer.reporter.outputs.counts import TIED, Histogram, Http2Counts, HttpCounts, TlsCounts, quantiles
@@ -39,18 +40,35 @@ class Totals(Protocol):
     icmp: int
     other: int
     fragments: int
+    reassembled: int  # IP packets
+    incomplete: int
+    overlapping: int
+    protected: int
+    too_deep: int
     damaged: int
     filtered_out: int
+    left_out: int
     late: int
+    bad_checksums: int
+    unfilled_checksums: int
+    out_of_order: int
+    set_back: int  # times
+    set_back_packet: int  # number of the first
+    set_back_ns: int  # nanoseconds
     connections: int  # connections
     dropped_by_interface: int
 
 
 _TOTALS = tuple(Totals.__annotations__)
 _LEFT_OUT = {
-    "udp": "UDP", "quic": "QUIC", "icmp": "ICMP", "other": "of other protocols", "fragments": "IP fragments",
-    "damaged": "damaged", "filtered_out": "outside the capture filter or time window",
+    "udp": "UDP", "quic": "QUIC", "icmp": "ICMP", "other": "of other protocols", "protected": "encrypted by 802.11",
+    "too_deep": f"with more than {MOST_LAYERS} headers around them", "damaged": "damaged",
+    "filtered_out": "outside the capture filter or time window", "left_out": "with a wrong checksum",
     "late": "that came after their connection was reported",
+}  # fmt: skip
+_FRAGMENTS = {
+    "reassembled": "put together", "incomplete": "incomplete",
+    "overlapping": "dropped because their fragments contradict one another",
 }  # fmt: skip
 
 
@@ -90,6 +108,7 @@ class Summary:
         self._diverged_count = 0
         self._faults: list[str] = []
         self._faults_count = 0
+        self._set_back = ""
 
     def add(self, connection: model.Connection) -> None:
         self.shown += 1
@@ -137,6 +156,16 @@ class Summary:
         self._read += 1
         for name in _TOTALS:
             self._totals[name] += getattr(totals, name)
+        if totals.set_back and not self._set_back:
+            self._set_back = f", first by {words.duration(totals.set_back_ns)} at packet {totals.set_back_packet}"
+
+    def _checksum_words(self) -> str:
+        said = []
+        if bad := self._totals["bad_checksums"]:
+            said.append(f"{words.count(bad)} wrong")
+        if unfilled := self._totals["unfilled_checksums"]:
+            said.append(f"{words.count(unfilled)} left to the network card by their sender (offload)")
+        return ", ".join(said)
 
     def _who(self, c: model.Connection) -> str:
         capture = f"{escape(c.capture)} " if self._captures > 1 else ""
@@ -150,7 +179,7 @@ class Summary:
         if self.shown > (1 if self._below_evidence else 0):  # of a single one all stands there
             yield from self._connections()
         for label, text in self.left_out():
-            yield from self._labelled(label, text, "yellow" if label == "dropped" else None)
+            yield from self._labelled(label, text, "yellow" if label in ("clock", "dropped") else None)
 
     def _connections(self) -> Iterator[str]:
         for label, outcomes in self.ranked():
@@ -203,11 +232,21 @@ class Summary:
         )
 
     def left_out(self) -> Iterator[tuple[str, str]]:
-        """What of the captures is in no connection, as `counted`."""
-        left_out = [f"{words.count(n)} {what}" for name, what in _LEFT_OUT.items() if (n := self._totals[name])]
-        dropped = self._totals["dropped_by_interface"]
+        """What of the captures is in no connection, and what is odd about them as a whole, as `counted`."""
+        totals = self._totals
+        left_out = [f"{words.count(n)} {what}" for name, what in _LEFT_OUT.items() if (n := totals[name])]
+        fragments = [f"{words.count(n)} {what}" for name, what in _FRAGMENTS.items() if (n := totals[name])]
+        late, back, dropped = totals["out_of_order"], totals["set_back"], totals["dropped_by_interface"]
+        backwards = f"the clock goes back a second or more {words.plural(back, 'time')}{self._set_back}"
         yield from _told(
             ("left out", f"packets: {', '.join(left_out)}" if left_out else ""),
+            ("fragments", f"IP packets: {', '.join(fragments)}" if fragments else ""),
+            ("checksums", self._checksum_words()),
+            (
+                "order",
+                f"{words.plural(late, 'packet')} older than the one before, by less than a second" if late else "",
+            ),
+            ("clock", backwards if back else ""),
             (
                 "dropped",
                 f"{words.plural(dropped, 'packet')} while capturing, as the capture itself says" if dropped else "",

@@ -136,6 +136,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("RTT", 7, _rtt, typical=8, right=True),
     Column("duration", 9, lambda c: words.duration(c.duration_ns), typical=10, right=True),
     Column("vlan", 9, lambda c: ".".join(map(str, c.vlan)), right=True),
+    Column("inside", 9, lambda c: " ".join(layer.type for layer in c.encapsulation)),
     Column("remarks", 8, _remarks, 30, 40, grows=2, colour=lambda c: "yellow" if c.faults else None),
 )
 

@@ -1,0 +1,1 @@
+"""A second opinion: the same capture, read with Wireshark's dissectors."""

@@ -1,0 +1,15 @@
+"""Records a connection and rewrites its link headers to IEEE 802.3 with LLC and SNAP."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from conversations import FOUR_WAY, four_way
+from conversion import ETHERNET, rewrite
+from linking import llc_snap
+from recording import Lab
+
+with Lab() as lab, lab.client.capture(program="tcpdump") as packets:
+    four_way(lab)
+rewrite(packets.path, link_type=ETHERNET, packet=llc_snap)
+packets.keep(__file__, FOUR_WAY)

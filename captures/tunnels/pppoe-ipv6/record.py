@@ -1,0 +1,15 @@
+"""Records a connection inside IPv6 over PPPoE."""
+
+import socket
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from conversations import FOUR_WAY, four_way
+from recording import Lab
+from tunnelling import on_ethernet, pppoe
+
+tag = on_ethernet(0x8864, pppoe(18))
+with Lab(ipv6=True, mirror=tag) as lab, lab.middle.capture(interface="monitor") as packets:
+    four_way(lab, family=socket.AF_INET6)
+packets.keep(__file__, FOUR_WAY)

@@ -1,0 +1,14 @@
+"""Records a connection inside PPPoE."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from conversations import FOUR_WAY, four_way
+from recording import Lab
+from tunnelling import on_ethernet, pppoe
+
+tag = on_ethernet(0x8864, pppoe(17))
+with Lab(mirror=tag) as lab, lab.middle.capture(interface="monitor") as packets:
+    four_way(lab)
+packets.keep(__file__, FOUR_WAY)
