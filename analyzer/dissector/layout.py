@@ -57,6 +57,7 @@ NOTE_OUT_OF_ORDER = 2
 NOTE_DUPLICATE_ACK = 3
 NOTE_KEEP_ALIVE = 4
 NOTE_AFTER_GAP = 5  # bytes before it had not been captured by then
+NOTE_COPY = 6  # of a packet captured before
 
 # Column `checksum`, of TCP segments where checksums are looked at.
 CHECKSUM_RIGHT = 0  # or not to be told: cut off, or behind headers that change the sum

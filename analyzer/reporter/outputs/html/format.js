@@ -28,7 +28,7 @@ function duration(ns) {
 }
 
 function since(ns) {
-  return `+${(ns / 1e6).toLocaleString("en-US", { minimumFractionDigits: 3, maximumFractionDigits: 3 })} ms`;
+  return `${ns < 0 ? "" : "+"}${(ns / 1e6).toLocaleString("en-US", { minimumFractionDigits: 3, maximumFractionDigits: 3 })} ms`;
 }
 
 function bytes(number) {

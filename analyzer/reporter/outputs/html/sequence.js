@@ -10,6 +10,7 @@ const SHAPES = {
   outOfOrder: ["out of order", (x, y) => `M${x} ${y - 6}L${x + 6} ${y}L${x} ${y + 6}L${x - 6} ${y}Z`],
   afterGap: ["bytes before it are missing", (x, y) => `M${x - 5} ${y - 5}h10v10h-10Z`],
   keepAlive: ["keep-alive", (x, y) => `M${x} ${y - 6}L${x + 6} ${y + 5}L${x - 6} ${y + 5}Z`],
+  copy: ["captured twice: a copy", (x, y) => `M${x - 6} ${y - 3}h7v7h-7ZM${x - 2} ${y - 7}h7v7`],
   duplicateAck: ["duplicate ACK", (x, y) => `M${x - 4} ${y}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0`],
 };
 
@@ -67,11 +68,13 @@ class SequencePlot {
     const { time, ack } = this.segments;
     let high = 1;
     let low = Infinity;
+    // Times go back where the clock was set back.
+    const from = time.reduce((least, at) => Math.min(least, at), 0);
     let to = 0;
     for (const at of this.own) [low, high, to] = [Math.min(low, this.segments.offset[at]), Math.max(high, this.end(at)), Math.max(to, time[at])];
     for (const at of this.acks) [high, to] = [Math.max(high, Math.min(ack[at], high * 2)), Math.max(to, time[at])];
     if (low === Infinity) low = 0;
-    return { from: 0, to: Math.max(to, 1), low, high: high + (high - low) * 0.06 + 1 };
+    return { from, to: Math.max(to, from + 1), low, high: high + (high - low) * 0.06 + 1 };
   }
 
   draw() {
@@ -158,10 +161,18 @@ class SequencePlot {
   }
 
   leftOut() {
-    const { seen, count: kept, every, everySpecial } = this.segments;
-    if (kept >= seen) return el("p", { class: "note" }, `All ${plural(seen, "segment")} of both sides are drawn.`);
-    const marks = everySpecial > 1 ? `, of those with marks or flags one in ${count(everySpecial)}` : "; those with marks or flags are all there";
-    return el("p", { class: "note" }, `${count(kept)} of ${plural(seen, "segment")} of both sides are drawn: of plain ones one in ${count(every)}${marks}.`);
+    const { seen, count: kept, every, everySpecial, time } = this.segments;
+    const { duplicates, cut_segments: cut, bad_checksums: bad } = this.connection.notes;
+    const said = [];
+    if (kept >= seen) said.push(`All ${plural(seen, "segment")} of both sides are drawn.`);
+    else {
+      const marks = everySpecial > 1 ? `, of those with marks or flags one in ${count(everySpecial)}` : `; those with marks or flags are all there${duplicates ? ", but not all copies" : ""}`;
+      said.push(`${count(kept)} of ${plural(seen, "segment")} of both sides are drawn: of plain ones one in ${count(every)}${marks}.`);
+    }
+    if (cut) said.push(`${plural(cut, "segment")} cut by the snapshot length: drawn as long as on the wire.`);
+    if (bad) said.push(`${plural(bad, "segment")} with a wrong checksum: ${report.verified ? "left out (--verify-checksums)" : "drawn like any other"}.`);
+    if (time.some((at, place) => place && time[place - 1] - at >= 1e9)) said.push("Times go back: the clock was set back while capturing, or packets are not in the order of time.");
+    return el("p", { class: "note" }, said.join(" "));
   }
 
   // What is marked, as a table: for screen readers, and for everybody who wants numbers.
