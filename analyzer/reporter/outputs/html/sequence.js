@@ -74,7 +74,7 @@ class SequencePlot {
     for (const at of this.own) [low, high, to] = [Math.min(low, this.segments.offset[at]), Math.max(high, this.end(at)), Math.max(to, time[at])];
     for (const at of this.acks) [high, to] = [Math.max(high, Math.min(ack[at], high * 2)), Math.max(to, time[at])];
     if (low === Infinity) low = 0;
-    return { from, to: Math.max(to, from + 1), low, high: high + (high - low) * 0.06 + 1 };
+    return { from, to: Math.max(to + (to - from) * 0.02, from + 1), low, high: high + (high - low) * 0.06 + 1 };
   }
 
   draw() {
@@ -109,8 +109,6 @@ class SequencePlot {
 
   lines(canvas, from, to) {
     const { time, ack, offset } = this.segments;
-    const data = this.own.filter((at) => this.segments.payload[at]).map((at) => `M${this.atX(time[at]).toFixed(1)} ${this.atY(offset[at]).toFixed(1)}V${Math.min(this.atY(this.end(at)), this.atY(offset[at]) - 1.5).toFixed(1)}`);
-    canvas.append(svg("path", { class: "data", d: data.join("") }));
     const steps = (value) => {
       let path = "";
       let highest = -1;
@@ -123,6 +121,9 @@ class SequencePlot {
     };
     canvas.append(svg("path", { class: "ack", d: steps((at) => ack[at]) }));
     if (this.known) canvas.append(svg("path", { class: "window", d: steps((at) => this.room(at)) }));
+    const data = this.own.filter((at) => this.segments.payload[at]).map((at) => `M${this.atX(time[at]).toFixed(1)} ${this.atY(offset[at]).toFixed(1)}V${Math.min(this.atY(this.end(at)), this.atY(offset[at]) - 1.5).toFixed(1)}`);
+    // Last: what is acknowledged at once must not hide what was sent.
+    canvas.append(svg("path", { class: "data", d: data.join("") }));
   }
 
   marks(canvas, own) {
@@ -139,7 +140,7 @@ class SequencePlot {
     for (const at of [...own, ...this.acks]) {
       if (flags[at] & 7) {
         const mine = this.segments.side[at] === this.side;
-        if (!mine && !(flags[at] & 4)) continue;
+        if ((!mine && !(flags[at] & 4)) || note[at] === report.notes.copy) continue;
         const [x, y] = [this.atX(time[at]), mine ? this.atY(offset[at]) : this.atY(Math.max(this.low, ack[at]))];
         const name = flagNames(flags[at]);
         const width = 8 * name.length + 8;
