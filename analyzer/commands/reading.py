@@ -268,11 +268,11 @@ class Reading:
                     self._warn(shown, analysis.warnings, warned)
                     if summary:
                         summary.end_capture(analysis.totals)
+                    if page:
+                        page.end(analysis)
                     if doubts := words.checksum_doubts(analysis.totals):
                         with self._progress.hidden():
                             say(f"{shown}: {doubts}")
-                    if page:
-                        page.end(analysis)
         except InputError as error:  # found out only when its first bytes were asked for
             self._analysed -= 1
             self._cannot_read(error)

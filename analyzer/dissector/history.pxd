@@ -30,7 +30,7 @@ cdef class ConnectionHistory(ConnectionRows):
     cdef long long out_of_order
     cdef long long duplicate_acks
     cdef long long keep_alives
-    cdef long long copies
+    cdef long long duplicates
     cdef long long missed
 
     cdef void _count_before(self, long long base, long long me)

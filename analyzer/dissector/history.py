@@ -284,13 +284,13 @@ class ConnectionHistory(ConnectionRows):
         self.out_of_order = self.rows[base + OUT_OF_ORDER]
         self.duplicate_acks = self.rows[base + DUPLICATE_ACKS]
         self.keep_alives = self.rows[base + KEEP_ALIVES]
-        self.copies = self.rows[base + DUPLICATES]
+        self.duplicates = self.rows[base + DUPLICATES]
         self.missed = self.rows[me + MISSING]
 
     @cython.cfunc
     def _noticed(self, base: cython.longlong, me: cython.longlong) -> cython.int:
         """What was counted since: NOTE_ of a segment."""
-        if self.rows[base + DUPLICATES] > self.copies:
+        if self.rows[base + DUPLICATES] > self.duplicates:
             return NOTE_COPY
         if self.rows[base + RETRANSMISSIONS] > self.retransmissions:
             return NOTE_RETRANSMISSION

@@ -50,11 +50,6 @@ HANDED_END = 2  # a FIN or an accepted RST, without bytes that are wanted
 HANDED_ACK = 3  # an acknowledgement, while the peer's bytes have a hole
 HANDED_KNOWN = 4  # bytes that tell, for the first time, what a connection without captured SYN speaks
 
-# Column `checksum`, of TCP segments where checksums are looked at.
-CHECKSUM_RIGHT = 0  # or not to be told: cut off, or behind headers that change the sum
-CHECKSUM_BAD = 1
-CHECKSUM_UNFILLED = 2  # the sender left it to the network card
-
 # Column `note`: what became of a segment, if anything was noticed. As counted in the row, and nowhere judged anew.
 NOTE_NONE = 0
 NOTE_RETRANSMISSION = 1
@@ -62,7 +57,12 @@ NOTE_OUT_OF_ORDER = 2
 NOTE_DUPLICATE_ACK = 3
 NOTE_KEEP_ALIVE = 4
 NOTE_AFTER_GAP = 5  # bytes before it had not been captured by then
-NOTE_COPY = 6  # captured more than once
+NOTE_COPY = 6  # of a packet captured before
+
+# Column `checksum`, of TCP segments where checksums are looked at.
+CHECKSUM_RIGHT = 0  # or not to be told: cut off, or behind headers that change the sum
+CHECKSUM_BAD = 1
+CHECKSUM_UNFILLED = 2  # the sender left it to the network card
 
 # Words of a connection's row.
 FIRST_PACKET = 0

@@ -163,7 +163,8 @@ class Samples:
         return (ordinals.astype(np.uint64) * _SPREAD >> _SHIFT).astype(np.int64)
 
     def _kept(self, part: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.bool_]:
-        special = (part["note"] != 0) | (part["flags"] & _SPECIAL != 0) | (part["window"] == 0)
+        noted = (part["note"] != layout.NOTE_NONE) & (part["note"] != layout.NOTE_COPY)
+        special = noted | (part["flags"] & _SPECIAL != 0) | (part["window"] == 0)
         strides = np.where(special, self._special[part["connection"]], self._stride[part["connection"]])
         kept: npt.NDArray[np.bool_] = (part["lot"] % strides == 0) & (strides < _NEVER)
         return kept

@@ -162,12 +162,12 @@ class InsideLabeler:
     ) -> Contents:
         http = self._http2.label(dissector, _as_seen_by(dissector.lost, around), tls=inside_tls)
         first = min((one.first_byte_ns for one in dissector.exchanges if one.first_byte_ns is not None), default=None)
+        self._frame_log = dissector.multiplexing.log
         faults = faults_of(dissector)
         for place, one in enumerate(dissector.exchanges[: len(http.exchanges)]):
             if one.tunnel is not None:
                 http.exchanges[place], inside = self._stream_tunnel(http.exchanges[place], one, around)
                 faults += inside[: max(0, _MOST_FAULTS - len(faults))]
-        self._frame_log = dissector.multiplexing.log  # after those of tunnels inside streams
         return Contents(
             http=http,
             faults=tuple(faults),

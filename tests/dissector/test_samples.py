@@ -24,16 +24,17 @@ def test_what_is_kept_agrees_with_what_is_counted(case):
     connections, kept = analysed(case)
     for one in connections:
         found = kept.of(one.id)
-        if one.packets.client + one.packets.server > samples.MOST_OF_A_CONNECTION:
+        assert found.seen == one.packets.client + one.packets.server
+        assert found.number[0] == one.first_packet
+        if found.seen > samples.MOST_OF_A_CONNECTION:
             assert found.every > 1
             continue
         sides = np.bincount(found.side, minlength=2).tolist()
         assert sides == [one.packets.client, one.packets.server]
         assert found.seen == len(found.number)
-        assert found.number[0] == one.first_packet
         for side, name in enumerate(("client", "server")):
             assert found.payload[found.side == side].sum() == getattr(one.payload_bytes, name)
-        noticed = np.bincount(found.note, minlength=7)
+        noticed = np.bincount(found.note, minlength=layout.NOTE_COPY + 1)
         assert noticed[layout.NOTE_RETRANSMISSION] <= one.notes.retransmissions  # one segment may count twice
         assert (noticed[layout.NOTE_RETRANSMISSION] > 0) == (one.notes.retransmissions > 0)
         assert noticed[layout.NOTE_OUT_OF_ORDER] == one.notes.out_of_order
@@ -47,6 +48,28 @@ def test_a_lost_segment_is_a_gap_and_then_a_retransmission():
     found = kept.of(0)
     assert found.note.tolist() == [0, 0, 0, 0, 0, 5, 0, 1, 0, 0, 0, 0, 0]
     assert found.offset[5] > found.offset[7]
+
+
+def test_of_a_packet_captured_twice_the_second_is_a_copy():
+    connections, kept = analysed("traffic/router-both-sides")
+    for one in connections:
+        found = kept.of(one.id)
+        copies = np.flatnonzero(found.note == layout.NOTE_COPY)
+        assert len(copies) == one.notes.duplicates > 0
+        for at in copies:
+            before = (found.side[:at] == found.side[at]) & (found.offset[:at] == found.offset[at])
+            assert (before & (found.payload[:at] == found.payload[at])).any()
+
+
+def test_copies_do_not_crowd_out_what_is_special():
+    kept = Samples(most=100, most_of_a_connection=100)
+    for _ in range(40):
+        notes = [layout.NOTE_RETRANSMISSION if at == 3 else layout.NOTE_COPY * (at % 2) for at in range(50)]
+        kept.take(table_of([(0, note, 0) for note in notes]))
+    kept.finish()
+    found = kept.of(0)
+    assert np.count_nonzero(found.note == layout.NOTE_RETRANSMISSION) == 40
+    assert found.every_special == 1 < found.every
 
 
 def test_without_samples_no_notes_are_taken():

@@ -208,6 +208,45 @@ def test_the_plot_marks_what_was_sent_again_and_reads_segments_to_the_keyboard(p
     assert page.log() == []
 
 
+def test_the_plot_marks_copies_and_says_what_it_leaves_out(page, folder):
+    page.open(report_of(folder, "traffic/router-both-sides"), "#c0/sequence")
+    page.wait("return document.querySelector('svg.plot path.copy')")
+    assert any("captured twice: a copy" in text for text in page.texts("#panel details td"))
+    page.open(report_of(folder, "traffic/corrupted", options=("--verify-checksums",)), "#c0/sequence")
+    page.wait("return document.querySelector('svg.plot')")
+    assert "1 segment with a wrong checksum: left out" in "".join(page.texts("#panel .note"))
+    assert page.log() == []
+
+
+def test_time_goes_on_in_the_plot_where_the_clock_was_set_back(page, folder):
+    path = report_of(folder, "traffic/clock-set-back")
+    page.open(path, "#c1/sequence")
+    page.wait("return document.querySelector('svg.plot path.cursor')")
+    assert not any(text.startswith("-") for text in page.texts("svg.plot text"))
+    assert "The clock was set back" in "".join(page.texts("#panel .note"))
+    assert any(text.startswith("-3,59") for text in page.texts("#panel details td"))  # as the clock said
+    page.open(path, "#c0/sequence")
+    page.wait("return document.querySelector('svg.plot')")
+    assert page.js("return document.querySelectorAll('svg.plot path.cursor').length") == 0
+    assert page.log() == []
+
+
+def test_facts_tell_of_tunnels_copies_cuts_and_icmp(page, folder):
+    told = {
+        "tunnels/vxlan": "vxlan 42 (192.0.2.1 → 192.0.2.2)",
+        "traffic/router-both-sides": "packets captured twice12",
+        "traffic/snaplen-http": "segments cut by the snapshot length2",
+    }
+    for case, text in told.items():
+        page.open(report_of(folder, case), "#c0/facts")
+        page.wait("return document.querySelector('#panel .card')")
+        assert text in "".join(page.texts("#panel .pairs tr"))
+        assert "Checksums were not looked at" in "".join(page.texts("#panel .note"))
+    page.open(report_of(folder, "traffic/corrupted", options=("--verify-checksums",)))
+    assert "packets: 1 with a wrong checksum" in "".join(page.texts(".facts td"))
+    assert page.log() == []
+
+
 def test_tls_and_its_certificates(streams):
     shown(streams, "tls")
     text = "".join(streams.texts("#panel"))

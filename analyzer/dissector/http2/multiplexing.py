@@ -126,13 +126,13 @@ class Multiplexing:
 
     def frame(self, side: int, stream: Stream, packet: int, at_ns: int) -> None:
         """HEADERS or DATA of a stream."""
+        if len(self.log) < 4 * MOST_LOGGED:
+            self.log.extend((stream.number, side, packet, at_ns))
         if stream.number in self._doubtful:
             self._went_on(stream)
         elif stream.number not in self._live:
             return  # it is taken for over, and waits for its request
         self._frames += 1
-        if self._frames <= MOST_LOGGED:
-            self.log.extend((stream.number, side, packet, at_ns))
         last, self._last[side] = self._last[side], stream
         if last is not stream:
             if last is not None:

@@ -33,7 +33,7 @@ Styled = Callable[[str, str | None], str]
 def ladder(verdict: model.Verdict, rungs: Sequence[Rung], *, width: int, numbers: int, styled: Styled) -> Iterator[str]:
     """The lines. `numbers`: columns for packet numbers; `styled`: gives a text its colour, if colours are wanted."""
     numbers = max(numbers, *(len(str(step.packet)) for step in verdict.steps))
-    times = [f"+{step.at_ns / 1e6:,.3f} ms" for step in verdict.steps]
+    times = [f"{step.at_ns / 1e6:+,.3f} ms" for step in verdict.steps]
     wide = max(len(time) for time in times)
     left = numbers + 2 + wide + 2
     names = [_name(verdict, rung) for rung in rungs]

@@ -232,21 +232,25 @@ class Summary:
         )
 
     def left_out(self) -> Iterator[tuple[str, str]]:
-        """What of the captures is in no connection, or may mislead in those there are; as `counted`."""
+        """What of the captures is in no connection, and what is odd about them as a whole, as `counted`."""
         totals = self._totals
         left_out = [f"{words.count(n)} {what}" for name, what in _LEFT_OUT.items() if (n := totals[name])]
         fragments = [f"{words.count(n)} {what}" for name, what in _FRAGMENTS.items() if (n := totals[name])]
         late, back, dropped = totals["out_of_order"], totals["set_back"], totals["dropped_by_interface"]
-        order = f"{words.plural(late, 'packet')} older than the one before, by less than a second"
-        clock = f"the clock goes back a second or more {words.plural(back, 'time')}{self._set_back}"
-        lost = f"{words.plural(dropped, 'packet')} while capturing, as the capture itself says"
+        backwards = f"the clock goes back a second or more {words.plural(back, 'time')}{self._set_back}"
         yield from _told(
             ("left out", f"packets: {', '.join(left_out)}" if left_out else ""),
             ("fragments", f"IP packets: {', '.join(fragments)}" if fragments else ""),
             ("checksums", self._checksum_words()),
-            ("order", order if late else ""),
-            ("clock", clock if back else ""),
-            ("dropped", lost if dropped else ""),
+            (
+                "order",
+                f"{words.plural(late, 'packet')} older than the one before, by less than a second" if late else "",
+            ),
+            ("clock", backwards if back else ""),
+            (
+                "dropped",
+                f"{words.plural(dropped, 'packet')} while capturing, as the capture itself says" if dropped else "",
+            ),
         )
 
     def ranked(self) -> Iterator[tuple[str, list[tuple[str, str, int, str]]]]:

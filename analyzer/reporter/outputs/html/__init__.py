@@ -114,6 +114,7 @@ class Html:
         self._faulty: list[dict[str, Any]] = []
         self._counts = {"deviating": 0, "untold": 0, "faulty": 0}
         self._not_listed = 0
+        self._verified = False  # segments with a wrong checksum were left out
 
     def begin(self, source: Source) -> None:
         self._source, self._drawn = source, []
@@ -172,7 +173,10 @@ class Html:
             found = samples.of(connection) if samples is not None else None
             encoded = None if found is None else self._encoder.encode(segments(found, start_ns))
             self._places.append(NOWHERE if encoded is None else self._segments.add(encoded))
-        self._captures.append({"name": source.name, "warnings": [str(one.message) for one in source.warnings]})
+        self._verified = self._verified or source.totals.left_out > 0
+        doubts = words.checksum_doubts(source.totals)
+        warnings = [*(str(one.message) for one in source.warnings), *filter(None, [doubts])]
+        self._captures.append({"name": source.name, "warnings": warnings})
         self._source, self._drawn = None, []
 
     def finish(self) -> None:
@@ -225,6 +229,7 @@ class Html:
             "notes": {"retransmission": layout.NOTE_RETRANSMISSION, "outOfOrder": layout.NOTE_OUT_OF_ORDER,
                       "duplicateAck": layout.NOTE_DUPLICATE_ACK, "keepAlive": layout.NOTE_KEEP_ALIVE,
                       "afterGap": layout.NOTE_AFTER_GAP, "copy": layout.NOTE_COPY},
+            "verified": self._verified,
             "several": len(self._captures) > 1,
         }  # fmt: skip
 

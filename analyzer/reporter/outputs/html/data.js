@@ -1,6 +1,6 @@
 // The data of the page: packed JSON (outputs/html/packing.py), unpacked when it is asked for.
 
-const report = { rows: null, outcomes: {}, marks: {}, causes: {}, flows: {}, notes: {} };
+const report = { rows: null, outcomes: {}, marks: {}, causes: {}, flows: {}, notes: {}, verified: false };
 const KEPT_BLOCKS = 6;
 
 async function unpack(base64) {

@@ -2,10 +2,9 @@
 
 const NOTES = {
   retransmissions: "retransmissions", out_of_order: "out of order", lost_segments: "lost segments", duplicate_acks: "duplicate ACKs",
-  zero_windows: "zero windows", keep_alives: "keep-alives", resets: "resets", resets_ignored: "resets ignored",
-  icmp_errors: "ICMP errors", duplicates: "captured more than once", cut_segments: "segments cut by the snaplen",
-  uncaptured_bytes: "bytes not captured, but acknowledged", bad_checksums: "bad checksums",
-  unfilled_checksums: "checksums left to the network card",
+  zero_windows: "zero windows", keep_alives: "keep-alives", resets: "resets", resets_ignored: "resets ignored", icmp_errors: "ICMP errors about it",
+  duplicates: "packets captured twice", cut_segments: "segments cut by the snapshot length", uncaptured_bytes: "bytes acknowledged, not captured",
+  bad_checksums: "wrong checksums", unfilled_checksums: "checksums left to the network card",
 };
 const ORIENTED = {
   syn: "the client sent the SYN", content: "no SYN was captured: client and server by what they say",
@@ -32,20 +31,29 @@ function drawFacts(details) {
       ["Client", `${plural(connection.packets.client, "packet")}, ${bytes(connection.payload_bytes.client)}`],
       ["Server", `${plural(connection.packets.server, "packet")}, ${bytes(connection.payload_bytes.server)}`],
       ["VLAN", connection.vlan.length ? [...connection.vlan].reverse().join(" in ") : null],
-      ["Inside", connection.encapsulation.length ? connection.encapsulation.map(around).join(", ") : null],
-      ["ICMP error", connection.icmp_error && icmpError(connection.icmp_error)],
+      ["Inside", connection.encapsulation.length ? el("ul", {}, connection.encapsulation.map((layer) => el("li", {}, layerWords(layer)))) : null],
       ["PROXY protocol", connection.proxy_protocol && `version ${connection.proxy_protocol}, for ${connection.proxied_for ? endpoint(connection.proxied_for) : "no address"}`],
       ["Tunnel", connection.tunnel && `after ${visible(connection.tunnel.after)}: ${bytes(connection.tunnel.bytes.client)} sent, ${bytes(connection.tunnel.bytes.server)} received`],
       ["TCP handshake", timing.handshake_ns === null ? null : duration(timing.handshake_ns)],
       ["TLS handshake", timing.tls_ns === null ? null : duration(timing.tls_ns)],
       ["First response", timing.first_response_ns === null ? null : `${duration(timing.first_response_ns)} after the first packet`],
       ["Closed by", connection.close.closed_by],
+      ["ICMP error", connection.icmp_error && icmpWords(connection.icmp_error)],
     ])),
     el("section", { class: "card" }, el("h3", {}, "What the SYNs said"), el("table", { class: "plain" }, head([["Option"], ["Client", "num"], ["Server", "num"]]), el("tbody", {}, rows)), tcp.client.mss === null && tcp.server.mss === null ? el("p", { class: "note" }, "– : not in the capture, or not in the SYN.") : ""),
-    el("section", { class: "card" }, el("h3", {}, "Noticed"), noticed.length ? pairs(noticed) : el("p", { class: "none" }, "Nothing: no retransmission, no loss, no reset.")),
+    el("section", { class: "card" }, el("h3", {}, "Noticed"), noticed.length ? pairs(noticed) : el("p", { class: "none" }, "Nothing: no retransmission, no loss, no reset."), notes.bad_checksums === null ? el("p", { class: "note" }, "Checksums were not looked at: --count-checksums does.") : ""),
     faultCard(connection),
     untoldCard(connection),
   );
+}
+
+// Headers around the connection's packets, the outermost first.
+function layerWords(layer) {
+  return `${visible(layer.type)}${layer.id === null ? "" : ` ${layer.id}`}${layer.source ? ` (${visible(layer.source)} → ${visible(layer.destination)})` : ""}`;
+}
+
+function icmpWords(error) {
+  return [packet(error.packet), ` ${error.meaning ? visible(error.meaning) : `type ${error.type}, code ${error.code}`}${error.mtu ? `, MTU ${count(error.mtu)}` : ""}`];
 }
 
 function faultCard(connection) {
@@ -70,13 +78,4 @@ function drawJson(details) {
 async function copyJson(text) {
   await copy(text);
   say("Copied the connection as JSON");
-}
-
-// A header around the connection's packets: VXLAN 7, from where to where.
-function around({ type, id, source, destination }) {
-  return `${visible(type)}${id === null ? "" : ` ${id}`}${source === null ? "" : ` (${visible(source)} to ${visible(destination)})`}`;
-}
-
-function icmpError({ packet: number, type, code, meaning, mtu }) {
-  return [packet(number), ` ${meaning || `type ${type}, code ${code}`}${mtu === null ? "" : `, MTU ${mtu}`}`];
 }

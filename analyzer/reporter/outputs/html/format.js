@@ -21,6 +21,7 @@ function duration(ns) {
   if (ns === 0) return "0 ms";
   if (Math.abs(ns) < 999500000) return `${digits(ns / 1e6)} ms`;
   if (Math.abs(ns) < 60e9) return `${digits(ns / 1e9)} s`;
+  if (ns < 0) return `-${duration(-ns)}`;
   const seconds = Math.round(ns / 1e9);
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${String(seconds % 60).padStart(2, "0")} s`;
@@ -28,7 +29,7 @@ function duration(ns) {
 }
 
 function since(ns) {
-  return `+${(ns / 1e6).toLocaleString("en-US", { minimumFractionDigits: 3, maximumFractionDigits: 3 })} ms`;
+  return `${ns < 0 ? "" : "+"}${(ns / 1e6).toLocaleString("en-US", { minimumFractionDigits: 3, maximumFractionDigits: 3 })} ms`;
 }
 
 function bytes(number) {

@@ -35,7 +35,7 @@ function drawLadder(details) {
     last = rungs(group, verdict, details.rungs[path] || [], last, connection.duration_ns);
     table.append(group);
   }
-  const noticed = details.segments && noticedRows(details.segments);
+  const noticed = details.segments && noticedRows(details.segments, connection.notes.duplicates);
   if (noticed) table.append(noticed);
   return el("div", { class: "scrolls" }, legendOfLadder(), table);
 }
@@ -135,17 +135,16 @@ function pause(ns) {
 }
 
 // Retransmissions, gaps and resets that no verdict is about: what TCP noticed on the way.
-function noticedRows(segments) {
+function noticedRows(segments, copies) {
   const words = {
     [report.notes.retransmission]: ["↺", "retransmission", "RFC 9293 §3.8.1"],
     [report.notes.outOfOrder]: ["⇅", "out of order: overtaken on the way", "RFC 9293 §3.4"],
     [report.notes.afterGap]: ["▢", "bytes before it are not in the capture, or came later", "RFC 9293 §3.4"],
-    [report.notes.copy]: ["⧉", "captured more than once: the same packet, not sent again", ""],
     [report.notes.keepAlive]: ["♥", "keep-alive", "RFC 9293 §3.8.4"],
   };
   const found = [];
   for (let at = 0; at < segments.count; at++) if (words[segments.note[at]]) found.push(at);
-  if (!found.length) return null;
+  if (!found.length && !copies) return null;
   const group = el("tbody", {}, el("tr", { class: "group" }, el("th", { colspan: "4", scope: "rowgroup" }, el("b", {}, "Noticed on the way "), plural(found.length, "segment"), el("span", { class: "why" }, "Retransmissions, gaps and keep-alives, as TCP’s sequence numbers show them."))));
   for (const at of found.slice(0, NOTICED_SHOWN)) {
     const [sign, said, standard] = words[segments.note[at]];
@@ -156,6 +155,7 @@ function noticedRows(segments) {
     );
   }
   if (found.length > NOTICED_SHOWN) group.append(el("tr", {}, el("td", { colspan: "4", class: "note" }, `… and ${count(found.length - NOTICED_SHOWN)} more: see the time–sequence plot.`)));
+  if (copies) group.append(el("tr", {}, el("td", { colspan: "4", class: "note" }, `${plural(copies, "packet")} captured twice: the same packet, seen at two places. The copies count for nothing else.`)));
   return group;
 }
 

@@ -21,7 +21,7 @@ function plotFrame(width, height, margin, x, y) {
   const root = svg("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img" });
   const atX = scale(x.from, x.to, margin.left, width - margin.right);
   const atY = scale(y.from, y.to, height - margin.bottom, margin.top);
-  for (const value of ticks(x.from, x.to, 7)) {
+  for (const value of ticks(x.from, x.to, Math.max(3, Math.min(7, width / 130)))) {
     root.append(svg("line", { class: "grid", x1: atX(value), x2: atX(value), y1: margin.top, y2: height - margin.bottom }));
     root.append(svg("text", { x: atX(value), y: height - margin.bottom + 16, "text-anchor": "middle" }, x.label(value)));
   }

@@ -1,6 +1,9 @@
 // TCP as a time–sequence plot: one side's bytes over time, what its peer acknowledged and had room for.
 
 const WIDTH = 1200;
+const NARROWEST = 360;
+const LOWEST = 320;
+const SET_BACK = 1e9; // nanoseconds
 const HEIGHT = 520;
 const MARGIN = { left: 84, right: 20, top: 30, bottom: 44 };
 const LISTED = 300;
@@ -10,7 +13,7 @@ const SHAPES = {
   outOfOrder: ["out of order", (x, y) => `M${x} ${y - 6}L${x + 6} ${y}L${x} ${y + 6}L${x - 6} ${y}Z`],
   afterGap: ["bytes before it are missing", (x, y) => `M${x - 5} ${y - 5}h10v10h-10Z`],
   keepAlive: ["keep-alive", (x, y) => `M${x} ${y - 6}L${x + 6} ${y + 5}L${x - 6} ${y + 5}Z`],
-  copy: ["captured more than once", (x, y) => `M${x - 6} ${y + 2}h8v-8M${x - 2} ${y + 6}h8v-8`],
+  copy: ["captured twice: a copy", (x, y) => `M${x - 6} ${y - 3}h7v7h-7ZM${x - 2} ${y - 7}h7v7`],
   duplicateAck: ["duplicate ACK", (x, y) => `M${x - 4} ${y}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0`],
 };
 
@@ -30,9 +33,28 @@ function drawSequence(details) {
   return root;
 }
 
+// Where the clock was set back, to before the connection began, time goes on from where it stood. `set`: when.
+function continued(times) {
+  const set = [];
+  let step = 0;
+  let last = 0;
+  const time = times.map((at) => {
+    if (at < -SET_BACK && at + step < last - SET_BACK) {
+      step = last - at;
+      set.push(last);
+    }
+    return (last = at + step);
+  });
+  return { time, set };
+}
+
 class SequencePlot {
   constructor(details, side) {
-    this.segments = details.segments;
+    this.width = Math.max(NARROWEST, Math.min(WIDTH, document.documentElement.clientWidth)); // so that text keeps its size
+    this.height = Math.max(LOWEST, Math.min(HEIGHT, this.width * 0.85));
+    const { time, set } = continued(details.segments.time);
+    this.segments = { ...details.segments, time, captured: details.segments.time };
+    this.set = set;
     this.connection = details.connection;
     this.side = side;
     const options = this.connection.tcp[SIDES[1 - side]];
@@ -68,11 +90,12 @@ class SequencePlot {
     const { time, ack } = this.segments;
     let high = 1;
     let low = Infinity;
+    const from = time.reduce((least, at) => Math.min(least, at), 0);
     let to = 0;
     for (const at of this.own) [low, high, to] = [Math.min(low, this.segments.offset[at]), Math.max(high, this.end(at)), Math.max(to, time[at])];
     for (const at of this.acks) [high, to] = [Math.max(high, Math.min(ack[at], high * 2)), Math.max(to, time[at])];
     if (low === Infinity) low = 0;
-    return { from: 0, to: Math.max(to, 1), low, high: high + (high - low) * 0.06 + 1 };
+    return { from, to: Math.max(to + (to - from) * 0.02, from + 1), low, high: high + (high - low) * 0.06 + 1 };
   }
 
   draw() {
@@ -86,13 +109,14 @@ class SequencePlot {
       high = Math.max(...own.map((at) => this.end(at)));
       high += (high - low) * 0.08 + 1;
     }
-    const { root: drawing, atX, atY } = plotFrame(WIDTH, HEIGHT, MARGIN, { from, to, label: (ns) => duration(ns), title: "time since the connection’s first packet" }, { from: low, to: high, label: (n) => bytes(Math.round(n)), title: `bytes of the ${SIDES[this.side]}, SYN = 0` });
+    const { root: drawing, atX, atY } = plotFrame(this.width, this.height, MARGIN, { from, to, label: (ns) => duration(ns), title: "time since the connection’s first packet" }, { from: low, to: high, label: (n) => bytes(Math.round(n)), title: `bytes of the ${SIDES[this.side]}, SYN = 0` });
     Object.assign(this, { atX, atY, low, high, shown: own });
     const clip = `clip${this.side}`;
-    drawing.append(svg("defs", {}, svg("clipPath", { id: clip }, svg("rect", { x: MARGIN.left, y: MARGIN.top - 6, width: WIDTH - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom + 12 }))));
+    drawing.append(svg("defs", {}, svg("clipPath", { id: clip }, svg("rect", { x: MARGIN.left, y: MARGIN.top - 6, width: this.width - MARGIN.left - MARGIN.right, height: this.height - MARGIN.top - MARGIN.bottom + 12 }))));
     const canvas = svg("g", { "clip-path": `url(#${clip})` });
     drawing.append(canvas);
     this.lines(canvas, from, to);
+    for (const at of this.set) canvas.append(svg("path", { class: "cursor", d: `M${atX(at).toFixed(1)} ${MARGIN.top}V${this.height - MARGIN.bottom}` }, svg("title", {}, "the clock was set back")));
     this.marks(canvas, own);
     this.overlay = svg("g");
     drawing.append(this.overlay);
@@ -107,8 +131,6 @@ class SequencePlot {
 
   lines(canvas, from, to) {
     const { time, ack, offset } = this.segments;
-    const data = this.own.filter((at) => this.segments.payload[at]).map((at) => `M${this.atX(time[at]).toFixed(1)} ${this.atY(offset[at]).toFixed(1)}V${Math.min(this.atY(this.end(at)), this.atY(offset[at]) - 1.5).toFixed(1)}`);
-    canvas.append(svg("path", { class: "data", d: data.join("") }));
     const steps = (value) => {
       let path = "";
       let highest = -1;
@@ -121,6 +143,9 @@ class SequencePlot {
     };
     canvas.append(svg("path", { class: "ack", d: steps((at) => ack[at]) }));
     if (this.known) canvas.append(svg("path", { class: "window", d: steps((at) => this.room(at)) }));
+    const data = this.own.filter((at) => this.segments.payload[at]).map((at) => `M${this.atX(time[at]).toFixed(1)} ${this.atY(offset[at]).toFixed(1)}V${Math.min(this.atY(this.end(at)), this.atY(offset[at]) - 1.5).toFixed(1)}`);
+    // Last: what is acknowledged at once must not hide what was sent.
+    canvas.append(svg("path", { class: "data", d: data.join("") }));
   }
 
   marks(canvas, own) {
@@ -137,11 +162,11 @@ class SequencePlot {
     for (const at of [...own, ...this.acks]) {
       if (flags[at] & 7) {
         const mine = this.segments.side[at] === this.side;
-        if (!mine && !(flags[at] & 4)) continue;
+        if ((!mine && !(flags[at] & 4)) || note[at] === report.notes.copy) continue;
         const [x, y] = [this.atX(time[at]), mine ? this.atY(offset[at]) : this.atY(Math.max(this.low, ack[at]))];
         const name = flagNames(flags[at]);
         const width = 8 * name.length + 8;
-        const left = Math.max(MARGIN.left, Math.min(x - width / 2, WIDTH - MARGIN.right - width));
+        const left = Math.max(MARGIN.left, Math.min(x - width / 2, this.width - MARGIN.right - width));
         canvas.append(svg("rect", { class: "flag-bg", x: left, y: y - 22, width, height: 16, rx: 4 }), svg("text", { class: "flag", x: left + width / 2, y: y - 10, "text-anchor": "middle" }, name));
       }
     }
@@ -159,19 +184,28 @@ class SequencePlot {
   }
 
   leftOut() {
-    const { seen, count: kept, every, everySpecial } = this.segments;
-    if (kept >= seen) return el("p", { class: "note" }, `All ${plural(seen, "segment")} of both sides are drawn.`);
-    const marks = everySpecial > 1 ? `, of those with marks or flags one in ${count(everySpecial)}` : "; those with marks or flags are all there";
-    return el("p", { class: "note" }, `${count(kept)} of ${plural(seen, "segment")} of both sides are drawn: of plain ones one in ${count(every)}${marks}.`);
+    const { seen, count: kept, every, everySpecial, captured } = this.segments;
+    const { duplicates, cut_segments: cut, bad_checksums: bad } = this.connection.notes;
+    const said = [];
+    if (kept >= seen) said.push(`All ${plural(seen, "segment")} of both sides are drawn.`);
+    else {
+      const marks = everySpecial > 1 ? `, of those with marks or flags one in ${count(everySpecial)}` : `; those with marks or flags are all there${duplicates ? ", but not all copies" : ""}`;
+      said.push(`${count(kept)} of ${plural(seen, "segment")} of both sides are drawn: of plain ones one in ${count(every)}${marks}.`);
+    }
+    if (cut) said.push(`${plural(cut, "segment")} cut by the snapshot length: drawn as long as on the wire.`);
+    if (bad) said.push(`${plural(bad, "segment")} with a wrong checksum: ${report.verified ? "left out (--verify-checksums)" : "drawn like any other"}.`);
+    if (this.set.length) said.push("The clock was set back while capturing (dashed line): the plot goes on from where it stood, and lists say what the clock said.");
+    else if (captured.some((at, place) => place && captured[place - 1] - at >= SET_BACK)) said.push("Packets are not in the order of time.");
+    return el("p", { class: "note" }, said.join(" "));
   }
 
   // What is marked, as a table: for screen readers, and for everybody who wants numbers.
   list(own) {
-    const { note, flags, time, number, offset, payload } = this.segments;
+    const { note, flags, captured, number, offset, payload } = this.segments;
     const names = Object.fromEntries(Object.entries(SHAPES).map(([name, [said]]) => [report.notes[name], said]));
     const marked = own.filter((at) => note[at] || flags[at] & 7);
     if (!marked.length) return null;
-    const rows = marked.slice(0, LISTED).map((at) => el("tr", {}, el("td", {}, packet(number[at])), el("td", {}, since(time[at])), el("td", { class: "num" }, count(offset[at])), el("td", { class: "num" }, bytes(payload[at])), el("td", {}, [flagNames(flags[at]), names[note[at]]].filter(Boolean).join(", "))));
+    const rows = marked.slice(0, LISTED).map((at) => el("tr", {}, el("td", {}, packet(number[at])), el("td", {}, since(captured[at])), el("td", { class: "num" }, count(offset[at])), el("td", { class: "num" }, bytes(payload[at])), el("td", {}, [flagNames(flags[at]), names[note[at]]].filter(Boolean).join(", "))));
     return el("details", { open: marked.length <= 12 }, el("summary", {}, `${plural(marked.length, "segment")} with marks or flags`), el("table", { class: "plain" }, head([["Packet"], ["Time"], ["Offset", "num"], ["Payload", "num"], ["What"]]), el("tbody", {}, rows)), marked.length > LISTED && el("p", { class: "note" }, `… and ${count(marked.length - LISTED)} more`));
   }
 
@@ -187,7 +221,7 @@ class SequencePlot {
     });
     root.addEventListener("pointermove", (event) => {
       const [x, y] = where(event);
-      if (begun !== null && Math.abs(x - begun) > 6) this.overlay.replaceChildren(svg("rect", { class: "brush", x: Math.min(x, begun), y: MARGIN.top, width: Math.abs(x - begun), height: HEIGHT - MARGIN.top - MARGIN.bottom }));
+      if (begun !== null && Math.abs(x - begun) > 6) this.overlay.replaceChildren(svg("rect", { class: "brush", x: Math.min(x, begun), y: MARGIN.top, width: Math.abs(x - begun), height: this.height - MARGIN.top - MARGIN.bottom }));
       else this.read(this.nearest(x, y));
     });
     root.addEventListener("pointerup", (event) => {
@@ -209,7 +243,7 @@ class SequencePlot {
 
   timeAt(x) {
     const view = this.range || this.whole;
-    return view.from + ((x - MARGIN.left) / (WIDTH - MARGIN.left - MARGIN.right)) * (view.to - view.from);
+    return view.from + ((x - MARGIN.left) / (this.width - MARGIN.left - MARGIN.right)) * (view.to - view.from);
   }
 
   nearest(x, y) {
@@ -226,11 +260,11 @@ class SequencePlot {
     if (place < 0) return;
     this.at = place;
     const at = this.shown[place];
-    const { time, number, offset, payload, flags, note } = this.segments;
+    const { time, captured, number, offset, payload, flags, note } = this.segments;
     const said = Object.entries(SHAPES).find(([name]) => report.notes[name] === note[at]);
     this.overlay.replaceChildren(svg("circle", { class: "ring", cx: this.atX(time[at]), cy: this.atY(offset[at]), r: 8 }));
     const what = [flagNames(flags[at]), payload[at] ? `${bytes(payload[at])} from byte ${count(offset[at])} to ${count(this.end(at))}` : "no payload", said && said[1][0]].filter(Boolean).join(", ");
-    this.readout.replaceChildren("Packet ", packet(number[at]), ` at ${since(time[at])}: ${what}`);
+    this.readout.replaceChildren("Packet ", packet(number[at]), ` at ${since(captured[at])}: ${what}`);
   }
 
   zoomBy(factor) {
