@@ -2,6 +2,7 @@
 
 const WIDTH = 1200;
 const NARROWEST = 360;
+const LOWEST = 320;
 const SET_BACK = 1e9; // nanoseconds
 const HEIGHT = 520;
 const MARGIN = { left: 84, right: 20, top: 30, bottom: 44 };
@@ -49,7 +50,8 @@ function continued(times) {
 
 class SequencePlot {
   constructor(details, side) {
-    this.width = Math.max(NARROWEST, Math.min(WIDTH, byId("panel").clientWidth || WIDTH)); // so that text keeps its size
+    this.width = Math.max(NARROWEST, Math.min(WIDTH, document.documentElement.clientWidth)); // so that text keeps its size
+    this.height = Math.max(LOWEST, Math.min(HEIGHT, this.width * 0.85));
     const { time, set } = continued(details.segments.time);
     this.segments = { ...details.segments, time, captured: details.segments.time };
     this.set = set;
@@ -107,14 +109,14 @@ class SequencePlot {
       high = Math.max(...own.map((at) => this.end(at)));
       high += (high - low) * 0.08 + 1;
     }
-    const { root: drawing, atX, atY } = plotFrame(this.width, HEIGHT, MARGIN, { from, to, label: (ns) => duration(ns), title: "time since the connection’s first packet" }, { from: low, to: high, label: (n) => bytes(Math.round(n)), title: `bytes of the ${SIDES[this.side]}, SYN = 0` });
+    const { root: drawing, atX, atY } = plotFrame(this.width, this.height, MARGIN, { from, to, label: (ns) => duration(ns), title: "time since the connection’s first packet" }, { from: low, to: high, label: (n) => bytes(Math.round(n)), title: `bytes of the ${SIDES[this.side]}, SYN = 0` });
     Object.assign(this, { atX, atY, low, high, shown: own });
     const clip = `clip${this.side}`;
-    drawing.append(svg("defs", {}, svg("clipPath", { id: clip }, svg("rect", { x: MARGIN.left, y: MARGIN.top - 6, width: this.width - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom + 12 }))));
+    drawing.append(svg("defs", {}, svg("clipPath", { id: clip }, svg("rect", { x: MARGIN.left, y: MARGIN.top - 6, width: this.width - MARGIN.left - MARGIN.right, height: this.height - MARGIN.top - MARGIN.bottom + 12 }))));
     const canvas = svg("g", { "clip-path": `url(#${clip})` });
     drawing.append(canvas);
     this.lines(canvas, from, to);
-    for (const at of this.set) canvas.append(svg("path", { class: "cursor", d: `M${atX(at).toFixed(1)} ${MARGIN.top}V${HEIGHT - MARGIN.bottom}` }, svg("title", {}, "the clock was set back")));
+    for (const at of this.set) canvas.append(svg("path", { class: "cursor", d: `M${atX(at).toFixed(1)} ${MARGIN.top}V${this.height - MARGIN.bottom}` }, svg("title", {}, "the clock was set back")));
     this.marks(canvas, own);
     this.overlay = svg("g");
     drawing.append(this.overlay);
@@ -219,7 +221,7 @@ class SequencePlot {
     });
     root.addEventListener("pointermove", (event) => {
       const [x, y] = where(event);
-      if (begun !== null && Math.abs(x - begun) > 6) this.overlay.replaceChildren(svg("rect", { class: "brush", x: Math.min(x, begun), y: MARGIN.top, width: Math.abs(x - begun), height: HEIGHT - MARGIN.top - MARGIN.bottom }));
+      if (begun !== null && Math.abs(x - begun) > 6) this.overlay.replaceChildren(svg("rect", { class: "brush", x: Math.min(x, begun), y: MARGIN.top, width: Math.abs(x - begun), height: this.height - MARGIN.top - MARGIN.bottom }));
       else this.read(this.nearest(x, y));
     });
     root.addEventListener("pointerup", (event) => {
