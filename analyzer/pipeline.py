@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from analyzer import model
     from analyzer.capture.live.base import LiveCapture, Wanted
     from analyzer.capture.live.privileges import User
+    from analyzer.dissector.accounts import Accounts
     from analyzer.dissector.recognition import Recognizer
     from analyzer.dissector.tls.roots import Roots
     from analyzer.dissector.tls.secrets import Secrets
@@ -53,6 +54,7 @@ class Options:
     authorities: str | None = None  # a PEM file or folder of trusted certificates; None: Mozilla's list
     headers: bool = False  # list the header fields of HTTP
     secrets: bool = False  # and show the values of those that hold secrets
+    accounts: bool = False  # keep accounts of connections as Zeek does, `Analysis.accounts`
     chunk_bytes: int = CHUNK_BYTES
     idle_ns: int | None = None  # live: how long a connection may be without packets before it is evicted
     opening_ns: int | None = None  # live: the same, while it is not open yet
@@ -101,6 +103,7 @@ class Analysis:
         self._options = options
         self._secrets = self._load_secrets(options, live=capture.size is None)
         self._secrets_read = 0  # blocks of the capture
+        self.accounts = self._new_accounts() if options.accounts else None
         self._tracker = Tracker(
             library.automaton("tcp-open"),
             library.automaton("tcp-close"),
@@ -109,6 +112,7 @@ class Analysis:
             vlan_key=options.vlan_key,
             checksums=options.checksums,
             recognizer=self._recognizer(),
+            accounts=self.accounts,
         )
         self._library = library
         self._roots: Roots | None = None
@@ -125,6 +129,12 @@ class Analysis:
         )
 
     # What looks into connections is imported here: a program that looks at TCP alone starts faster without.
+
+    @staticmethod
+    def _new_accounts() -> Accounts:
+        from analyzer.dissector.accounts import Accounts
+
+        return Accounts()
 
     @staticmethod
     def _load_secrets(options: Options, *, live: bool) -> Secrets | None:
@@ -241,6 +251,8 @@ class Analysis:
     def _take(self, by_id: bool = False) -> Finished:
         finished = self._tracker.take_finished(by_id)
         self.totals.connections += len(finished.rows)
+        if self.accounts is not None:
+            self.accounts.release(finished.rows[:, layout.ID].tolist())
         if len(finished.rows):
             self.totals.evicted += int(((finished.rows[:, layout.FLAGS] & layout.EVICTED) != 0).sum())
         return finished

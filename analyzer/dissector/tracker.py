@@ -16,6 +16,7 @@ from analyzer.dissector.packets import PacketTable
 from analyzer.dissector.reader import PacketReader
 
 if TYPE_CHECKING:
+    from analyzer.dissector.accounts import Accounts
     from analyzer.dissector.applications import Application, Applications
     from analyzer.dissector.recognition import Recognizer
 
@@ -95,6 +96,7 @@ class Tracker:
     `checksums`: "count" looks at the checksums of segments and IPv4 headers, "verify" also leaves out what has a wrong
     one.
     `recognizer`: who dissects what runs inside the connections; without one they are not looked into.
+    `accounts`: who keeps accounts of the connections as Zeek does; without one nobody does.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Tracker:
         vlan_key: bool = False,
         checksums: Literal["count", "verify"] | None = None,
         recognizer: Recognizer | None = None,
+        accounts: Accounts | None = None,
     ):
         seed = np.frombuffer(os.urandom(16 * 8), np.uint64) | np.uint64(1)
         tests = [_tests(automaton) for automaton in (tcp_open, tcp_close)]
@@ -132,6 +135,7 @@ class Tracker:
             from analyzer.dissector.applications import Applications
 
             self.applications = Applications(self._connections, recognizer)
+        self._accounts = accounts
         self.table = PacketTable()
         self.counts = np.zeros(layout.KINDS, np.int64)  # packets by kind
         self.frames = 0
@@ -150,6 +154,8 @@ class Tracker:
         self._connections.track(self.table, self.table.data, self._checksums is not None)
         if self.applications is not None:
             self.applications.feed(self.table, self.table.data)
+        if self._accounts is not None:
+            self._accounts.take(self.table)
         if frames.count:
             kinds = self.table.kind[: self.table.count]
             self.counts += np.bincount(kinds, minlength=len(self.counts))
