@@ -252,7 +252,8 @@ class Analysis:
         finished = self._tracker.take_finished(by_id)
         self.totals.connections += len(finished.rows)
         if self.accounts is not None:
-            self.accounts.release(finished.rows[:, layout.ID].tolist())
+            ids, swapped = finished.rows[:, layout.ID], (finished.rows[:, layout.FLAGS] & layout.SWAPPED) != 0
+            self.accounts.release(ids.tolist(), ids[swapped].tolist())
         if len(finished.rows):
             self.totals.evicted += int(((finished.rows[:, layout.FLAGS] & layout.EVICTED) != 0).sum())
         return finished

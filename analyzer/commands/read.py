@@ -28,6 +28,8 @@ Examples:
   analyzer read --merge eth0.pcap eth1.pcap      several as one capture
   tcpdump -U -w - | analyzer read -              while packets flow
   analyzer read --format jsonl web.pcapng | jq .close.flow
+  analyzer read --format zeek -o logs/ web.pcapng    conn.log, ssl.log, http.log
+  analyzer read -o web.parquet web.pcapng        for DuckDB and pandas
   analyzer read --filter 'close=*reset* server.port=443' web.pcapng
   analyzer read -f 'host 10.0.0.1' --from +10s --to +20s web.pcapng
   analyzer read --quiet --fail-on diverged web.pcapng     for scripts
@@ -68,17 +70,17 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "jsonl", "csv"]),
-    default="table",
-    show_default=True,
-    help="What to print: a table and a summary, JSON Lines (see `analyzer schema`), or CSV.",
+    type=click.Choice(["table", "jsonl", "csv", "zeek", "ecs", "parquet"]),
+    help="What to print: a table and a summary, JSON Lines (see `analyzer schema`), CSV, Zeek's conn, ssl and http logs "
+    "in JSON (three files with -o FOLDER/), Elastic Common Schema, or Parquet.  [default: table; parquet with "
+    "-o FILE.parquet]",
 )
 @click.option("-v", "--verbose", is_flag=True, help="The evidence for each connection, packet by packet.")
 @click.option(
     "-q",
     "--quiet",
     is_flag=True,
-    help="No table, summary or progress bar: only warnings and errors, and what -o, jsonl or csv ask for.",
+    help="No table, summary or progress bar: only warnings and errors, and what -o or a --format ask for.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all.")
 @click.option(
@@ -156,4 +158,6 @@ def read(ctx: click.Context, /, **given: Any) -> None:
     """
     from analyzer.commands.reading import Reading, Settings
 
+    if given["form"] is None:
+        given["form"] = "parquet" if (given["output"] or "").lower().endswith(".parquet") else "table"
     ctx.exit(Reading(Settings(**given)).run())

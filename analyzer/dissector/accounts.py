@@ -85,12 +85,13 @@ class End(NamedTuple):
 
 
 class Account(NamedTuple):
-    """A connection. `first` sent the first packet. `history`: capitals are the first one's letters. `last_ns`: the time
-    of the last packet that Zeek's duration covers, since 1970."""
+    """A connection. `history`: capitals are the client's letters. `flipped`: the first packet was the server's.
+    `last_ns`: the time of the last packet that Zeek's duration covers, since 1970."""
 
-    first: End
-    second: End
+    client: End
+    server: End
     history: str
+    flipped: bool
     last_ns: int
 
 
@@ -106,6 +107,7 @@ class Accounts:
     free: list
     used: cython.longlong
     done: list
+    swapped: set  # of those finished: the first packet was the server's
 
     def __init__(self):
         self.words = memoryview(np.zeros(64 * _WORDS, np.int64))
@@ -116,6 +118,7 @@ class Accounts:
         self.free = []
         self.used = 0
         self.done = []
+        self.swapped = set()
 
     def take(self, table) -> None:
         """The segments of a chunk, after the tracker has seen them."""
@@ -376,13 +379,15 @@ class Accounts:
         if fin or (rst and state != _RESET):
             self.words[me + _DID_CLOSE] = 1
 
-    def release(self, ids) -> None:
-        """These connections have finished. Slots of those before them are free again."""
+    def release(self, ids, swapped) -> None:
+        """These connections have finished; `swapped`: of which of them the server sent the first packet. Slots of those
+        before them are free again."""
         for one in self.done:
             slot = self.slots.pop(one, None)
             if slot is not None:
                 self.free.append(slot)
         self.done = list(ids)
+        self.swapped = set(swapped)
 
     def of(self, connection: int) -> Account | None:
         """The account of a connection that has finished; None if there is none any more."""
@@ -391,12 +396,14 @@ class Accounts:
             return None
         base: cython.longlong = slot * _WORDS
         begin: cython.longlong = slot * _MOST_LETTERS
-        letters = bytes(self.letters[begin : begin + self.words[base + _LETTERS]]).decode("ascii")
+        first: cython.longlong = base + _ENDS
+        second: cython.longlong = first + _END_WORDS
+        history = bytes(self.letters[begin : begin + self.words[base + _LETTERS]]).decode("ascii")
+        flipped = connection in self.swapped
+        if flipped:
+            first, second, history = second, first, history.swapcase()
         return Account(
-            self._end(base + _ENDS, base + _ENDS + _END_WORDS),
-            self._end(base + _ENDS + _END_WORDS, base + _ENDS),
-            letters,
-            self.words[base + _LAST_NS],
+            self._end(first, second), self._end(second, first), history, flipped, self.words[base + _LAST_NS]
         )
 
     @cython.cfunc
