@@ -22,9 +22,10 @@ EXPECTED = CORPUS / "expected"
 
 pytestmark = pytest.mark.skipif(not EXPECTED.is_dir(), reason="the corpus of public captures is not beside this folder")
 
-# Runs of Zeek that were told to see something else than the capture: another filter, other checksums, other timers.
+# Runs of Zeek that were told to see something else than the capture: another filter, other checksums,
+# other timers, analyzers of their own.
 OTHER = ("core.pcap.dynamic-filter", "core.checksums_ignore_nets", "request-analyzer", "max_timer_expires",
-         "connkey", "core.skip_analyzer")  # fmt: skip
+         "connkey", "core.skip_analyzer", "test.hlto")  # fmt: skip
 ENDS = ("id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p")
 
 
