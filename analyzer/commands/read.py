@@ -71,8 +71,8 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     "--format",
     "form",
     type=click.Choice(["table", "jsonl", "csv", "zeek", "ecs", "parquet"]),
-    help="What to print: a table and a summary, JSON Lines (see `analyzer schema`), CSV, Zeek's conn, ssl and http logs "
-    "in JSON (three files with -o FOLDER/), Elastic Common Schema, or Parquet.  [default: table; parquet with "
+    help="What to print: a table and a summary, JSON Lines (see `analyzer schema`), CSV, Zeek's conn, ssl and http "
+    "logs in JSON (three files with -o FOLDER/), Elastic Common Schema, or Parquet.  [default: table; parquet with "
     "-o FILE.parquet]",
 )
 @click.option("-v", "--verbose", is_flag=True, help="The evidence for each connection, packet by packet.")

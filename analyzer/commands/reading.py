@@ -220,7 +220,8 @@ class Reading:
             try:
                 os.makedirs(folder, exist_ok=True)
             except OSError as error:
-                raise UsageError(f"cannot make the folder {folder}: {error.strerror}: choose another with -o") from error
+                reason = error.strerror or str(error)
+                raise UsageError(f"cannot make {folder}: {reason}: choose another place with -o") from error
             logs = {log: files.enter_context(whole_file(os.path.join(folder, f"{log}.log"))).write for log in LOGS}
             return Zeek(logs, together=False), None
         if settings.form == "parquet":

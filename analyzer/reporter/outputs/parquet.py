@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from analyzer import model
 from analyzer.errors import UsageError
+from analyzer.reporter.fields import unicode_of
 from analyzer.reporter.outputs.columns import COLUMNS, Column
 from analyzer.reporter.times import nanoseconds
 
@@ -100,12 +101,7 @@ def _value(column: Column, connection: model.Connection) -> Any:
     if column.kind == "time":
         return nanoseconds(str(value))
     if isinstance(value, str):
-        return _unicode(value)
+        return unicode_of(value)
     if isinstance(value, list):
-        return [_unicode(one) if isinstance(one, str) else one for one in value]
+        return [unicode_of(one) if isinstance(one, str) else one for one in value]
     return value
-
-
-def _unicode(text: str) -> str:
-    """Parquet's text is UTF-8; a file name may not be."""
-    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

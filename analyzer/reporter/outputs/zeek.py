@@ -1,7 +1,7 @@
 """Connections, TLS and HTTP as records of Zeek's conn.log, ssl.log and http.log, in JSON.
 
-Names, types and meanings are those of Zeek's log reference; a field that Zeek may leave out and that the capture does not
-tell is left out. What differs on purpose is in docs/zeek.md.
+Names, types and meanings are those of Zeek's log reference; a field that Zeek may leave out and that the capture does
+not tell is left out. What differs on purpose is in docs/zeek.md.
 """
 
 from __future__ import annotations
@@ -17,9 +17,18 @@ import msgspec
 
 from analyzer import model
 from analyzer.dissector.accounts import (
-    CLOSED, ESTABLISHED, INACTIVE, PARTIAL, RESET, SYN_ACK_SENT, SYN_SENT, Account, End,
+    CLOSED,
+    ESTABLISHED,
+    INACTIVE,
+    PARTIAL,
+    RESET,
+    SYN_ACK_SENT,
+    SYN_SENT,
+    Account,
+    End,
 )  # fmt: skip
 from analyzer.reporter import words
+from analyzer.reporter.fields import field_of, group_of, is_established
 from analyzer.reporter.times import nanoseconds
 
 if TYPE_CHECKING:
@@ -31,8 +40,6 @@ _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 Record = dict[str, Any]
 
 _VERSIONS = {"SSL 2.0": "SSLv2", "SSL 3.0": "SSLv3"} | {f"TLS 1.{minor}": f"TLSv1{minor}" for minor in range(4)}
-# Of `Tls.key_exchange`, what is no group: RFC 5246 §7.4.2 and its like.
-_NO_GROUP = re.compile(r"(?:rsa|dhe?|ecdhe?|anon|psk|srp|krb5)(?:[_-].*)?", re.IGNORECASE)
 _QUIET = (None, "close_notify")  # alerts that are none, or say nothing
 # The letters of ssl_history: capitals for the client.
 _HISTORY = {
@@ -148,17 +155,6 @@ def conn_record(connection: model.Connection, account: Account) -> Record:
     return record
 
 
-def _established(tls: model.Tls) -> bool | None:
-    if not tls.handshakes:
-        return None
-    first = tls.handshakes[0]
-    if first.flow is not None and first.outcome in ("documented", "variant"):
-        return first.flow != "tls/rejected"
-    if tls.application_bytes.client and tls.application_bytes.server:
-        return True
-    return None if first.outcome == "unseen" else False
-
-
 def _ssl_history(tls: model.Tls) -> str:
     """The messages that anyone can read, in their order; what was only decrypted is not among them."""
     letters = []
@@ -178,18 +174,17 @@ def ssl_records(connection: model.Connection) -> Iterator[Record]:
     start_ns = nanoseconds(connection.start)
     for tls in words.secured(connection):
         steps = tls.handshakes[0].steps if tls.handshakes else []
-        group = tls.key_exchange if tls.key_exchange and not _NO_GROUP.fullmatch(tls.key_exchange) else None
         leaf = tls.certificates[0] if tls.certificates else None
         alert = next((one.description for one in reversed(tls.alerts) if one.description not in _QUIET), None)
         found = {
             "version": _VERSIONS.get(tls.version or "", tls.version),
             "cipher": tls.cipher_suite,
-            "curve": group,
+            "curve": group_of(tls),
             "server_name": tls.server_name,
             "resumed": tls.resumed,
             "last_alert": alert,
             "next_protocol": tls.alpn,
-            "established": _established(tls),
+            "established": is_established(tls),
             "ssl_history": _ssl_history(tls) or None,
             "cert_chain_fps": [one.sha256 for one in tls.certificates] or None,
             "client_cert_chain_fps": [one.sha256 for one in tls.client_certificates] or None,
@@ -202,11 +197,6 @@ def ssl_records(connection: model.Connection) -> Iterator[Record]:
         }
         begun = steps[0].at_ns if steps else 0
         yield _begin(connection, start_ns + begun) | {name: value for name, value in found.items() if value is not None}
-
-
-def field_of(headers: list[tuple[str, str]] | None, name: str) -> str | None:
-    """The value of the first header field of this name (in lower case)."""
-    return next((value for field, value in headers or () if field.lower() == name), None)
 
 
 def http_records(connection: model.Connection) -> Iterator[Record]:
