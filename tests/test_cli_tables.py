@@ -30,7 +30,7 @@ def test_zeek_in_a_folder_is_three_files_without_paths(tmp_path, name):
     done = run("--format", "zeek", "-o", f"{tmp_path}/{name}", PAGE)
     assert done.exit_code == 0
     files = {path.name: records(path.read_text()) for path in (tmp_path / name).iterdir()}
-    assert {file: len(lines) for file, lines in files.items()} == {"conn.log": 2, "ssl.log": 0, "http.log": 4}
+    assert {file: len(lines) for file, lines in files.items()} == {"conn.log": 5, "ssl.log": 0, "http.log": 5}
     assert not any("_path" in record for lines in files.values() for record in lines)
 
 
@@ -47,7 +47,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 def test_zeek_in_a_file(tmp_path):
     run("--format", "zeek", "-o", tmp_path / "all.json", PAGE)
-    assert len(records((tmp_path / "all.json").read_text())) == 6
+    assert len(records((tmp_path / "all.json").read_text())) == 10
 
 
 def test_filters_leave_connections_out():
@@ -64,13 +64,13 @@ def test_several_captures_have_several_accounts():
 @pytest.mark.parametrize("form", ["zeek", "ecs"])
 def test_tcp_alone(form):
     found = records(run("--format", form, "--tcp-only", PAGE).stdout)
-    assert len(found) == 2
+    assert len(found) == 5
     assert not any("http" in record for record in found)
 
 
 def test_ecs():
     found = records(run("--format", "ecs", PAGE).stdout)
-    assert [record["event"]["dataset"] for record in found].count("analyzer.http") == 4
+    assert [record["event"]["dataset"] for record in found].count("analyzer.http") == 5
 
 
 @pytest.mark.parametrize("form", ["zeek", "ecs"])

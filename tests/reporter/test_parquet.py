@@ -93,7 +93,7 @@ def run(*arguments):
 def test_the_name_of_the_file_is_enough(tmp_path):
     done = run(capture_of("tcp/web-page"), "-o", tmp_path / "web.parquet")
     assert done.exit_code == 0
-    assert pyarrow.parquet.read_table(tmp_path / "web.parquet").num_rows == 2
+    assert pyarrow.parquet.read_table(tmp_path / "web.parquet").num_rows == 5
 
 
 def test_without_pyarrow_it_says_what_to_install(tmp_path, monkeypatch):

@@ -133,8 +133,12 @@ def test_uids_are_the_same_each_time_and_tie_logs_together():
 
 @pytest.mark.parametrize(
     ("case", "version", "history"),
-    [("tls/1.2-ecdhe", "TLSv12", "CsxknGIi"), ("tls/1.2-rsa", "TLSv12", "CsxnGIi"), ("tls/1.3-aes-128", "TLSv13", "CsiI")],
-)  # fmt: skip
+    [
+        ("tls/1.2-ecdhe", "TLSv12", "CsxknGIi"),
+        ("tls/1.2-rsa", "TLSv12", "CsxnGIi"),
+        ("tls/1.3-aes-128", "TLSv13", "CsiI"),
+    ],
+)
 def test_tls(case, version, history):
     record = logs(capture_of(case), keys=keys_of(case))["ssl"][0]
     assert (record["version"], record["established"], record["ssl_history"]) == (version, True, history)
