@@ -34,6 +34,7 @@ HEAVY = (
     "scapy",
     "pyshark",
     "lxml",
+    "pyarrow",
     "pytest",
     "ruamel.yaml",
     "yaml",

@@ -19,10 +19,10 @@ from analyzer import model
 from analyzer.reporter import words
 from analyzer.reporter.fields import field_of, group_of, is_established, unicode_of
 from analyzer.reporter.labels import timestamp
+from analyzer.reporter.outputs.jsonl import JsonLines
 from analyzer.reporter.times import nanoseconds
 
 VERSION = "8.11.0"
-_BATCH_BYTES = 1 << 16
 Document = dict[str, Any]
 
 
@@ -296,21 +296,12 @@ class Ecs:
     """Writes connections as ECS documents to `write`, in batches unless `live`."""
 
     def __init__(self, write: Callable[[bytes], object], live: bool = False):
-        self._write = write
-        self._batch = 0 if live else _BATCH_BYTES
+        self._lines = JsonLines(write, live)
         self._encoder = msgspec.json.Encoder()
-        self._buffer = bytearray()
 
     def add(self, connection: model.Connection) -> None:
         for document in (connection_document(connection), *exchange_documents(connection)):
-            self._buffer += self._encoder.encode(document) + b"\n"
-        if len(self._buffer) >= self._batch:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._buffer:
-            self._write(bytes(self._buffer))
-            self._buffer.clear()
+            self._lines.add_lines(self._encoder.encode(document) + b"\n")
 
     def finish(self) -> None:
-        self.flush()
+        self._lines.finish()

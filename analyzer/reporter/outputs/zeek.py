@@ -29,13 +29,13 @@ from analyzer.dissector.accounts import (
 )  # fmt: skip
 from analyzer.reporter import words
 from analyzer.reporter.fields import field_of, group_of, is_established
+from analyzer.reporter.outputs.jsonl import JsonLines
 from analyzer.reporter.times import nanoseconds
 
 if TYPE_CHECKING:
     from analyzer.dissector.accounts import Accounts
 
 LOGS = ("conn", "ssl", "http")
-_BATCH_BYTES = 1 << 16
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 Record = dict[str, Any]
 
@@ -247,10 +247,10 @@ class Zeek:
     """
 
     def __init__(self, writers: Mapping[str, Callable[[bytes], object]], *, together: bool, live: bool = False):
-        self._writers, self._together = writers, together
-        self._batch = 0 if live else _BATCH_BYTES
+        self._together = together
         self._encoder = msgspec.json.Encoder()
-        self._buffers = {log: bytearray() for log in writers}
+        one = JsonLines(writers["conn"], live)
+        self._lines = {log: one if together else JsonLines(write, live) for log, write in writers.items()}
         self._accounts: Accounts | None = None
 
     def begin(self, accounts: Accounts) -> None:
@@ -270,16 +270,8 @@ class Zeek:
     def _write(self, log: str, record: Record) -> None:
         if self._together:
             record = {"_path": log} | record
-        buffer = self._buffers["conn" if self._together else log]
-        buffer += self._encoder.encode(record) + b"\n"
-        if len(buffer) >= self._batch:
-            self.flush()
-
-    def flush(self) -> None:
-        for log, buffer in self._buffers.items():
-            if buffer:
-                self._writers[log](bytes(buffer))
-                buffer.clear()
+        self._lines[log].add_lines(self._encoder.encode(record) + b"\n")
 
     def finish(self) -> None:
-        self.flush()
+        for lines in self._lines.values():
+            lines.finish()
