@@ -28,7 +28,7 @@ Examples:
   analyzer read --merge eth0.pcap eth1.pcap      several as one capture
   tcpdump -U -w - | analyzer read -              while packets flow
   analyzer read --format jsonl web.pcapng | jq .close.flow
-  analyzer read --format zeek -o logs/ web.pcapng    conn.log, ssl.log, http.log
+  analyzer read --format zeek -o logs/ web.pcapng  conn.log, ssl.log …
   analyzer read -o web.parquet web.pcapng        for DuckDB and pandas
   analyzer read --filter 'close=*reset* server.port=443' web.pcapng
   analyzer read -f 'host 10.0.0.1' --from +10s --to +20s web.pcapng

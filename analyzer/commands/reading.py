@@ -255,7 +255,7 @@ class Reading:
         except InputError as error:
             self._cannot_read(error)
             return
-        if analysis.accounts is not None:
+        if self.settings.form == "zeek" and analysis.accounts is not None:
             cast("Zeek", report).begin(analysis.accounts)
         warned = 0
         before = self._connections

@@ -222,6 +222,7 @@ class Options:
     authorities: str | None = None
     headers: bool = False
     secrets: bool = False
+    accounts: bool = False
     chunk_bytes: int | None = None
     idle_ns: int | None = None
     opening_ns: int | None = None
