@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from analyzer import model
     from analyzer.capture.live.base import LiveCapture, Wanted
     from analyzer.capture.live.privileges import User
+    from analyzer.dissector.accounts import Accounts
     from analyzer.dissector.recognition import Recognizer
     from analyzer.dissector.samples import Samples
     from analyzer.dissector.tls.roots import Roots
@@ -61,6 +62,7 @@ class Options:
     headers: bool = False  # list the header fields of HTTP
     secrets: bool = False  # and show the values of those that hold secrets
     samples: bool = False  # keep segments of each connection to draw, `Analysis.samples`
+    accounts: bool = False  # keep accounts of connections as Zeek does, `Analysis.accounts`
     chunk_bytes: int = CHUNK_BYTES
     idle_ns: int | None = None  # live: how long a connection may be without packets before it is evicted
     opening_ns: int | None = None  # live: the same, while it is not open yet
@@ -113,6 +115,7 @@ class Analysis:
             int, array[int]
         ] = {}  # with `samples`: `Multiplexing.log` of the latest connection, by its id
         self.samples = self._new_samples() if options.samples else None
+        self.accounts = self._new_accounts() if options.accounts else None
         self._tracker = Tracker(
             library.automaton("tcp-open"),
             library.automaton("tcp-close"),
@@ -122,6 +125,7 @@ class Analysis:
             checksums=options.checksums,
             recognizer=self._recognizer(),
             samples=self.samples,
+            accounts=self.accounts,
         )
         self._library = library
         self._roots: Roots | None = None
@@ -144,6 +148,12 @@ class Analysis:
         from analyzer.dissector.samples import Samples
 
         return Samples()
+
+    @staticmethod
+    def _new_accounts() -> Accounts:
+        from analyzer.dissector.accounts import Accounts
+
+        return Accounts()
 
     @staticmethod
     def _load_secrets(options: Options, *, live: bool) -> Secrets | None:
@@ -264,6 +274,9 @@ class Analysis:
     def _take(self, most: int = sys.maxsize) -> Finished:
         finished = self._tracker.take_finished(most)
         self.totals.connections += len(finished.rows)
+        if self.accounts is not None:
+            ids, swapped = finished.rows[:, layout.ID], (finished.rows[:, layout.FLAGS] & layout.SWAPPED) != 0
+            self.accounts.release(ids.tolist(), ids[swapped].tolist())
         if len(finished.rows):
             self.totals.evicted += int(((finished.rows[:, layout.FLAGS] & layout.EVICTED) != 0).sum())
         if self.samples is not None:

@@ -35,6 +35,7 @@ HEAVY = (
     "pyshark",
     "jinja2",
     "lxml",
+    "pyarrow",
     "pytest",
     "ruamel.yaml",
     "yaml",

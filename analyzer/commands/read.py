@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from typing import Any
 
@@ -18,6 +19,9 @@ from analyzer.commands.inputs import (
 from analyzer.commands.values import Duration, Filter, Outcomes, Time
 from analyzer.reporter.filters import FIELDS
 
+# What -o asks for by the ending of its file, if --format asks for nothing.
+_FORMS = {".html": "html", ".htm": "html", ".parquet": "parquet"}
+
 _FIELDS = textwrap.fill(", ".join(FIELDS), 76, initial_indent="  ", subsequent_indent="  ")
 
 _EPILOG = f"""\b
@@ -29,6 +33,8 @@ Examples:
   analyzer read --merge eth0.pcap eth1.pcap      several as one capture
   tcpdump -U -w - | analyzer read -              while packets flow
   analyzer read --format jsonl web.pcapng | jq .close.flow
+  analyzer read --format zeek -o logs/ web.pcapng  conn.log, ssl.log …
+  analyzer read -o web.parquet web.pcapng        for DuckDB and pandas
   analyzer read --filter 'close=*reset* server.port=443' web.pcapng
   analyzer read -f 'host 10.0.0.1' --from +10s --to +20s web.pcapng
   analyzer read --quiet --fail-on diverged web.pcapng     for scripts
@@ -69,16 +75,17 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "jsonl", "csv", "html"]),
-    help="What to print: a table and a summary, JSON Lines (see `analyzer schema`), CSV, or a page for browsers.  "
-    "[default: table; html with -o FILE.html]",
+    type=click.Choice(["table", "jsonl", "csv", "html", "zeek", "ecs", "parquet"]),
+    help="What to print: a table and a summary, JSON Lines (see `analyzer schema`), CSV, a page for browsers, Zeek's "
+    "conn, ssl and http logs in JSON (three files with -o FOLDER/), Elastic Common Schema, or Parquet.  "
+    "[default: table; html with -o FILE.html, parquet with -o FILE.parquet]",
 )
 @click.option("-v", "--verbose", is_flag=True, help="The evidence for each connection, packet by packet.")
 @click.option(
     "-q",
     "--quiet",
     is_flag=True,
-    help="No table, summary or progress bar: only warnings and errors, and what -o, jsonl, csv or html ask for.",
+    help="No table, summary or progress bar: only warnings and errors, and what -o or a --format ask for.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all.")
 @click.option(
@@ -157,5 +164,5 @@ def read(ctx: click.Context, /, **given: Any) -> None:
     from analyzer.commands.reading import Reading, Settings
 
     if given["form"] is None:
-        given["form"] = "html" if (given["output"] or "").lower().endswith((".html", ".htm")) else "table"
+        given["form"] = _FORMS.get(os.path.splitext(given["output"] or "")[1].lower(), "table")
     ctx.exit(Reading(Settings(**given)).run())

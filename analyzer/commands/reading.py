@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import analyzer
 from analyzer.commands.inputs import captures_in, ends_on_interrupt, is_live, key_files, refuse_to_overwrite
-from analyzer.commands.terminal import Output, Progress, open_output, say
+from analyzer.commands.terminal import Output, Progress, open_output, say, whole_file
 from analyzer.errors import InputError, UsageError
 from analyzer.reporter import words
 from analyzer.reporter.escape import escape
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
     from analyzer.reporter.outputs.html import Html
     from analyzer.reporter.outputs.jsonl import JsonLines
     from analyzer.reporter.outputs.summary import Summary
+    from analyzer.reporter.outputs.zeek import Zeek
 
 _INTERRUPTED = 130
+_EXCHANGES = ("zeek", "ecs")  # formats that quote some header fields, none that hold secrets
+_BINARY = ("parquet",)  # formats that no terminal shows
 _NAMED_FAILURES = 10  # connections that `--fail-on` names one by one
 
 
@@ -106,9 +110,10 @@ class Settings:
             keys=key_files(self.keys),
             authorities=self.authorities,
             # A page has claims in it, which are judged by header fields, also by those it does not show.
-            headers=self.headers or (self.form == "html" and not self.tcp_only),
+            headers=self.headers or (self.form in ("html", *_EXCHANGES) and not self.tcp_only),
             secrets=self.show_secrets or self.form == "html",
             samples=self.form == "html",
+            accounts=self.form == "zeek",
             **optional,
         )
 
@@ -156,13 +161,14 @@ class Reading:
         if self.settings.merge and len(captures) < 2:
             raise UsageError("--merge makes one capture out of several: name two files or more, or a folder of them")
         try:
-            with open_output(self.settings.output) as output:
+            folder = self._in_folder()
+            with contextlib.ExitStack() as files, open_output(None if folder else self.settings.output) as output:
                 live = any(is_live(path) for path in captures)
                 output.flush_always |= live
                 if output.terminal:  # the same one that shows the progress bar
                     output.guard = self._progress.hidden
                 together = [captures] if self.settings.merge else [[path] for path in captures]
-                report, summary = self._report(output, [paths[0] for paths in together], live)
+                report, summary = self._report(output, [paths[0] for paths in together], live, files)
                 try:
                     for paths in together:
                         with ends_on_interrupt(next(filter(is_live, paths), paths[0]), self._interrupt):
@@ -181,6 +187,11 @@ class Reading:
             return _INTERRUPTED
         return self._end()
 
+    def _in_folder(self) -> bool:
+        """Whether the output is several files in a folder."""
+        output = self.settings.output
+        return self.settings.form == "zeek" and output is not None and (output.endswith("/") or os.path.isdir(output))
+
     def _tell_unused_pages(self) -> None:
         from analyzer.flows import load_library
         from analyzer.flows.whole import WHOLE
@@ -189,10 +200,14 @@ class Reading:
         if unused:
             say(f"not used, since `analyzer check --flows` is for pages about whole connections: {', '.join(unused)}")
 
-    def _report(self, output: Output, captures: list[str], live: bool) -> tuple[Report, Summary | None]:
+    def _report(
+        self, output: Output, captures: list[str], live: bool, files: contextlib.ExitStack
+    ) -> tuple[Report, Summary | None]:
         from analyzer import pipeline
 
         settings = self.settings
+        if settings.form in _BINARY and output.terminal:
+            raise UsageError(f"--format {settings.form} is no text: give it a name, as -o report.{settings.form}")
         if settings.form == "jsonl":
             from analyzer.reporter.outputs.jsonl import JsonLines
 
@@ -216,6 +231,26 @@ class Reading:
                 version=analyzer.__version__,
             )
             return page, None
+        if settings.form == "ecs":
+            from analyzer.reporter.outputs.ecs import Ecs
+
+            return Ecs(output.bytes, live), None
+        if settings.form == "zeek":
+            from analyzer.reporter.outputs.zeek import LOGS, Zeek
+
+            if (folder := settings.output) is None or not self._in_folder():
+                return Zeek(dict.fromkeys(LOGS, output.bytes), together=True, live=live), None
+            try:
+                os.makedirs(folder, exist_ok=True)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise UsageError(f"cannot make {folder}: {reason}: choose another place with -o") from error
+            logs = {log: files.enter_context(whole_file(os.path.join(folder, f"{log}.log"))).write for log in LOGS}
+            return Zeek(logs, together=False), None
+        if settings.form == "parquet":
+            from analyzer.reporter.outputs.parquet import Parquet
+
+            return Parquet(output.bytes), None
         if settings.quiet and not settings.output:
             return _Nothing(), None
         from analyzer.reporter.outputs.evidence import Evidence
@@ -244,6 +279,8 @@ class Reading:
         except InputError as error:
             self._cannot_read(error)
             return
+        if self.settings.form == "zeek" and analysis.accounts is not None:
+            cast("Zeek", report).begin(analysis.accounts)
         warned = 0
         page = cast("Html", report) if self.settings.form == "html" else None
         if page:

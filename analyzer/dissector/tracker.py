@@ -17,6 +17,7 @@ from analyzer.dissector.packets import PacketTable
 from analyzer.dissector.reader import PacketReader
 
 if TYPE_CHECKING:
+    from analyzer.dissector.accounts import Accounts
     from analyzer.dissector.applications import Application, Applications
     from analyzer.dissector.recognition import Recognizer
     from analyzer.dissector.samples import Samples
@@ -98,6 +99,7 @@ class Tracker:
     one.
     `recognizer`: who dissects what runs inside the connections; without one they are not looked into.
     `samples`: who keeps segments of each connection, to be drawn; without one none are kept.
+    `accounts`: who keeps accounts of the connections as Zeek does; without one nobody does.
     """
 
     def __init__(
@@ -112,6 +114,7 @@ class Tracker:
         checksums: Literal["count", "verify"] | None = None,
         recognizer: Recognizer | None = None,
         samples: Samples | None = None,
+        accounts: Accounts | None = None,
     ):
         seed = np.frombuffer(os.urandom(16 * 8), np.uint64) | np.uint64(1)
         tests = [_tests(automaton) for automaton in (tcp_open, tcp_close)]
@@ -138,6 +141,7 @@ class Tracker:
             self.applications = Applications(self._connections, recognizer)
         self.samples = samples
         self._connections.noting = samples is not None
+        self._accounts = accounts
         self.table = PacketTable()
         self.counts = np.zeros(layout.KINDS, np.int64)  # packets by kind
         self.frames = 0
@@ -158,6 +162,8 @@ class Tracker:
             self.applications.feed(self.table, self.table.data)
         if self.samples is not None:
             self.samples.take(self.table)
+        if self._accounts is not None:
+            self._accounts.take(self.table)
         if frames.count:
             kinds = self.table.kind[: self.table.count]
             self.counts += np.bincount(kinds, minlength=len(self.counts))

@@ -225,6 +225,7 @@ class Options:
     headers: bool = False
     secrets: bool = False
     samples: bool = False
+    accounts: bool = False
     chunk_bytes: int | None = None
     idle_ns: int | None = None
     opening_ns: int | None = None
