@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import os
 import time
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Container, Generator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
@@ -25,8 +25,11 @@ from analyzer.reporter.templates import Lines
 
 if TYPE_CHECKING:
     from analyzer import model
+    from analyzer.capture.interfaces import Interface
     from analyzer.capture.live.base import LiveCapture, Wanted
     from analyzer.capture.live.privileges import User
+    from analyzer.dissector.applications import Application
+    from analyzer.dissector.packets import PacketTable
     from analyzer.dissector.recognition import Recognizer
     from analyzer.dissector.tls.roots import Roots
     from analyzer.dissector.tls.secrets import Secrets
@@ -177,10 +180,12 @@ class Analysis:
         """What was wrong with the capture so far."""
         return self._capture.warnings
 
-    def key_log(self) -> bytes:
-        """With `collect_secrets`: the secrets that decrypted something so far, as lines of a key log."""
+    def key_log(self, client_randoms: Container[str] | None = None) -> bytes:
+        """With `collect_secrets`: the secrets that decrypted something so far, as lines of a key log. Only of
+        handshakes with these client randoms, in hexadecimal, if they are given."""
         used = self._secrets.used if self._secrets is not None else None
-        return "".join(f"{line}\n" for line in used or ()).encode()
+        chosen = (line for line in used or () if client_randoms is None or line.split()[1] in client_randoms)
+        return "".join(f"{line}\n" for line in chosen).encode()
 
     @property
     def position(self) -> int:
@@ -196,13 +201,43 @@ class Analysis:
         for finished in self._batches():
             yield from self._labeler.connections(finished, self._tracker.clock_ns)
 
+    def with_contents(self) -> Iterator[tuple[model.Connection, Application | None]]:
+        """Instead of iterating: the connections, each with what its dissectors found inside it."""
+        for finished in self._batches():
+            yield from self._labeler.with_contents(finished, self._tracker.clock_ns)
+
     def lives(self) -> Iterator[Life]:
         """Instead of iterating: the connections, each with all its steps in one order, and with their fields."""
         from analyzer.reporter.observed import observe
 
-        for finished in self._batches():
-            for connection, content in self._labeler.with_contents(finished, self._tracker.clock_ns):
-                yield observe(connection, content)
+        for connection, content in self.with_contents():
+            yield observe(connection, content)
+
+    def packets(self) -> Iterator[tuple[Frames, PacketTable]]:
+        """Instead of iterating: the packets, chunk by chunk, each with its connection. Both are valid until the next
+        chunk. Connections are not reported."""
+        try:
+            for frames in self._capture:
+                self._take_secrets()
+                if frames.count:
+                    yield frames, self._tracker.feed(self._selection.apply(frames))
+                    self._tracker.take_finished()
+        finally:
+            self.close()
+
+    def joined(self) -> list[tuple[int, list[int]]]:
+        """With `packets`, called before the first: a list to which each IP packet put together is added, as the number
+        of the packet that completed it and those of its other fragments. To be emptied by the caller."""
+        from analyzer.dissector.fragments import Reassembly
+
+        reassembly = self._tracker.reader.reassembly = Reassembly()
+        reassembly.joined = []
+        return reassembly.joined
+
+    @property
+    def interfaces(self) -> list[Interface]:
+        """Where the packets so far were captured; `Frames.interface` counts them."""
+        return self._capture.interfaces
 
     def lines(self) -> Iterator[bytes]:
         """Instead of iterating: the connections as JSON Lines, some at a time. Much faster than struct by struct."""
@@ -216,6 +251,7 @@ class Analysis:
             for frames in self._capture:
                 self._feed(frames)
                 yield self._take()
+            self._tracker.clock_ns = self.ended_ns
             self._tracker.finish()
             yield self._take(by_id=True)
             self._count()
@@ -272,6 +308,12 @@ class Analysis:
         totals.set_back_packet, totals.set_back_ns = order.set_back_packet, order.set_back_ns
         totals.late = self._tracker.late
         totals.dropped_by_interface = sum(interface.dropped or 0 for interface in self._capture.interfaces)
+
+    @property
+    def ended_ns(self) -> int:
+        """When the capture ended, as far as it says so, or the time of the latest packet; since 1970 UTC."""
+        said = (interface.ended_ns for interface in self._capture.interfaces)
+        return max((self._tracker.clock_ns, *(one for one in said if one is not None)))
 
     def close(self) -> None:
         """Close the capture."""
