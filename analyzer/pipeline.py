@@ -24,12 +24,14 @@ from analyzer.reporter.labels import Inside, Labeler
 from analyzer.reporter.templates import Lines
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from analyzer import model
     from analyzer.capture.interfaces import Interface
     from analyzer.capture.live.base import LiveCapture, Wanted
     from analyzer.capture.live.privileges import User
     from analyzer.dissector.applications import Application
-    from analyzer.dissector.packets import PacketTable
     from analyzer.dissector.recognition import Recognizer
     from analyzer.dissector.tls.roots import Roots
     from analyzer.dissector.tls.secrets import Secrets
@@ -213,14 +215,15 @@ class Analysis:
         for connection, content in self.with_contents():
             yield observe(connection, content)
 
-    def packets(self) -> Iterator[tuple[Frames, PacketTable]]:
-        """Instead of iterating: the packets, chunk by chunk, each with its connection. Both are valid until the next
-        chunk. Connections are not reported."""
+    def packets(self) -> Iterator[tuple[Frames, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """Instead of iterating: the frames, chunk by chunk, with the numbers of the packets in them and the connections
+        of those, -1 for none, each of shape (packets,). Valid until the next chunk. Connections are not reported."""
         try:
             for frames in self._capture:
                 self._take_secrets()
                 if frames.count:
-                    yield frames, self._tracker.feed(self._selection.apply(frames))
+                    table = self._tracker.feed(self._selection.apply(frames))
+                    yield frames, table.number[: table.count], table.connection[: table.count]
                     self._tracker.take_finished()
         finally:
             self.close()

@@ -24,7 +24,6 @@ from analyzer.capture.writing import PcapngWriter, numbered_comments
 from analyzer.commands.choosing import Chosen
 from analyzer.commands.inputs import is_live, refuse_to_overwrite
 from analyzer.commands.terminal import Output, Progress, open_output, say
-from analyzer.dissector.packets import PacketTable
 from analyzer.errors import UsageError
 from analyzer.reporter import words
 from analyzer.reporter.inside import layers
@@ -135,14 +134,14 @@ class Slicing:
         nested: dict[int, list[int]] = {}
         with self._again() as analysis:
             joined = analysis.joined()
-            for _, table in analysis.packets():
+            for _, numbers, connections in analysis.packets():
                 if not joined:
                     continue
-                mine = set(_numbers(table, ids).tolist())
-                followed = set(table.number[: table.count][table.connection[: table.count] >= 0].tolist())
-                for last, numbers in joined:
+                mine = set(_of(ids, numbers, connections).tolist())
+                followed = set(numbers[connections >= 0].tolist())
+                for last, others in joined:
                     behind = nested.pop(last, [])
-                    for number in numbers:
+                    for number in others:
                         behind += (number, *nested.pop(number, ()))
                     if last in mine:
                         found.extend(behind)
@@ -161,8 +160,8 @@ class Slicing:
         places: dict[int, int] = {}  # of interfaces in the new file
         packets = 0
         with self._again() as analysis:
-            for frames, table in analysis.packets():
-                numbers = _numbers(table, ids)
+            for frames, *columns in analysis.packets():
+                numbers = _of(ids, *columns)
                 first, end = np.searchsorted(members, [frames.first_number, frames.first_number + frames.count])
                 if first < end:
                     numbers = np.union1d(numbers, members[first:end])
@@ -183,11 +182,10 @@ class Slicing:
         return packets
 
 
-def _numbers(table: PacketTable, ids: _Numbers) -> _Numbers:
+def _of(ids: _Numbers, numbers: _Numbers, connections: _Numbers) -> _Numbers:
     """The numbers of the packets that belong to these connections, each once, in order."""
-    connection = table.connection[: table.count]
-    place = np.minimum(np.searchsorted(ids, connection), len(ids) - 1)
-    return np.unique(table.number[: table.count][ids[place] == connection])
+    place = np.minimum(np.searchsorted(ids, connections), len(ids) - 1)
+    return np.unique(numbers[ids[place] == connections])
 
 
 def _only(frames: Frames, rows: _Numbers, places: dict[int, int]) -> Frames:
