@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from analyzer.capture.source import Damage
     from analyzer.commands.values import When
     from analyzer.reporter.filters import Predicate
-    from analyzer.reporter.redaction import Redactor
     from analyzer.reporter.outputs.jsonl import JsonLines
     from analyzer.reporter.outputs.summary import Summary
+    from analyzer.reporter.redaction import Redactor
 
 _INTERRUPTED = 130
 _NAMED_FAILURES = 10  # connections that `--fail-on` names one by one

@@ -39,24 +39,29 @@ _PROBLEM: Final = re.compile(
     re.DOTALL,
 )
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # RFC 9110 §9, RFC 5789, RFC 9113 §3.4 and WebDAV; any other method may say something.
-_METHODS: Final = frozenset(
+_METHODS: Final = _words(
     "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PRI PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT "
-    "SEARCH".split()
+    "SEARCH"
 )
-_PROTOCOLS: Final = frozenset(
-    "http/0.9 http/1.0 http/1.1 h2 h2c h3 spdy/1 spdy/2 spdy/3 spdy/3.1 stun.turn stun.nat-discovery webrtc c-webrtc ftp "
-    "imap pop3 managesieve coap xmpp-client xmpp-server acme-tls/1 mqtt dot ntske/1 sunrpc smb irc nntp nnsp doq sip/2 "
-    "tds/8.0 dicom postgresql websocket connect-udp connect-ip tls/1.0 tls/1.2".split()
+_PROTOCOLS: Final = _words(
+    "http/0.9 http/1.0 http/1.1 h2 h2c h3 spdy/1 spdy/2 spdy/3 spdy/3.1 stun.turn stun.nat-discovery webrtc c-webrtc "
+    "ftp imap pop3 managesieve coap xmpp-client xmpp-server acme-tls/1 mqtt dot ntske/1 sunrpc smb irc nntp nnsp doq "
+    "sip/2 tds/8.0 dicom postgresql websocket connect-udp connect-ip tls/1.0 tls/1.2"
 )
 # Fields of which the value is a number, or a word that everybody uses, and a few whose names alone say nothing.
 _PLAIN_FIELDS: Final = frozenset((":status", "content-length", "age", "grpc-status"))
 _WORD_FIELDS: Final = frozenset((":method", ":scheme", "connection", "content-encoding", "transfer-encoding", "te"))
-_WORDS: Final = frozenset(
-    "get head post put delete connect options http https close keep-alive upgrade gzip deflate br zstd identity chunked "
-    "trailers te".split()
+_WORDS: Final = _words(
+    "get head post put delete connect options http https close keep-alive upgrade gzip deflate br zstd identity "
+    "chunked trailers te"
 )
-_COMMON_FIELDS: Final = frozenset(
+_COMMON_FIELDS: Final = _words(
     ":authority :method :path :protocol :scheme :status accept accept-charset accept-encoding accept-language "
     "accept-ranges access-control-allow-origin age allow alt-svc authorization cache-control connection "
     "content-disposition content-encoding content-language content-length content-location content-range "
@@ -65,11 +70,11 @@ _COMMON_FIELDS: Final = frozenset(
     "max-forwards origin pragma priority proxy-authenticate proxy-authorization proxy-connection range referer refresh "
     "retry-after sec-websocket-accept sec-websocket-extensions sec-websocket-key sec-websocket-protocol "
     "sec-websocket-version server set-cookie strict-transport-security te trailer transfer-encoding upgrade "
-    "upgrade-insecure-requests user-agent vary via warning www-authenticate x-forwarded-for x-frame-options".split()
+    "upgrade-insecure-requests user-agent vary via warning www-authenticate x-forwarded-for x-frame-options"
 )
 
 # Text that the program wrote itself, or took out of a registry.
-KEPT: Final = frozenset(
+KEPT: Final = _words(
     """Connection.transport Connection.oriented_by Connection.start Encapsulation.type
     Verdict.flow Verdict.outcome Verdict.cause Verdict.begun_by Verdict.drawn_in_article Verdict.standard
     Verdict.branches Verdict.differs Step.side Step.step Step.seen Divergence.side Divergence.saw Divergence.expected
@@ -78,7 +83,7 @@ KEPT: Final = frozenset(
     CloseVerdict.closed_by Tls.version Tls.cipher_suite Tls.key_exchange Tls.strength Tls.strength_reason Tls.ja3
     Tls.ja3s Tls.ja4 Certificate.not_before Certificate.not_after Certificate.key Certificate.signature Alert.side
     Alert.level Alert.description Http.version Reset.side Reset.error Frames.client Frames.server Settings.client
-    Settings.server Goaway.side Goaway.error Http.frames Stall.waiting IcmpError.meaning Fault.layer""".split()
+    Settings.server Goaway.side Goaway.error Http.frames Stall.waiting IcmpError.meaning Fault.layer"""
 )
 
 
@@ -215,7 +220,7 @@ class Redactor:
 
     def capture(self, text: str) -> str:
         """The name of a file may tell, too."""
-        return self.token(text, "capture-")
+        return self.token(text, "file-")
 
     def hexadecimal(self, text: str) -> str:
         """Digits for as many digits."""
@@ -234,7 +239,7 @@ class Redactor:
     def _struct(self, one: _T) -> _T:
         kind = type(one)
         changes = {}
-        for field in _fields(kind):
+        for field in kind.__struct_fields__:  # type: ignore[attr-defined]
             value = getattr(one, field)
             if value is None or value.__class__ in (int, bool):
                 continue
@@ -286,8 +291,3 @@ RULES: Final[dict[str, Callable[[Redactor, str], str]]] = {
     "Origins.origins": Redactor.target,
     "Fault.message": Redactor.message,
 }
-
-
-@functools.cache
-def _fields(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in msgspec.structs.fields(kind))
