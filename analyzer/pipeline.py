@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from analyzer.capture.live.base import LiveCapture, Wanted
     from analyzer.capture.live.privileges import User
     from analyzer.dissector.applications import Application
+    from analyzer.dissector.content import Sink
     from analyzer.dissector.recognition import Recognizer
     from analyzer.dissector.tls.roots import Roots
     from analyzer.dissector.tls.secrets import Secrets
@@ -58,6 +59,7 @@ class Options:
     authorities: str | None = None  # a PEM file or folder of trusted certificates; None: Mozilla's list
     headers: bool = False  # list the header fields of HTTP
     secrets: bool = False  # and show the values of those that hold secrets
+    bodies: Sink | None = None  # who gets the bodies of HTTP; without one they are only counted
     chunk_bytes: int = CHUNK_BYTES
     idle_ns: int | None = None  # live: how long a connection may be without packets before it is evicted
     opening_ns: int | None = None  # live: the same, while it is not open yet
@@ -153,7 +155,7 @@ class Analysis:
             return None
         from analyzer.dissector.recognition import Recognizer
 
-        return Recognizer(keep_fields=self._options.headers, secrets=self._secrets)
+        return Recognizer(keep_fields=self._options.headers, secrets=self._secrets, sink=self._options.bodies)
 
     def _inside(self, library: Library) -> Inside | None:
         """Who labels what runs inside the connections, if that is wanted."""
