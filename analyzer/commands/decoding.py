@@ -29,33 +29,49 @@ def decoded(pieces: Iterable[bytes], codings: list[str]) -> Pieces:
 
 
 def _gzip(pieces: Pieces) -> Pieces:
-    return _inflated(pieces, lambda begin: 31)
-
-
-def _deflate(pieces: Pieces) -> Pieces:
-    """RFC 9110 §8.4.1.2: the format of zlib; some send the bare one."""
-
-    def window(begin: bytes) -> int:
-        zlib_format = len(begin) > 1 and begin[0] & 15 == 8 and int.from_bytes(begin[:2], "big") % 31 == 0
-        return zlib.MAX_WBITS if zlib_format else -zlib.MAX_WBITS
-
-    return _inflated(pieces, window)
-
-
-def _inflated(pieces: Pieces, window: Callable[[bytes], int]) -> Pieces:
+    """RFC 1952; there may be several members (§2.2)."""
     decoder: Any = None
     try:
         for piece in pieces:
             rest = piece
             while rest:
-                if decoder is None or decoder.eof:  # or another member, RFC 1952 §2.2
-                    decoder = zlib.decompressobj(window(rest))
+                if decoder is None or decoder.eof:
+                    decoder = zlib.decompressobj(16 + zlib.MAX_WBITS)
                 yield decoder.decompress(rest, _PIECE)
                 rest = decoder.unconsumed_tail or decoder.unused_data
-        while decoder is not None and not decoder.eof and (more := decoder.decompress(b"", _PIECE)):
-            yield more
+        yield from _rest(decoder)
     except zlib.error as error:
         raise CannotDecode(str(error)) from error
+
+
+def _deflate(pieces: Pieces) -> Pieces:
+    """RFC 9110 §8.4.1.2: the format of zlib; some send the bare one."""
+    decoder: Any = None
+    begin = b""
+    try:
+        for piece in pieces:
+            rest = begin + piece
+            if decoder is None:
+                begin = rest
+                if len(begin) < 2:  # which format it is they tell together
+                    continue
+                zlib_format = begin[0] & 15 == 8 and int.from_bytes(begin[:2], "big") % 31 == 0
+                decoder = zlib.decompressobj(zlib.MAX_WBITS if zlib_format else -zlib.MAX_WBITS)
+                begin = b""
+            while rest and not decoder.eof:
+                yield decoder.decompress(rest, _PIECE)
+                rest = decoder.unconsumed_tail
+        if begin:
+            raise CannotDecode("its end is missing")
+        yield from _rest(decoder)
+    except zlib.error as error:
+        raise CannotDecode(str(error)) from error
+
+
+def _rest(decoder: Any) -> Pieces:
+    """What a decoder of zlib still holds back."""
+    while decoder is not None and not decoder.eof and (more := decoder.decompress(b"", _PIECE)):
+        yield more
     if decoder is not None and not decoder.eof:
         raise CannotDecode("its end is missing")
 

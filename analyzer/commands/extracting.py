@@ -230,7 +230,7 @@ class Extraction:
         request = exchange.request
         fields = {name.lower(): value for name, value in reversed(message.fields)}
         coding = fields.get("content-encoding")
-        whole = bool(message.complete) and not body.holed and not message.body_lost
+        whole = bool(message.complete) and not body.holed and body.size == message.body_bytes
         path, done, why = body.path, False, None
         if self._decode and coding:
             path, done, why, ended = self._decoded(body, coding)
