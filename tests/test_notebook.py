@@ -113,7 +113,7 @@ def test_nothing_from_the_capture_is_markup():
 def test_it_needs_nothing_else_and_sets_no_colour_of_its_own():
     text = analyzer.read(capture_of("tcp/web-page"))._repr_html_()
     assert not re.search(r"https?:|url\(|@import|src=|href=", text)
-    assert not re.search(r"(?<![-\w])color:(?!inherit)|#[0-9a-f]{3,6}\b|rgb", text)
+    assert not re.search(r"(?<![-\w])color:(?!inherit)|#[0-9a-f]{3,6}\b|rgba?[(]", text)
 
 
 def test_much_is_cut_and_says_so(monkeypatch):
