@@ -19,7 +19,10 @@ _INTERRUPTED = 130
 _BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 
 # Modules of `analyzer.commands`, each with a command of its name. Loaded when asked for: every command needs others.
-_COMMANDS = ("check", "claims", "crosscheck", "decrypt", "diff", "draw", "flows", "interfaces", "live", "read")
+_COMMANDS = (
+    "check", "claims", "crosscheck", "decrypt", "diff", "draw", "extract", "flows", "interfaces", "live", "read",
+    "slice",
+)  # fmt: skip
 
 _EPILOG = """\b
 Examples:

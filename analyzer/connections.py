@@ -70,6 +70,12 @@ class Connections(Sequence[model.Connection]):
     def __len__(self) -> int:
         return len(self._connections)
 
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: a table, and what it comes to."""
+        from analyzer.reporter.outputs.notebook import connections_html
+
+        return connections_html(self.name, self, self.totals, self.warnings)
+
     def __repr__(self) -> str:
         """`<2 connections in login.pcap: #0 10.0.0.1:50112 → 10.0.0.2:80, #1 …>`"""
         from analyzer.reporter import words

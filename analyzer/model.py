@@ -8,6 +8,7 @@ missing and never guessed.
 
 from __future__ import annotations
 
+import importlib
 from typing import Literal
 
 import msgspec
@@ -401,6 +402,11 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field=
     icmp_error: IcmpError | None = None  # the first one
     notes: Notes
     faults: list[Fault] = []
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows. The only thing here that knows of a later stage, and only when it is asked for."""
+        shown: str = importlib.import_module("analyzer.reporter.outputs.notebook").connection_html(self)
+        return shown
 
 
 Scope = Literal["tcp-open", "tcp-close", "tls", "http1", "http2", "http2-stream"]

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from array import array
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Container, Generator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
@@ -26,10 +26,16 @@ from analyzer.reporter.labels import Inside, Labeler
 from analyzer.reporter.templates import Lines
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from analyzer import model
+    from analyzer.capture.interfaces import Interface
     from analyzer.capture.live.base import LiveCapture, Wanted
     from analyzer.capture.live.privileges import User
     from analyzer.dissector.accounts import Accounts
+    from analyzer.dissector.applications import Application
+    from analyzer.dissector.content import Sink
     from analyzer.dissector.recognition import Recognizer
     from analyzer.dissector.samples import Samples
     from analyzer.dissector.tls.roots import Roots
@@ -63,6 +69,7 @@ class Options:
     secrets: bool = False  # and show the values of those that hold secrets
     samples: bool = False  # keep segments of each connection to draw, `Analysis.samples`
     accounts: bool = False  # keep accounts of connections as Zeek does, `Analysis.accounts`
+    bodies: Sink | None = None  # who gets the bodies of HTTP; without one they are only counted
     chunk_bytes: int = CHUNK_BYTES
     idle_ns: int | None = None  # live: how long a connection may be without packets before it is evicted
     opening_ns: int | None = None  # live: the same, while it is not open yet
@@ -177,7 +184,7 @@ class Analysis:
             return None
         from analyzer.dissector.recognition import Recognizer
 
-        return Recognizer(keep_fields=self._options.headers, secrets=self._secrets)
+        return Recognizer(keep_fields=self._options.headers, secrets=self._secrets, sink=self._options.bodies)
 
     def _inside(self, library: Library) -> Inside | None:
         """Who labels what runs inside the connections, if that is wanted."""
@@ -209,10 +216,12 @@ class Analysis:
         """What was wrong with the capture so far."""
         return self._capture.warnings
 
-    def key_log(self) -> bytes:
-        """With `collect_secrets`: the secrets that decrypted something so far, as lines of a key log."""
+    def key_log(self, client_randoms: Container[str] | None = None) -> bytes:
+        """With `collect_secrets`: the secrets that decrypted something so far, as lines of a key log. Only of
+        handshakes with these client randoms, in hexadecimal, if they are given."""
         used = self._secrets.used if self._secrets is not None else None
-        return "".join(f"{line}\n" for line in used or ()).encode()
+        chosen = (line for line in used or () if client_randoms is None or line.split()[1] in client_randoms)
+        return "".join(f"{line}\n" for line in chosen).encode()
 
     @property
     def position(self) -> int:
@@ -228,13 +237,44 @@ class Analysis:
         for finished in self._batches():
             yield from self._labeler.connections(finished, self._tracker.clock_ns)
 
+    def with_contents(self) -> Iterator[tuple[model.Connection, Application | None]]:
+        """Instead of iterating: the connections, each with what its dissectors found inside it."""
+        for finished in self._batches():
+            yield from self._labeler.with_contents(finished, self._tracker.clock_ns)
+
     def lives(self) -> Iterator[Life]:
         """Instead of iterating: the connections, each with all its steps in one order, and with their fields."""
         from analyzer.reporter.observed import observe
 
-        for finished in self._batches():
-            for connection, content in self._labeler.with_contents(finished, self._tracker.clock_ns):
-                yield observe(connection, content)
+        for connection, content in self.with_contents():
+            yield observe(connection, content)
+
+    def packets(self) -> Iterator[tuple[Frames, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """Instead of iterating: the frames, chunk by chunk, with the numbers of the packets in them and the connections
+        of those, -1 for none, each of shape (packets,). Valid until the next chunk. Connections are not reported."""
+        try:
+            for frames in self._capture:
+                self._take_secrets()
+                if frames.count:
+                    table = self._tracker.feed(self._selection.apply(frames))
+                    yield frames, table.number[: table.count], table.connection[: table.count]
+                    self._tracker.take_finished()
+        finally:
+            self.close()
+
+    def joined(self) -> list[tuple[int, list[int]]]:
+        """With `packets`, called before the first: a list to which each IP packet put together is added, as the number
+        of the packet that completed it and those of its other fragments. To be emptied by the caller."""
+        from analyzer.dissector.fragments import Reassembly
+
+        reassembly = self._tracker.reader.reassembly = Reassembly()
+        reassembly.joined = []
+        return reassembly.joined
+
+    @property
+    def interfaces(self) -> list[Interface]:
+        """Where the packets so far were captured; `Frames.interface` counts them."""
+        return self._capture.interfaces
 
     def lines(self) -> Iterator[bytes]:
         """Instead of iterating: the connections as JSON Lines, some at a time. Much faster than struct by struct."""
@@ -248,6 +288,7 @@ class Analysis:
             for frames in self._capture:
                 self._feed(frames)
                 yield self._take()
+            self._tracker.clock_ns = self.ended_ns
             self._tracker.finish()
             while len((finished := self._take(_LAST_CONNECTIONS)).rows):
                 yield finished
@@ -310,6 +351,12 @@ class Analysis:
         totals.set_back_packet, totals.set_back_ns = order.set_back_packet, order.set_back_ns
         totals.late = self._tracker.late
         totals.dropped_by_interface = sum(interface.dropped or 0 for interface in self._capture.interfaces)
+
+    @property
+    def ended_ns(self) -> int:
+        """When the capture ended, as far as it says so, or the time of the latest packet; since 1970 UTC."""
+        said = (interface.ended_ns for interface in self._capture.interfaces)
+        return max((self._tracker.clock_ns, *(one for one in said if one is not None)))
 
     def close(self) -> None:
         """Close the capture."""

@@ -25,6 +25,8 @@ class Interface:
     dropped_by_interface: int | None = None  # lost for lack of resources (isb_ifdrop)
     dropped_by_system: int | None = None  # lost by the operating system (isb_osdrop)
 
+    ended_ns: int | None = None  # when the capture ended, since 1970 UTC (isb_endtime)
+
     @property
     def dropped(self) -> int | None:
         """Packets lost before they reached the file; None if no count was recorded."""

@@ -34,6 +34,8 @@ NAMES = {
 # Options of an interface statistics block.
 COUNTS = {4: "received", 5: "dropped_by_interface", 6: "accepted", 7: "dropped_by_system"}
 
+_ENDED = 3  # isb_endtime
+
 # Key logs of a busy server: 64 MiB hold 250,000 TLS 1.3 sessions. What an entry costs beside its bytes counts too,
 # so that many tiny ones are bounded as well.
 MAX_SECRETS_BYTES = 64 << 20
@@ -191,6 +193,9 @@ class PcapngCapture(FileCapture):
             for code, field in COUNTS.items():
                 if (count := self._number(options, code, "Q")) is not None:
                     setattr(self.interfaces[row], field, count)
+            if len(ended := options.get(_ENDED, b"")) == 8:
+                high, low = struct.unpack(self._order + "II", ended)
+                self.interfaces[row].ended_ns = self._table.clocks[row].nanoseconds(high << 32 | low)
         else:
             self._complain(f"counts packets of interface {number}, which was not described")
         self._window.start += length

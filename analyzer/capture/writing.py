@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.capture import packing
 from analyzer.capture.base import TLS_KEY_LOG, Capture
@@ -54,10 +55,14 @@ class PcapngWriter:
         head = struct.pack("<IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF, len(data), original)
         self._block(ENHANCED_PACKET, head + bytes(data) + bytes(-len(data) % 4))
 
-    def frames(self, frames: Frames) -> None:
-        """All packets of a chunk, in one write. Their interfaces are those written so far."""
+    def frames(self, frames: Frames, options: npt.NDArray[np.uint8] | None = None) -> None:
+        """All packets of a chunk, in one write. Their interfaces are those written so far.
+
+        `options`, shape (count, bytes): of each block, with their end (§3.5).
+        """
+        tails = np.empty((frames.count, 0), np.uint8) if options is None else options
         heads = np.empty((frames.count, packing.HEAD_BYTES // 4), "<u4")
-        lengths = 32 + frames.captured + (-frames.captured & 3)
+        lengths = 32 + tails.shape[1] + frames.captured + (-frames.captured & 3)
         ticks = np.maximum(frames.time_ns, 0)
         columns = (ENHANCED_PACKET, lengths, frames.interface, ticks >> 32, ticks & 0xFFFFFFFF, frames.captured)
         for at, column in enumerate(columns):
@@ -67,7 +72,7 @@ class PcapngWriter:
         if len(self._room) < size:
             self._room = memoryview(bytearray(size))
         octets = heads.view(np.uint8).data
-        packing.pack(frames.data, frames.offset.data, frames.captured.data, octets, self._room)
+        packing.pack(frames.data, frames.offset.data, frames.captured.data, octets, tails.data, self._room)
         self._write(self._room[:size])
 
     def statistics(self, interface: int, time_ns: int, received: int, dropped: int) -> None:
@@ -75,6 +80,11 @@ class PcapngWriter:
         head = struct.pack("<III", interface, time_ns >> 32, time_ns & 0xFFFFFFFF)
         counts = _option(4, struct.pack("<Q", received)) + _option(7, struct.pack("<Q", dropped)) + _option(0, b"")
         self._block(STATISTICS, head + counts)
+
+    def ended(self, interface: int, time_ns: int) -> None:
+        """§4.6. When the capture ended, nanoseconds since 1970 UTC: until then there was no other packet."""
+        when = struct.pack("<II", time_ns >> 32, time_ns & 0xFFFFFFFF)
+        self._block(STATISTICS, struct.pack("<I", interface) + when + _option(3, when) + _option(0, b""))
 
     def _block(self, kind: int, body: bytes) -> None:
         self._write(_block(kind, body, "<"))
@@ -87,6 +97,27 @@ def _block(kind: int, body: bytes, order: str) -> bytes:
 
 def _option(code: int, value: bytes) -> bytes:
     return struct.pack("<HH", code, len(value)) + value + bytes(-len(value) % 4)
+
+
+def numbered_comments(
+    numbers: npt.NDArray[np.int64], before: bytes, after: bytes
+) -> Iterator[tuple[slice, npt.NDArray[np.uint8]]]:
+    """Options for `PcapngWriter.frames`: a comment (§3.5) per packet, its number between two texts in UTF-8.
+
+    `numbers` ascend. In runs of numbers with as many digits, each with its part of `numbers`, so that all rows of an
+    array have one length.
+    """
+    begin = 0
+    while begin < len(numbers):
+        digits = len(str(numbers[begin]))
+        end = begin + int(np.searchsorted(numbers[begin:], 10**digits))
+        template = _option(1, before + bytes(digits) + after) + _option(0, b"")
+        options = np.tile(np.frombuffer(template, np.uint8), (end - begin, 1))
+        for place in range(digits):
+            column = 4 + len(before) + digits - 1 - place
+            options[:, column] = 48 + numbers[begin:end] // 10**place % 10
+        yield slice(begin, end), options
+        begin = end
 
 
 def secrets_block(key_log: bytes, order: str) -> bytes:

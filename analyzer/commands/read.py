@@ -121,6 +121,18 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     help="With --headers: also the values of Authorization, Cookie, Proxy-Authorization and Set-Cookie.",
 )
 @click.option(
+    "--redact",
+    is_flag=True,
+    help="Replace addresses, names, targets, header values and certificates, the same by the same, in whatever is "
+    "printed; packet numbers, times, sizes and verdicts stay.",
+)
+@click.option(
+    "--redact-key",
+    metavar="TEXT",
+    envvar="ANALYZER_REDACT_KEY",
+    help="Redact, and in every run with the same key alike. Who knows it can check guesses.",
+)
+@click.option(
     "--merge", is_flag=True, help="All FILEs are one capture, in the order of time: rotated ones, or one per interface."
 )
 @click.option("--strict", is_flag=True, help="Exit with 3 if a capture is damaged or cut off.")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from analyzer.reporter.outputs.jsonl import JsonLines
     from analyzer.reporter.outputs.summary import Summary
     from analyzer.reporter.outputs.zeek import Zeek
+    from analyzer.reporter.redaction import Redactor
 
 _INTERRUPTED = 130
 _EXCHANGES = ("zeek", "ecs")  # formats that quote some header fields, none that hold secrets
@@ -56,6 +57,8 @@ class Settings:
     tcp_only: bool
     headers: bool
     show_secrets: bool
+    redact: bool
+    redact_key: str | None
     linger: int | None  # nanoseconds
     max_connections: int | None
     color: str
@@ -80,6 +83,8 @@ class Settings:
             )
         if self.tcp_only and (self.keys or self.authorities):
             raise UsageError("--tcp-only does not look into connections: leave out --keys and --ca, or --tcp-only")
+        if self.show_secrets and self.redacted:
+            raise UsageError("--show-secrets and --redact exclude each other: redacted values are not shown")
         if self.captures.count("-") > 1:
             raise UsageError("standard input can be read only once: give - once")
         if self.time_from and self.time_to:
@@ -87,6 +92,14 @@ class Settings:
                 raise UsageError("--from and --to must both be dates, or both count from the first packet (+10s)")
             if self.time_from.ns > self.time_to.ns:
                 raise UsageError("--from is later than --to: nothing would be left")
+
+    @property
+    def _shows_claims(self) -> bool:
+        return self.form == "html" and not self.redacted
+
+    @property
+    def redacted(self) -> bool:
+        return self.redact or self.redact_key is not None
 
     def options(self) -> pipeline.Options:
         """What the pipeline is to do; its own defaults where the command line is silent."""
@@ -109,9 +122,10 @@ class Settings:
             tcp_only=self.tcp_only,
             keys=key_files(self.keys),
             authorities=self.authorities,
-            # A page has claims in it, which are judged by header fields, also by those it does not show.
-            headers=self.headers or (self.form in ("html", *_EXCHANGES) and not self.tcp_only),
-            secrets=self.show_secrets or self.form == "html",
+            # A page has claims in it, which are judged by header fields, also by those it does not show. Redacted ones
+            # are no evidence.
+            headers=self.headers or (not self.tcp_only and (self._shows_claims or self.form in _EXCHANGES)),
+            secrets=self.show_secrets or self._shows_claims,
             samples=self.form == "html",
             accounts=self.form == "zeek",
             **optional,
@@ -150,6 +164,11 @@ class Reading:
         self._damaged = False
         self._interrupted = False
         self._progress = Progress(wanted=not settings.quiet)
+        self._redactor: Redactor | None = None
+        if settings.redacted:
+            from analyzer.reporter.redaction import Redactor
+
+            self._redactor = Redactor(settings.redact_key)
 
     def run(self) -> int:
         """Analyses all captures; the exit code."""
@@ -168,7 +187,10 @@ class Reading:
                 if output.terminal:  # the same one that shows the progress bar
                     output.guard = self._progress.hidden
                 together = [captures] if self.settings.merge else [[path] for path in captures]
-                report, summary = self._report(output, [paths[0] for paths in together], live, files)
+                names = [paths[0] for paths in together]
+                if self._redactor:
+                    names = [self._redactor.capture(name) for name in names]
+                report, summary = self._report(output, names, live, files)
                 try:
                     for paths in together:
                         with ends_on_interrupt(next(filter(is_live, paths), paths[0]), self._interrupt):
@@ -306,7 +328,7 @@ class Reading:
                     if summary:
                         summary.end_capture(analysis.totals)
                     if page:
-                        page.end(analysis)
+                        page.end(analysis, self._redactor)
                     if doubts := words.checksum_doubts(analysis.totals):
                         with self._progress.hidden():
                             say(f"{shown}: {doubts}")
@@ -316,10 +338,13 @@ class Reading:
 
     def _only_lines(self) -> bool:
         """Whether nothing but JSON Lines of all connections is wanted: no connection need become a struct."""
-        return self.settings.form == "jsonl" and not self.settings.filters and not self._fail_on
+        settings = self.settings
+        return settings.form == "jsonl" and not settings.filters and not self._fail_on and not self._redactor
 
     def _take(self, connection: model.Connection, report: Report, summary: Summary | None) -> None:
         self._connections += 1
+        if self._redactor:  # here, so that no report knows anything else, and filters know what was there
+            connection = self._redactor.connection(connection)
         if summary:
             summary.add(connection)
         if self._fail_on:

@@ -17,6 +17,7 @@ from analyzer.reporter.filters import FIELDS, Predicate, parse_filter
 _ABSOLUTE = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9})\d*)?\s*([Zz]|[+-]\d\d:?\d\d)?"
 )  # RFC 3339 §5.6; the zone may be left out and is UTC then, as in all output
+_NUMBERS = re.compile(r"\s*([0-9]{1,15})\s*(?:-\s*([0-9]{1,15})\s*)?")
 _SHARE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*%")
 # A line of an NSS key log (LABEL <hex> <hex>), or the beginning of a PEM block (RFC 7468).
 _KEYS = re.compile(rb"[A-Z][A-Z0-9_]* [0-9A-Fa-f]+ [0-9A-Fa-f]+\s*|-----BEGIN [A-Z0-9 ]+-----\s*")
@@ -138,6 +139,25 @@ class Share(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         if match is None:
             self.fail(f"{value!r} is no share: write 20% or 7.5%.", param, ctx)
         return float(match[1]) / 100
+
+
+class Numbers(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """`3`, or `1,3-5`: ranges, each with its first and its last number."""
+
+    name = "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[tuple[int, int], ...]:
+        if isinstance(value, tuple):
+            return value
+        ranges = []
+        for part in value.split(","):
+            match = _NUMBERS.fullmatch(part)
+            if match is None or int(match[2] or match[1]) < int(match[1]):
+                self.fail(f"{part!r} is no number of a connection: write 3, or 1,3-5 for several.", param, ctx)
+            ranges.append((int(match[1]), int(match[2] or match[1])))
+        return tuple(ranges)
 
 
 class Outcomes(click.ParamType):  # type: ignore[type-arg, unused-ignore]

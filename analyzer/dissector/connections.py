@@ -228,11 +228,12 @@ class ConnectionTable(ConnectionNumbers):
             self.rows[base + ICMP_PACKET] = self.number[i]
             self.rows[base + ICMP_SAID] = self.acknowledgement[i] << 16 | self.window[i]
         self.rows[base + ICMP_ERRORS] += 1
+        if not self.rows[base + FLAGS] & QUOTED:  # else there is no connection but in what errors quote
+            self.connection[i] = self.rows[base + ID]
         if not self.flags[i]:
             return
         side = self.from_a != ((self.rows[base + FLAGS] & FIRST_IS_A) != 0)
         me = base + SIDES + side * SIDE_WORDS
-        self.connection[i] = self.rows[base + ID]
         # Only for a SYN or SYN-ACK whose number is quoted rightly (RFC 5927 §4.1); for an open connection it is a soft
         # error (RFC 1122 §4.2.3.9).
         if (

@@ -14,6 +14,7 @@ HOLD_NS = 60_000_000_000
 MOST_HELD_BYTES = 16 << 20
 # What a fragment costs besides its bytes.
 _OVERHEAD_BYTES = 256
+_NUMBER_BYTES = 40  # a packet number, and its place in a list
 _MOST_PACKET_BYTES = 65_535
 
 
@@ -40,7 +41,7 @@ class _Piece(NamedTuple):
 class _Incomplete:
     """A packet of which fragments are missing."""
 
-    __slots__ = ("began_ns", "given_up", "held", "length", "pieces", "protocol", "there")
+    __slots__ = ("began_ns", "given_up", "held", "length", "numbers", "pieces", "protocol", "there")
 
     def __init__(self, time_ns: int):
         self.began_ns = time_ns
@@ -48,6 +49,7 @@ class _Incomplete:
         self.there = 0  # bytes of them, on the wire
         self.held = _OVERHEAD_BYTES
         self.length: int | None = None  # known from the last fragment
+        self.numbers: list[int] = []  # packets that its fragments came in, if somebody wants to know
         self.protocol = 0
         self.given_up = False  # its fragments overlapped: what comes yet is dropped
 
@@ -63,6 +65,9 @@ class Reassembly:
         self.first_overlap = 0  # packet number
         self.duplicates = 0  # a fragment that was there already
         self.malformed = 0  # of a length that is not allowed
+        # Of packets put together the number of the frame that completed them, and those of the frames before it; taken
+        # out by whoever put a list here. None: nobody wants them.
+        self.joined: list[tuple[int, list[int]]] | None = None
         self._incomplete: dict[bytes, _Incomplete] = {}  # the oldest first
         self._held = 0
 
@@ -103,6 +108,10 @@ class Reassembly:
             # In IPv4 the identification may be in use again, RFC 6864 §3.1.
             packet = self._begin(key, time_ns)
             new = [_Piece(offset, length, data)]
+        if self.joined is not None:
+            packet.numbers.append(number)
+            packet.held += _NUMBER_BYTES
+            self._held += _NUMBER_BYTES
         if not new:
             self.duplicates += 1
             return None
@@ -118,6 +127,8 @@ class Reassembly:
         if packet.there == packet.length:
             self._drop(key)
             self.complete += 1
+            if self.joined is not None:
+                self.joined.append((number, packet.numbers))
             return Packet(_joined(packet.pieces), packet.length, packet.protocol)
         while self._held > MOST_HELD_BYTES:
             oldest = next(iter(self._incomplete))

@@ -6,6 +6,7 @@ from analyzer.dissector.undecided cimport Undecided
 cdef class Recognizer:
     cdef readonly bint keep_fields
     cdef readonly object secrets
+    cdef readonly object sink
 
     cpdef void first(self, Undecided undecided, bytes begin)
     cpdef void decide(self, Undecided undecided, bint midstream=*)

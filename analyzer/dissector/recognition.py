@@ -43,18 +43,22 @@ _NEED_MORE = Probe.NEED_MORE
 @cython.no_gc
 @cython.cclass
 class Recognizer:
-    """`keep_fields`: keep the header fields of HTTP; `secrets`: what TLS may be decrypted with."""
+    """`keep_fields`: keep the header fields of HTTP; `secrets`: what TLS may be decrypted with; `sink`: who gets the
+    bodies of HTTP, a `content.Sink`."""
 
-    def __init__(self, *, keep_fields=False, secrets=None):
+    def __init__(self, *, keep_fields=False, secrets=None, sink=None):
         self.keep_fields = keep_fields
         self.secrets = secrets
+        self.sink = sink
 
     @cython.ccall
     def first(self, undecided: Undecided, begin: bytes) -> cython.void:
         """The client's first bytes are about to come. Most connections are HTTP, and no other protocol begins like most
         requests: then nothing need be held."""
         if begins_with_request(begin):
-            undecided.take(Http1(self.keep_fields))
+            http = Http1(self.keep_fields)
+            http.sink = self.sink
+            undecided.take(http)
 
     @cython.ccall
     def decide(self, undecided: Undecided, midstream: cython.bint = False) -> cython.void:
@@ -83,6 +87,12 @@ class Recognizer:
 
     @cython.cfunc
     def _dissector(self, protocol, midstream: cython.bint):
+        found = self._made(protocol, midstream)
+        if self.sink is not None and hasattr(found, "sink"):
+            found.sink = self.sink
+        return found
+
+    def _made(self, protocol, midstream):
         match kind_of(protocol.Dissector):
             case "http1":
                 return protocol.Dissector(self.keep_fields, midstream)
@@ -131,7 +141,9 @@ class Recognizer:
                 layer.exchanges[-1].started_ns or 0, request.body_bytes,
                 None if settings is None else settings.decode("ascii", "replace"), request.head_packet,
             )  # fmt: skip
-        return Dissector(keep_fields=self.keep_fields, upgraded=upgraded)
+        found = Dissector(keep_fields=self.keep_fields, upgraded=upgraded)
+        found.sink = self.sink
+        return found
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from array import array
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import msgspec
@@ -15,7 +16,7 @@ from analyzer.dissector.handover import Handover
 from analyzer.dissector.http1 import connection as http1
 from analyzer.dissector.http1.exchanges import Exchange
 from analyzer.dissector.layer import Layer
-from analyzer.dissector.recognition import kind_of
+from analyzer.dissector.recognition import inside, kind_of
 from analyzer.dissector.undecided import Undecided
 from analyzer.dissector.websocket import Dissector as WebSocket
 from analyzer.flows.library import Library
@@ -221,6 +222,18 @@ class InsideLabeler:
             lost = None if around.lost == "mid-stream" else around.lost
             found = self._contents(handover.inner, around._replace(lost=lost))
         return found, model.Tunnel(_after(handover), model.PerSide(*handover.bytes), tls=found.tls, http=found.http)
+
+
+def layers(layer: Layer) -> Iterator[Layer]:
+    """A dissector, and those of all that runs inside it, also in HTTP/2 streams that are closed."""
+    yield layer
+    found = inside(layer)
+    if kind_of(cast("type", layer.__class__)) == "http2":
+        exchanges = cast("http2.Dissector", layer).exchanges
+        found += [one.tunnel for one in exchanges if one.tunnel is not None and one.tunnel not in found]
+    for one in found:
+        if one.inner is not None:
+            yield from layers(one.inner)
 
 
 def _count(http: model.Http) -> int:

@@ -8,6 +8,7 @@ from analyzer.dissector.http1.side cimport Side
 @cython.no_gc
 cdef class Bodies(Pairing):
     cdef public object handover
+    cdef public object sink
     cdef public str lost
     cdef long long _head_limit
     cdef bint _keep_fields

@@ -42,6 +42,7 @@ class Bodies(Pairing):
     def _begin(self, head_limit: cython.longlong, keep_fields: cython.bint) -> cython.void:
         self._begin_pairing()
         self.handover = None
+        self.sink = None  # who gets the bytes of bodies, `content.Sink`; None: they are only counted
         self.lost = None  # why steps may be missing: the cause of a gap, "mid-stream", "framing"
         self._head_limit = max(16, head_limit)
         self._keep_fields = keep_fields

@@ -84,7 +84,7 @@ class Dissector(Messages):
         """How many of the next bytes of a side need not be fed but may be passed by `skip`. 0: every byte matters."""
         s: Side = self._side(side)
         if s.state == LENGTH or s.state == CHUNK_DATA or s.state == UNTIL_CLOSE:
-            return s.remaining
+            return s.remaining if self.sink is None else 0
         if s.state == HANDED and self.handover is not None:
             return self.handover.skippable(side)
         return EVERYTHING if s.closed is not None and s.state != RESUMABLE else 0
@@ -106,6 +106,8 @@ class Dissector(Messages):
             return
         if s.state == LENGTH or s.state == CHUNK_DATA or s.state == UNTIL_CLOSE:
             taken = min(length, s.remaining)
+            if self.sink is not None and s.message is not None:
+                self.sink.gap(s.message)
             self._take_body(s, taken)
             length -= taken
         if length:
@@ -124,6 +126,8 @@ class Dissector(Messages):
             taken = min(length, s.remaining)
             if s.message is not None:
                 s.message.body_lost += taken
+                if self.sink is not None:
+                    self.sink.gap(s.message)
             self._take_body(s, taken)
             length -= taken
         if length:
@@ -197,6 +201,8 @@ class Dissector(Messages):
             return self._head(s, data, at)
         if state in (LENGTH, CHUNK_DATA, UNTIL_CLOSE):
             count = min(s.remaining, len(data) - at)
+            if self.sink is not None and s.message is not None:
+                self.sink.body(s.message, data[at : at + count])
             self._take_body(s, count)
             return at + count
         if state == CHUNK_SIZE:

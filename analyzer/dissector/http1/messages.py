@@ -253,6 +253,8 @@ class Messages(Bodies):
         s.messages += 1
         self._respond(s.exchange, response, s.began_ns)
         self._begin_body(s, BY_CLOSE, 0)
+        if self.sink is not None:
+            self.sink.body(s.message, bytes(s.buffer))
         self._take_body(s, len(s.buffer))
         s.buffer.clear()
 

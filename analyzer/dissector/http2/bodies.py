@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analyzer.dissector.content import Sink
 from analyzer.dissector.http2 import streams as states
 from analyzer.dissector.http2.exchanges import Grpc, Http2Event
 from analyzer.dissector.http2.findings import SIDE_NAMES
@@ -19,6 +20,7 @@ class Bodies(Lifecycles):
     def __init__(self, *, known: bool):
         super().__init__(known=known)
         self._tunnels = Tunnels()
+        self.sink: Sink | None = None  # who gets the bytes of bodies; None: they are only counted
 
     @property
     def tunnels(self) -> list[Tunnel]:
@@ -77,6 +79,11 @@ class Bodies(Lifecycles):
         if found.tunnel is not None:
             self._through(reader, found.tunnel, data, length, lost)
             return
+        if self.sink is not None and message is not None:
+            if data is None:
+                self.sink.gap(message)
+            else:
+                self.sink.body(message, data)
         grpc = found.grpc[side]
         if grpc is not None:
             if data is not None:
@@ -98,6 +105,8 @@ class Bodies(Lifecycles):
         found = self._on[reader.number]
         if found is not None and found.tunnel is not None:
             return int(found.tunnel.skippable(reader.number))
+        if self.sink is not None:
+            return 0
         grpc = found.grpc[reader.number] if found is not None else None
         return EVERYTHING if grpc is None else grpc.unread()
 

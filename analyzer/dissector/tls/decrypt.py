@@ -73,6 +73,7 @@ class Opener:
 
     def __init__(self, secrets: Secrets):
         self.source: Source | None = None
+        self.client_randoms: set[bytes] = set()  # of the handshakes so far, for which secrets are looked up
         self._secrets = secrets
         self._pending: Handshake | None = None  # the latest one
         self._early: tuple[bytes, tuple[int, ...]] | None = None  # client random, cipher suites offered
@@ -113,6 +114,7 @@ class Opener:
         `version`: as negotiated, 0x0300 to 0x0304, or a draft's (0x7f..). `session_id`: the ServerHello's. `ticket`:
         what the client's SessionTicket extension holds. `extended_master_secret`, `encrypt_then_mac`: as agreed.
         """
+        self.client_randoms.add(client_random)
         handshake = Handshake(client_random, server_random, version, cipher_suite)
         handshake.extended_master_secret = extended_master_secret
         handshake.encrypt_then_mac = encrypt_then_mac
@@ -153,6 +155,7 @@ class Opener:
 
         Which one protects early data is known to those who know the ticket. The record that opens tells.
         """
+        self.client_randoms.add(client_random)
         self._early = client_random, tuple(cipher_suites[:MOST_EARLY_SUITES])
         self._switch(0, None, EARLY)
 

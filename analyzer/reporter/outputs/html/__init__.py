@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from array import array
 
     from analyzer.dissector.samples import Samples
+    from analyzer.reporter.redaction import Redactor
 
 MOST_CONNECTIONS: Final = 200_000  # in the table
 MOST_DETAIL_BYTES: Final = 256 << 20  # of packed text: connections beyond it are in the table only
@@ -163,8 +164,8 @@ class Html:
             ends = f"{words.endpoint(c.client)} → {words.endpoint(c.server)}"
             found.append({"row": row, "id": c.id, "ends": ends, "scope": scope, "why": why})
 
-    def end(self, source: Source) -> None:
-        """The capture was read to its end, or as far as it could be."""
+    def end(self, source: Source, redactor: Redactor | None = None) -> None:
+        """The capture was read to its end, or as far as it could be. `redactor` has been at its connections."""
         self._summary.end_capture(source.totals)
         samples = source.samples
         if samples is not None:
@@ -176,7 +177,10 @@ class Html:
         self._verified = self._verified or source.totals.left_out > 0
         doubts = words.checksum_doubts(source.totals)
         warnings = [*(str(one.message) for one in source.warnings), *filter(None, [doubts])]
-        self._captures.append({"name": source.name, "warnings": warnings})
+        name = source.name
+        if redactor is not None:
+            name, warnings = redactor.capture(name), [redactor.message(one) for one in warnings]
+        self._captures.append({"name": name, "warnings": warnings})
         self._source, self._drawn = None, []
 
     def finish(self) -> None:
