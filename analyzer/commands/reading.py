@@ -16,6 +16,7 @@ from analyzer.reporter.escape import escape
 if TYPE_CHECKING:
     from analyzer import model, pipeline
     from analyzer.capture.source import Damage
+    from analyzer.commands.jobs import Jobs, Shared
     from analyzer.commands.values import When
     from analyzer.reporter.filters import Predicate
     from analyzer.reporter.outputs.jsonl import JsonLines
@@ -52,6 +53,7 @@ class Settings:
     show_secrets: bool
     linger: int | None  # nanoseconds
     max_connections: int | None
+    jobs: int
     color: str
     width: int | None
 
@@ -74,6 +76,8 @@ class Settings:
             raise UsageError("--tcp-only does not look into connections: leave out --keys and --ca, or --tcp-only")
         if self.captures.count("-") > 1:
             raise UsageError("standard input can be read only once: give - once")
+        if self.jobs > 1 and self.merge:
+            raise UsageError("--merge makes one capture, in one process, of several: leave out --jobs, or --merge")
         if self.time_from and self.time_to:
             if self.time_from.relative != self.time_to.relative:
                 raise UsageError("--from and --to must both be dates, or both count from the first packet (+10s)")
@@ -138,6 +142,7 @@ class Reading:
         self._analysed = 0
         self._damaged = False
         self._interrupted = False
+        self._jobs: Jobs | None = None
         self._progress = Progress(wanted=not settings.quiet)
 
     def run(self) -> int:
@@ -158,11 +163,12 @@ class Reading:
                 together = [captures] if self.settings.merge else [[path] for path in captures]
                 report, summary = self._report(output, [paths[0] for paths in together], live)
                 try:
-                    for paths in together:
-                        with ends_on_interrupt(next(filter(is_live, paths), paths[0]), self._interrupt):
-                            self._read(paths, options, report, summary)
-                        if self._interrupted:
-                            break
+                    with self._processes(captures, options, live) as self._jobs:
+                        for paths in together:
+                            with ends_on_interrupt(next(filter(is_live, paths), paths[0]), self._interrupt):
+                                self._read(paths, options, report, summary)
+                            if self._interrupted:
+                                break
                 except KeyboardInterrupt:
                     if self.settings.output:
                         raise  # whole or not at all
@@ -174,6 +180,19 @@ class Reading:
             say(f"interrupted: {self.settings.output} was not written")
             return _INTERRUPTED
         return self._end()
+
+    def _processes(
+        self, captures: list[str], options: pipeline.Options, live: bool
+    ) -> contextlib.AbstractContextManager[Jobs | None]:
+        """Those of `--jobs`, where they are worth their start."""
+        if self.settings.jobs > 1:
+            from analyzer.commands.jobs import Jobs, worthwhile
+
+            if live:
+                raise UsageError("--jobs is for files: packets of a pipe come to one process; leave out --jobs")
+            if worthwhile(captures):
+                return Jobs(captures, options, self.settings.jobs, lines=self._only_lines())
+        return contextlib.nullcontext()
 
     def _tell_unused_pages(self) -> None:
         from analyzer.flows import load_library
@@ -216,7 +235,10 @@ class Reading:
         merged = self.settings.merge
         shown = "merged" if merged else "standard input" if paths[0] == "-" else paths[0]
         try:
-            analysis = pipeline.analyze(tuple(paths) if merged else paths[0], options)
+            if self._jobs is not None:
+                analysis: pipeline.Analysis | Shared = self._jobs.open()
+            else:
+                analysis = pipeline.analyze(tuple(paths) if merged else paths[0], options)
         except InputError as error:
             self._cannot_read(error)
             return

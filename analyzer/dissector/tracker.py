@@ -60,6 +60,14 @@ class Finished(NamedTuple):
     events: npt.NDArray[np.int64]  # shape (m, EVENT_WORDS), those of the first connection first
     ends: npt.NDArray[np.int64]  # shape (n,), where each connection's events end
 
+    def only(self, which: npt.NDArray[np.int64]) -> Finished:
+        """The connections at these places, in this order."""
+        begins = np.concatenate(([0], self.ends))[which]
+        lengths = self.ends[which] - begins
+        ends = np.cumsum(lengths)
+        events = np.repeat(begins - ends + lengths, lengths) + np.arange(lengths.sum())
+        return Finished(self.rows[which], self.keys[which], self.events[events], ends)
+
 
 class Order:
     """Whether frames come in the order of their times."""
@@ -95,6 +103,8 @@ class Tracker:
     `checksums`: "count" looks at the checksums of segments and IPv4 headers, "verify" also leaves out what has a wrong
     one.
     `recognizer`: who dissects what runs inside the connections; without one they are not looked into.
+    `share`: (k, n) where n processes read the same capture: only the k-th share of the connections is looked into here,
+    the others are `layout.ELSEWHERE`.
     """
 
     def __init__(
@@ -108,6 +118,7 @@ class Tracker:
         vlan_key: bool = False,
         checksums: Literal["count", "verify"] | None = None,
         recognizer: Recognizer | None = None,
+        share: tuple[int, int] = (0, 1),
     ):
         seed = np.frombuffer(os.urandom(16 * 8), np.uint64) | np.uint64(1)
         tests = [_tests(automaton) for automaton in (tcp_open, tcp_close)]
@@ -127,6 +138,7 @@ class Tracker:
             vlan_key,
             recognizer is not None,
         )
+        self._connections.share, self._connections.shares = share
         self.applications: Applications | None = None
         if recognizer is not None:
             from analyzer.dissector.applications import Applications
@@ -221,13 +233,7 @@ class Tracker:
         In the order of finishing the result of many calls together does not depend on how the capture was chunked.
         """
         finished = Finished(*self._connections.take_finished())
-        if not by_id:
-            return finished
-        order = np.argsort(finished.rows[:, layout.ID])
-        events = np.split(finished.events, finished.ends[:-1]) if len(order) else []
-        ends = np.cumsum(np.diff(finished.ends, prepend=0)[order])
-        sorted_events = np.concatenate([events[i] for i in order]) if len(order) else finished.events
-        return Finished(finished.rows[order], finished.keys[order], sorted_events, ends)
+        return finished.only(np.argsort(finished.rows[:, layout.ID])) if by_id else finished
 
 
 def _tests(automaton: StepAutomaton) -> npt.NDArray[np.int64]:
