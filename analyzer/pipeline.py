@@ -58,7 +58,10 @@ class Options:
     chunk_bytes: int = CHUNK_BYTES
     idle_ns: int | None = None  # live: how long a connection may be without packets before it is evicted
     opening_ns: int | None = None  # live: the same, while it is not open yet
-    share: tuple[int, int] = (0, 1)  # (k, n): report only the k-th of n shares of the connections, see `Analysis.pieces`
+    share: tuple[int, int] = (
+        0,
+        1,
+    )  # (k, n): report only the k-th of n shares of the connections, see `Analysis.pieces`
 
 
 class Totals(msgspec.Struct):

@@ -1,8 +1,8 @@
 """`--jobs`: captures analysed in several processes, with the results of one.
 
 Each process is given captures of its own. If there are fewer captures than processes, several read the same one: the
-packet stage runs in each of them, and each looks into its share of the connections (`pipeline.Options.share`). What they
-find comes back through pipes, as records with the places they have among all, and is put together in that order.
+packet stage runs in each of them, and each looks into its share of the connections (`pipeline.Options.share`). What
+they find comes back through pipes, as records with the places they have among all, and is put together in that order.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import os
 import signal
 import struct
 import tempfile
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -73,9 +73,14 @@ class _GoneError(Exception):
     """The process at the other end of the pipe has ended."""
 
 
+_Tell = Callable[[_Message | None], None]
+
+
 def _work(pipe: _Pipe, options: pipeline.Options, lines: bool) -> None:
     """The life of a process: captures are named, and told about, through the pipe until that is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the first ends the others
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches all processes of a terminal; the first ends the others
     encoder = msgspec.msgpack.Encoder()
 
     def tell(message: _Message | None) -> None:
@@ -98,7 +103,7 @@ def _work(pipe: _Pipe, options: pipeline.Options, lines: bool) -> None:
             tell(None)
 
 
-def _analyse(path: str, options: pipeline.Options, lines: bool, tell: Any) -> None:
+def _analyse(path: str, options: pipeline.Options, lines: bool, tell: _Tell) -> None:
     """Tells all of a capture. Raises UsageError and InputError as `pipeline.analyze` and its result do."""
     from analyzer import pipeline
 
@@ -201,7 +206,7 @@ class _Worker:
     """A process, and what it is busy with."""
 
     def __init__(self, options: pipeline.Options, lines: bool):
-        # Not forked: threads of the program around, of which there may be some, would be lost in the middle of something.
+        # Not forked: threads of the program around, if there are some, would be lost in the middle of something.
         context = multiprocessing.get_context("spawn")
         self.pipe, other = context.Pipe()
         self.process = context.Process(target=_work, args=(other, options, lines), daemon=True)
@@ -220,9 +225,8 @@ class _Worker:
         if self.process.exitcode and self.process.exitcode > 0:
             raise RuntimeError("a process of --jobs failed: what it said stands above")
         assert self.stream is not None
-        return InputError(
-            f"{self.stream.path}: a process ended while it read the capture, perhaps for want of memory: try fewer --jobs"
-        )
+        reason = "a process ended while it read the capture, perhaps for want of memory: try fewer --jobs"
+        return InputError(f"{self.stream.path}: {reason}")
 
     def end(self) -> None:
         self.pipe.close()
