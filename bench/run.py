@@ -248,8 +248,12 @@ def ratios(taking_part: list[Contender]) -> list[tuple[str, str]]:
 
     peers = [name for name in PEERS if name in seconds]
     fastest = min(peers, key=lambda name: statistics.median(seconds[name])) if peers else ""
-    pairs = [(OURS, fastest, f"time ÷ {fastest}, the fastest of {', '.join(peers)}"), (OURS, TSHARK, f"time ÷ {TSHARK}"),
-             (PACKET_STAGE, TCPDUMP, f"packet stage alone ÷ {TCPDUMP}"), (OURS, IN_TWO, "one process ÷ --jobs 2")]  # fmt: skip
+    pairs = [
+        (OURS, fastest, f"time ÷ {fastest}, the fastest of {', '.join(peers)}"),
+        (OURS, TSHARK, f"time ÷ {TSHARK}"),
+        (PACKET_STAGE, TCPDUMP, f"packet stage alone ÷ {TCPDUMP}"),
+        (OURS, IN_TWO, "one process ÷ --jobs 2"),
+    ]
     return [(what, f"{ratio:.3f}") for one, other, what in pairs if (ratio := median(one, other)) is not None]
 
 

@@ -2,8 +2,8 @@
 
     python bench/stages.py [--rounds 3] CAPTURE
 
-Runs what `analyzer read --format jsonl CAPTURE > /dev/null` runs and reads a clock where the stages meet: some times per
-chunk, and twice per connection that is not written with a template. The median of the rounds is printed, stage by stage.
+Runs what `analyzer read --format jsonl CAPTURE > /dev/null` runs and reads a clock where the stages meet: some times
+per chunk, and twice per connection that is not written with a template. Medians of the rounds are printed.
 """
 
 from __future__ import annotations
