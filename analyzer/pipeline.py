@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from analyzer.capture.frames import CHUNK_BYTES, Frames
 from analyzer.capture.selection import Selection
@@ -26,6 +25,8 @@ from analyzer.reporter.labels import Inside, Labeler
 from analyzer.reporter.templates import Lines
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from analyzer import model
     from analyzer.capture.live.base import LiveCapture, Wanted
     from analyzer.capture.live.privileges import User

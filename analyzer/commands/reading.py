@@ -214,16 +214,18 @@ class Reading:
             return Csv(output.text, live), None
         if settings.quiet and not settings.output:
             return _Nothing(), None
-        from analyzer.reporter.outputs.evidence import Evidence
         from analyzer.reporter.outputs.summary import Summary
-        from analyzer.reporter.outputs.table import Table
 
         verbose, several = settings.verbose, len(captures) > 1
         width, colour = settings.width or output.width, output.colour(settings.color)
         report: Report
         if verbose:
+            from analyzer.reporter.outputs.evidence import Evidence
+
             report = Evidence(output.text, width=width, colour=colour, several=several)
         else:
+            from analyzer.reporter.outputs.table import Table
+
             report = Table(output.text, width=width, colour=colour, captures=captures, live=live)
         summary = Summary(width=width, colour=colour, captures=len(captures), below_evidence=verbose)
         return report, None if settings.quiet else summary

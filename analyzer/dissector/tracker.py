@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from analyzer.capture.frames import Frames
 from analyzer.dissector import layout
@@ -16,6 +15,8 @@ from analyzer.dissector.packets import PacketTable
 from analyzer.dissector.reader import PacketReader
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from analyzer.dissector.applications import Application, Applications
     from analyzer.dissector.recognition import Recognizer
 
