@@ -139,12 +139,18 @@ def measure(file: Path, mark: str, options: argparse.Namespace) -> None:
     text = report(everyone, taking_part, file, options.rounds)
     print(text)
     if options.write and mark:
-        page = options.write.read_text(encoding="utf-8")
-        begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
-        before, _, rest = page.partition(begin)
-        options.write.write_text(f"{before}{begin}\n{text}\n\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+        put(text, options.write, mark)
     if failed := [c.name for c in taking_part if c.failed]:
         sys.exit(f"failed: {', '.join(failed)}")
+
+
+def put(text: str, page: Path, mark: str) -> None:
+    """Into a page, in place of what stands at the mark."""
+    begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
+    if not found or end not in rest:
+        sys.exit(f"{page} has no {begin.strip()} … {end}")
+    page.write_text(f"{before}{begin}\n{text}\n\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def replicated(mix: Mix, name: str) -> Path:
