@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import msgspec
+import numpy as np
 
 from analyzer.capture.frames import CHUNK_BYTES, Frames
 from analyzer.capture.selection import Selection
@@ -26,7 +27,6 @@ from analyzer.reporter.labels import Inside, Labeler
 from analyzer.reporter.templates import Lines
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from analyzer import model
@@ -73,6 +73,10 @@ class Options:
     chunk_bytes: int = CHUNK_BYTES
     idle_ns: int | None = None  # live: how long a connection may be without packets before it is evicted
     opening_ns: int | None = None  # live: the same, while it is not open yet
+    share: tuple[int, int] = (
+        0,
+        1,
+    )  # (k, n): report only the k-th of n shares of the connections, see `Analysis.pieces`
 
 
 class Totals(msgspec.Struct):
@@ -105,6 +109,18 @@ class Totals(msgspec.Struct):
     evicted: int = 0  # connections, of those finished
 
 
+class Piece(NamedTuple):
+    """Some of the connections that are reported, as far as they have finished."""
+
+    places: list[int]  # of each, among all connections in the order in which they finish
+    reached: int  # all before this place have been told, or are another share's
+    records: list[bytes]  # of each, as it was asked for
+
+
+class NotSharedError(Exception):
+    """What was found in one connection may be needed in another: the capture must be analysed in one piece."""
+
+
 class Analysis:
     """One capture, being analysed: iterate over it to get the connections as they finish.
 
@@ -133,7 +149,10 @@ class Analysis:
             recognizer=self._recognizer(),
             samples=self.samples,
             accounts=self.accounts,
+            share=options.share,
         )
+        self._reached = 0  # connections finished, whoever reports them
+        self._places: npt.NDArray[np.int64] = np.arange(0)  # among them, of those that were taken last
         self._library = library
         self._roots: Roots | None = None
         self._labeler = Labeler(
@@ -282,6 +301,33 @@ class Analysis:
         for finished in self._batches():
             yield from writer.write(finished, self._tracker.clock_ns)
 
+    def pieces(self, *, lines: bool) -> Iterator[Piece]:
+        """Instead of iterating, where several processes share the work: each one with the same capture and options but
+        another `Options.share`. Together they have every connection once; `Totals` and warnings are those of all in
+        each. `lines`: as lines of JSON, without the newline, else as MessagePack of `model.Connection`, where a capture
+        whose name is no Unicode has none. At least one piece for each chunk.
+
+        Raises NotSharedError, after everything before that chunk, where the capture brings secrets: a session decrypted
+        in one connection may be resumed in another one.
+        """
+        writer = Lines(self._labeler)
+        encode = msgspec.msgpack.Encoder().encode
+        for finished in self._batches():
+            places, at = self._places.tolist(), 0
+            records: list[bytes] = []
+            if lines:
+                for text in writer.write(finished, self._tracker.clock_ns):
+                    records = text.split(b"\n")[:-1]
+                    yield Piece(places[at : at + len(records)], places[at + len(records) - 1] + 1, records)
+                    at += len(records)
+            else:
+                for connection in self._labeler.connections(finished, self._tracker.clock_ns):
+                    records.append(encode(_nameable(connection)))
+                    if len(records) == _PIECE:
+                        yield Piece(places[at : at + _PIECE], places[at + _PIECE - 1] + 1, records)
+                        at, records = at + _PIECE, []
+            yield Piece(places[at:], self._reached, records if not lines else [])
+
     def _batches(self) -> Iterator[Finished]:
         """What has finished, after each chunk and at the end."""
         try:
@@ -290,8 +336,10 @@ class Analysis:
                 yield self._take()
             self._tracker.clock_ns = self.ended_ns
             self._tracker.finish()
-            while len((finished := self._take(_LAST_CONNECTIONS)).rows):
-                yield finished
+            taken = -1
+            while self.totals.connections != taken:
+                taken = self.totals.connections
+                yield self._take(_LAST_CONNECTIONS)
             self._count()
         finally:
             self.close()
@@ -310,6 +358,8 @@ class Analysis:
         for block in self._capture.secrets[self._secrets_read :]:
             self._secrets_read += 1
             if block.kind == TLS_KEY_LOG and self._secrets is not None:
+                if self._options.share[1] > 1:
+                    raise NotSharedError
                 self._secrets.add_keylog(block.data, source="pcapng", name="the secrets in the capture")
 
     def _take(self, most: int = sys.maxsize) -> Finished:
@@ -322,6 +372,12 @@ class Analysis:
             self.totals.evicted += int(((finished.rows[:, layout.FLAGS] & layout.EVICTED) != 0).sum())
         if self.samples is not None:
             self.samples.orient(finished.rows)
+        places = np.arange(len(finished.rows))
+        if self._options.share[1] > 1:
+            places = np.flatnonzero(finished.rows[:, layout.FLAGS] & layout.ELSEWHERE == 0)
+            finished = finished.only(places)
+        self._places = self._reached + places
+        self._reached = self.totals.connections
         return finished
 
     def _count(self) -> None:
@@ -371,7 +427,17 @@ class Analysis:
         self.close()
 
 
+def _nameable(connection: model.Connection) -> model.Connection:
+    """MessagePack is Unicode; a file name may not be."""
+    try:
+        connection.capture.encode()
+    except UnicodeEncodeError:
+        return msgspec.structs.replace(connection, capture="")
+    return connection
+
+
 _NEVER_NS = (1 << 63) - 1
+_PIECE = 64  # connections of a `Piece`
 
 
 class Round(NamedTuple):

@@ -60,6 +60,9 @@ FIELDS = " ".join(
     )
 )  # fmt: skip
 OURS = "analyzer read --format jsonl"
+IN_TWO = f"{OURS} --jobs 2"
+PACKET_STAGE, TCPDUMP, TSHARK = "analyzer, packet stage alone", "tcpdump -w /dev/null", "tshark with our fields"
+PEERS = ("tcptrace -n", "argus to ra", "ndpiReader -q")
 # As users run it: compiled to bytecode once, in the round that warms up, and not at every start.
 AS_INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
@@ -85,9 +88,10 @@ def contenders() -> list[Contender]:
     analyzer = shlex.quote(str(Path(sys.executable).with_name("analyzer")))
     return [
         Contender("reading the file (cat)", "cat {file} > /dev/null"),
-        Contender("analyzer, packet stage alone", f"{python} {shlex.quote(str(HERE / 'packet_stage.py'))} {{file}}"),
+        Contender(PACKET_STAGE, f"{python} {shlex.quote(str(HERE / 'packet_stage.py'))} {{file}}"),
         Contender(OURS, f"{analyzer} read --format jsonl {{file}} > /dev/null"),
         Contender(f"{OURS} --tcp-only", f"{analyzer} read --format jsonl --tcp-only {{file}} > /dev/null"),
+        Contender(IN_TWO, f"{analyzer} read --format jsonl --jobs 2 {{file}} > /dev/null"),
         Contender("tcptrace -n", "tcptrace -n {file} > /dev/null", ("tcptrace",)),
         # -F /dev/null: not with the settings of a configuration file that happens to be there.
         Contender(
@@ -97,9 +101,9 @@ def contenders() -> list[Contender]:
         ),
         Contender("ndpiReader -q", "ndpiReader -q -i {file} > /dev/null", ("ndpiReader",)),
         Contender("tshark -q -z conv,tcp", "tshark -n -q -z conv,tcp -r {file} > /dev/null", ("tshark",)),
-        Contender("tshark with our fields", f"tshark -n -r {{file}} -T fields {FIELDS} > /dev/null", ("tshark",)),
+        Contender(TSHARK, f"tshark -n -r {{file}} -T fields {FIELDS} > /dev/null", ("tshark",)),
         Contender("capinfos -c", "capinfos -c {file} > /dev/null", ("capinfos",)),
-        Contender("tcpdump -w /dev/null", "tcpdump -r {file} -w /dev/null", ("tcpdump",)),
+        Contender(TCPDUMP, "tcpdump -r {file} -w /dev/null", ("tcpdump",)),
     ]
 
 
@@ -135,12 +139,18 @@ def measure(file: Path, mark: str, options: argparse.Namespace) -> None:
     text = report(everyone, taking_part, file, options.rounds)
     print(text)
     if options.write and mark:
-        page = options.write.read_text(encoding="utf-8")
-        begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
-        before, _, rest = page.partition(begin)
-        options.write.write_text(f"{before}{begin}\n{text}\n\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+        put(text, options.write, mark)
     if failed := [c.name for c in taking_part if c.failed]:
         sys.exit(f"failed: {', '.join(failed)}")
+
+
+def put(text: str, page: Path, mark: str) -> None:
+    """Into a page, in place of what stands at the mark."""
+    begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
+    if not found or end not in rest:
+        sys.exit(f"{page} has no {begin.strip()} … {end}")
+    page.write_text(f"{before}{begin}\n{text}\n\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def replicated(mix: Mix, name: str) -> Path:
@@ -220,6 +230,9 @@ def report(everyone: list[Contender], taking_part: list[Contender], file: Path, 
         "",
         table,
     ]
+    if compared := ratios(taking_part):
+        headers = ["side by side", "median of the rounds"]
+        lines += ["", tabulate(compared, headers, tablefmt="github", disable_numparse=True, colalign=("left", "right"))]
     for c in everyone:
         if c.missing:
             lines += ["", f"Missing: {c.name} (not installed: {', '.join(c.missing)})."]
@@ -228,6 +241,26 @@ def report(everyone: list[Contender], taking_part: list[Contender], file: Path, 
     if left_out := [c.name for c in everyone if c not in taking_part and not c.missing]:
         lines += ["", f"Left out by --only: {', '.join(left_out)}."]
     return "\n".join(lines)
+
+
+def ratios(taking_part: list[Contender]) -> list[tuple[str, str]]:
+    """What the project sets itself, each the median over the rounds of the ratio within a round."""
+    seconds = {c.name: c.seconds for c in taking_part if c.seconds and not c.failed}
+
+    def median(one: str, other: str) -> float | None:
+        if one not in seconds or other not in seconds:
+            return None
+        return statistics.median(a / b for a, b in zip(seconds[one], seconds[other], strict=True))
+
+    peers = [name for name in PEERS if name in seconds]
+    fastest = min(peers, key=lambda name: statistics.median(seconds[name])) if peers else ""
+    pairs = [
+        (OURS, fastest, f"time ÷ {fastest}, the fastest of {', '.join(peers)}"),
+        (OURS, TSHARK, f"time ÷ {TSHARK}"),
+        (PACKET_STAGE, TCPDUMP, f"packet stage alone ÷ {TCPDUMP}"),
+        (OURS, IN_TWO, "one process ÷ --jobs 2"),
+    ]
+    return [(what, f"{ratio:.3f}") for one, other, what in pairs if (ratio := median(one, other)) is not None]
 
 
 def count_packets(file: Path) -> int:

@@ -7,16 +7,17 @@ is given. A packet that is left out keeps its number and is not looked at furthe
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import dataclasses
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from analyzer.capture.frames import Frames
 from analyzer.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 # What the packet stage does not look at.
 EXCLUDED_LINK_TYPE = -1
@@ -147,6 +148,8 @@ def compiled_for(
 
 
 def _load_libpcap() -> Any:
+    import ctypes.util
+
     name = ctypes.util.find_library("pcap")
     if name is None:
         raise UsageError(

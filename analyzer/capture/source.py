@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
-import shlex
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -104,6 +103,8 @@ def _open(path: str | os.PathLike[str] | Readable) -> tuple[Readable, str, Calla
     except IsADirectoryError:
         raise InputError(f"{name}: is a folder. Name a capture file in it.") from None
     except PermissionError:
+        import shlex
+
         advice = f"run as its owner, or `sudo chmod a+r {shlex.quote(name)}`"
         raise InputError(f"{name}: no permission to read it: {advice}.") from None
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
@@ -152,6 +153,8 @@ def _refuse_short(name: str, window: Window, file: Readable) -> NoReturn:
 
 def _refuse(name: str, beginning: bytes) -> NoReturn:
     """The file begins like no capture: says what it is instead, as far as its beginning tells."""
+    import shlex
+
     quoted = shlex.quote(name)
     if codec := compressed.codec_of(beginning):
         raise InputError(f"{name}: is compressed twice, and inside with {codec.name}. Unpack it once.")

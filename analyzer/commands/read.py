@@ -163,6 +163,14 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
     metavar="N",
     help="Connections held at a time; the one idle longest goes first, and says so.",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Read in N processes: captures at a time or, if there are fewer, the connections of a large one.",
+)
 @color_option
 @width_option
 @click.pass_context

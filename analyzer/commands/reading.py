@@ -18,6 +18,7 @@ from analyzer.reporter.escape import escape
 if TYPE_CHECKING:
     from analyzer import model, pipeline
     from analyzer.capture.source import Damage
+    from analyzer.commands.jobs import Jobs, Shared
     from analyzer.commands.values import When
     from analyzer.reporter.filters import Predicate
     from analyzer.reporter.outputs.html import Html
@@ -61,6 +62,7 @@ class Settings:
     redact_key: str | None
     linger: int | None  # nanoseconds
     max_connections: int | None
+    jobs: int
     color: str
     width: int | None
 
@@ -87,6 +89,8 @@ class Settings:
             raise UsageError("--show-secrets and --redact exclude each other: redacted values are not shown")
         if self.captures.count("-") > 1:
             raise UsageError("standard input can be read only once: give - once")
+        if self.jobs > 1 and self.merge:
+            raise UsageError("--merge makes one capture, in one process, of several: leave out --jobs, or --merge")
         if self.time_from and self.time_to:
             if self.time_from.relative != self.time_to.relative:
                 raise UsageError("--from and --to must both be dates, or both count from the first packet (+10s)")
@@ -163,6 +167,7 @@ class Reading:
         self._analysed = 0
         self._damaged = False
         self._interrupted = False
+        self._jobs: Jobs | None = None
         self._progress = Progress(wanted=not settings.quiet)
         self._redactor: Redactor | None = None
         if settings.redacted:
@@ -192,11 +197,12 @@ class Reading:
                     names = [self._redactor.capture(name) for name in names]
                 report, summary = self._report(output, names, live, files)
                 try:
-                    for paths in together:
-                        with ends_on_interrupt(next(filter(is_live, paths), paths[0]), self._interrupt):
-                            self._read(paths, options, report, summary)
-                        if self._interrupted:
-                            break
+                    with self._processes(captures, options, live) as self._jobs:
+                        for paths in together:
+                            with ends_on_interrupt(next(filter(is_live, paths), paths[0]), self._interrupt):
+                                self._read(paths, options, report, summary)
+                            if self._interrupted:
+                                break
                 except KeyboardInterrupt:
                     if self.settings.output:
                         raise  # whole or not at all
@@ -213,6 +219,20 @@ class Reading:
         """Whether the output is several files in a folder."""
         output = self.settings.output
         return self.settings.form == "zeek" and output is not None and (output.endswith("/") or os.path.isdir(output))
+
+    def _processes(
+        self, captures: list[str], options: pipeline.Options, live: bool
+    ) -> contextlib.AbstractContextManager[Jobs | None]:
+        """Those of `--jobs`, where they are worth their start."""
+        if self.settings.jobs > 1:
+            from analyzer.commands.jobs import Jobs, worthwhile
+
+            if live:
+                raise UsageError("--jobs is for files: packets of a pipe come to one process; leave out --jobs")
+            # A page and Zeek's logs need more of an analysis than its connections.
+            if worthwhile(captures) and self.settings.form not in ("html", "zeek"):
+                return Jobs(captures, options, self.settings.jobs, lines=self._only_lines())
+        return contextlib.nullcontext()
 
     def _tell_unused_pages(self) -> None:
         from analyzer.flows import load_library
@@ -275,17 +295,19 @@ class Reading:
             return Parquet(output.bytes), None
         if settings.quiet and not settings.output:
             return _Nothing(), None
-        from analyzer.reporter.outputs.evidence import Evidence
         from analyzer.reporter.outputs.summary import Summary
-        from analyzer.reporter.outputs.table import Table
 
         verbose, several = settings.verbose, len(captures) > 1
         width, colour = settings.width or output.width, output.colour(settings.color)
         report: Report
         if verbose:
+            from analyzer.reporter.outputs.evidence import Evidence
+
             library = pipeline.library_of(settings.flows)
             report = Evidence(output.text, width=width, colour=colour, several=several, library=library)
         else:
+            from analyzer.reporter.outputs.table import Table
+
             report = Table(output.text, width=width, colour=colour, captures=captures, live=live)
         summary = Summary(width=width, colour=colour, captures=len(captures), below_evidence=verbose)
         return report, None if settings.quiet else summary
@@ -297,16 +319,20 @@ class Reading:
         merged = self.settings.merge
         shown = "merged" if merged else "standard input" if paths[0] == "-" else paths[0]
         try:
-            analysis = pipeline.analyze(tuple(paths) if merged else paths[0], options)
+            if self._jobs is not None:
+                analysis: pipeline.Analysis | Shared = self._jobs.open()
+            else:
+                analysis = pipeline.analyze(tuple(paths) if merged else paths[0], options)
         except InputError as error:
             self._cannot_read(error)
             return
-        if self.settings.form == "zeek" and analysis.accounts is not None:
-            cast("Zeek", report).begin(analysis.accounts)
+        whole = cast("pipeline.Analysis", analysis)  # where a page or Zeek's logs are asked for: see `_processes`
+        if self.settings.form == "zeek" and whole.accounts is not None:
+            cast("Zeek", report).begin(whole.accounts)
         warned = 0
         page = cast("Html", report) if self.settings.form == "html" else None
         if page:
-            page.begin(analysis)
+            page.begin(whole)
         before = self._connections
         self._analysed += 1
         try:
@@ -328,7 +354,7 @@ class Reading:
                     if summary:
                         summary.end_capture(analysis.totals)
                     if page:
-                        page.end(analysis, self._redactor)
+                        page.end(whole, self._redactor)
                     if doubts := words.checksum_doubts(analysis.totals):
                         with self._progress.hidden():
                             say(f"{shown}: {doubts}")

@@ -27,6 +27,7 @@ COMPILED = cython.compiled
 # Numbers this large are Python objects to Cython unless they have a type.
 _MASK_32 = cython.declare(cython.longlong, 0xFFFFFFFF)
 _NEVER = cython.declare(cython.longlong, 0x7FFFFFFFFFFFFFFF)
+_MIX = cython.declare(cython.longlong, 40503)  # 2**16 divided by the golden ratio: multiplicative hashing
 
 # So far back is no disorder of packets any more, if so many segments in a row are: the clock was set back.
 _STEP_NS = cython.declare(cython.longlong, 10_000_000_000)
@@ -140,6 +141,8 @@ class ConnectionTable(ConnectionNumbers):
             base = row * ROW_WORDS
             self.rows[base + ID] = self.next_id
             self.next_id += 1
+            if self.shares > 1:
+                self._assign(base)
             side = 0
         self.rows[base + LAST_PACKET] = self.number[i]
         self.rows[base + LAST_NS] = now
@@ -178,6 +181,16 @@ class ConnectionTable(ConnectionNumbers):
             self.peer_missing[i] = self.rows[base + SIDES + (1 - side) * SIDE_WORDS + MISSING]
 
     @cython.cfunc
+    def _assign(self, base: cython.longlong) -> cython.void:
+        """A new connection is this process's or another's. Mixed, since captures may repeat themselves: every other
+        connection might be the costly one."""
+        mixed: cython.longlong = self.rows[base + ID] * _MIX >> 12
+        if mixed % self.shares != self.share:
+            self.rows[base + FLAGS] |= ELSEWHERE
+            self.rows[base + SIDES + WANTED] = _NEVER
+            self.rows[base + SIDES + SIDE_WORDS + WANTED] = _NEVER
+
+    @cython.cfunc
     def _fall_behind(self, now: cython.longlong) -> cython.void:
         """A segment much older than others before it. After a clock was set back, time goes on from there."""
         self.behind += 1
@@ -203,7 +216,7 @@ class ConnectionTable(ConnectionNumbers):
         self.rows[base + FLAGS] = self.rows[base + FLAGS] & ~BY_PORT | BY_CONTENT
         if (side ^ (self.rows[base + FLAGS] & SWAPPED != 0)) != says:
             self._turn(base)
-        if self.follow:
+        if self.follow and not self.rows[base + FLAGS] & ELSEWHERE:
             self.rows[base + SIDES + WANTED] = 0
             self.rows[base + SIDES + SIDE_WORDS + WANTED] = 0
         return True

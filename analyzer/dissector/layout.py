@@ -151,6 +151,7 @@ REUSED = 128  # ended by a SYN with another initial sequence number
 EVENTS_FULL = 256
 RECENT = 512  # has had a packet since the eviction last looked
 BY_CONTENT = 1024  # client and server by what they say
+ELSEWHERE = 131072  # another process looks into it and reports it
 FOLLOWED = 262144  # bytes of it were handed on, so its end is handed on, too
 BAD_SYN_ACK = 2048  # a SYN-ACK whose numbers do not fit
 RETRIED = 4096  # opened again with the same numbers after a reset

@@ -10,7 +10,7 @@ cdef class Recognizer:
 
     cpdef void first(self, Undecided undecided, bytes begin)
     cpdef void decide(self, Undecided undecided, bint midstream=*)
-    cdef _dissector(self, protocol, bint midstream)
+    cdef _dissector(self, str kind, bint midstream)
     cpdef void look_inside(self, Layer layer, int depth=*)
 
 cpdef object proxy_header(Undecided undecided)

@@ -71,11 +71,11 @@ class Recognizer:
         more: cython.bint = False
         if not client and not server:
             return
-        for protocol in protocols():
+        for kind, protocol in protocols():
             asked = protocol.probe(0, client, anywhere=midstream) if client else _NO_MATCH
             answered = protocol.probe(1, server, anywhere=midstream) if server else _NO_MATCH
             if asked is _MATCH or answered is _MATCH:
-                undecided.take(self._dissector(protocol, midstream))
+                undecided.take(self._dissector(kind, midstream))
                 return
             more = more or asked is _NEED_MORE or answered is _NEED_MORE
         # What no protocol begins with may be garbage, and the answer tell what it was sent to.
@@ -86,27 +86,35 @@ class Recognizer:
                 undecided.take(Unknown())
 
     @cython.cfunc
-    def _dissector(self, protocol, midstream: cython.bint):
-        found = self._made(protocol, midstream)
+    def _dissector(self, kind: str, midstream: cython.bint):
+        found = self._made(kind, midstream)
         if self.sink is not None and hasattr(found, "sink"):
             found.sink = self.sink
         return found
 
-    def _made(self, protocol, midstream):
-        match kind_of(protocol.Dissector):
-            case "http1":
-                return protocol.Dissector(self.keep_fields, midstream)
-            case "http2":
-                return protocol.Dissector(keep_fields=self.keep_fields, midstream=midstream)
-            case "tls":
-                opener = None
-                if self.secrets is not None and self.secrets.has_any:
-                    from analyzer.dissector.tls.decrypt import Opener
+    def _made(self, kind, midstream):
+        if kind == "http1":
+            return Http1(self.keep_fields, midstream)
+        if kind == "http2":
+            from analyzer.dissector.http2 import connection as http2
 
-                    opener = Opener(self.secrets)
-                return protocol.Dissector(opener=opener, midstream=midstream)
-            case _:
-                return protocol.Dissector()
+            return http2.Dissector(keep_fields=self.keep_fields, midstream=midstream)
+        if kind == "tls":
+            from analyzer.dissector.tls import connection as tls
+
+            opener = None
+            if self.secrets is not None and self.secrets.has_any:
+                from analyzer.dissector.tls.decrypt import Opener
+
+                opener = Opener(self.secrets)
+            return tls.Dissector(opener=opener, midstream=midstream)
+        if kind == "socks":
+            from analyzer.dissector import socks
+
+            return socks.Dissector()
+        from analyzer.dissector.starttls import connection as starttls
+
+        return starttls.Dissector()
 
     @cython.ccall
     def look_inside(self, layer: Layer, depth: cython.int = 1) -> cython.void:
@@ -148,17 +156,18 @@ class Recognizer:
 
 @functools.cache
 def protocols() -> tuple:
-    """The modules of all protocols, each with `probe` and `Dissector`; in doubt the first that is certain.
+    """All protocols, each with the module that has its `probe`; in doubt the first that is certain.
 
-    Loaded when bytes first come that are not plainly HTTP/1: most captures would never use most of them.
+    Loaded when bytes first come that are not plainly HTTP/1, and dissectors when a probe is certain: most captures
+    would never use most of them.
     """
     from analyzer.dissector import socks
-    from analyzer.dissector.http1 import connection as http1
-    from analyzer.dissector.http2 import connection as http2
-    from analyzer.dissector.starttls import connection as starttls
-    from analyzer.dissector.tls import connection as tls
+    from analyzer.dissector.http1 import probe as http1
+    from analyzer.dissector.http2 import probe as http2
+    from analyzer.dissector.starttls import probe as starttls
+    from analyzer.dissector.tls import probe as tls
 
-    return (http2, http1, tls, socks, starttls)
+    return (("http2", http2), ("http1", http1), ("tls", tls), ("socks", socks), ("starttls", starttls))
 
 
 @functools.cache

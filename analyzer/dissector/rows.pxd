@@ -64,6 +64,8 @@ cdef class ConnectionRows(ConnectionPools):
     cdef long long[::1] data_packet
     cdef long long[::1] data_ns
     cdef bint follow
+    cdef public long long share
+    cdef public long long shares
     cdef long long found
     cdef bint from_a
     cdef unsigned long long hash

@@ -42,6 +42,7 @@ class ConnectionRows(ConnectionPools):
     def __init__(self, seed, settle_ns, linger_ns, most_rows, vlan_key, follow):
         self._begin()
         self.follow = follow
+        self.share, self.shares = 0, 1  # which connections are looked into here: one process of several
         self.settle_ns = settle_ns
         self.linger_ns = linger_ns
         self.most_rows = most_rows

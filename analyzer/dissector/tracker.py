@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from analyzer.capture.frames import Frames
 from analyzer.dissector import layout
@@ -17,6 +16,8 @@ from analyzer.dissector.packets import PacketTable
 from analyzer.dissector.reader import PacketReader
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from analyzer.dissector.accounts import Accounts
     from analyzer.dissector.applications import Application, Applications
     from analyzer.dissector.recognition import Recognizer
@@ -63,6 +64,14 @@ class Finished(NamedTuple):
     events: npt.NDArray[np.int64]  # shape (m, EVENT_WORDS), those of the first connection first
     ends: npt.NDArray[np.int64]  # shape (n,), where each connection's events end
 
+    def only(self, which: npt.NDArray[np.int64]) -> Finished:
+        """The connections at these places, in this order."""
+        begins = np.concatenate(([0], self.ends))[which]
+        lengths = self.ends[which] - begins
+        ends = np.cumsum(lengths)
+        events = np.repeat(begins - ends + lengths, lengths) + np.arange(lengths.sum())
+        return Finished(self.rows[which], self.keys[which], self.events[events], ends)
+
 
 class Order:
     """Whether frames come in the order of their times."""
@@ -100,6 +109,8 @@ class Tracker:
     `recognizer`: who dissects what runs inside the connections; without one they are not looked into.
     `samples`: who keeps segments of each connection, to be drawn; without one none are kept.
     `accounts`: who keeps accounts of the connections as Zeek does; without one nobody does.
+    `share`: (k, n) where n processes read the same capture: only the k-th share of the connections is looked into here,
+    the others are `layout.ELSEWHERE`.
     """
 
     def __init__(
@@ -115,6 +126,7 @@ class Tracker:
         recognizer: Recognizer | None = None,
         samples: Samples | None = None,
         accounts: Accounts | None = None,
+        share: tuple[int, int] = (0, 1),
     ):
         seed = np.frombuffer(os.urandom(16 * 8), np.uint64) | np.uint64(1)
         tests = [_tests(automaton) for automaton in (tcp_open, tcp_close)]
@@ -134,6 +146,7 @@ class Tracker:
             vlan_key,
             recognizer is not None,
         )
+        self._connections.share, self._connections.shares = share
         self.applications: Applications | None = None
         if recognizer is not None:
             from analyzer.dissector.applications import Applications

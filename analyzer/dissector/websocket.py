@@ -7,7 +7,6 @@ nothing more can be said about that side, since nothing in the protocol marks wh
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Mapping
 from typing import Final
 
@@ -28,6 +27,8 @@ _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # §1.3
 
 def accept_of(key: bytes) -> bytes:
     """What Sec-WebSocket-Accept must be for a Sec-WebSocket-Key, §4.2.2."""
+    import hashlib
+
     return base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
 
 

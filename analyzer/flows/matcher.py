@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from analyzer.errors import FlowPageError
 from analyzer.flows.expression import EITHER, RETRANSMISSION, AttributeTest, Expression, Step, linear
@@ -24,6 +23,8 @@ from analyzer.flows.library import Page
 from analyzer.flows.shading import ENCRYPTED, meant
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from analyzer.model import Side
 
 DEAD: Final = 0  # no page can consume what came

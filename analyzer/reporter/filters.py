@@ -9,12 +9,10 @@ networks, numbers take units and compare with `<`, `<=`, `>`, `>=`. `!=` is alwa
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import fnmatch
 import functools
 import ipaddress
 import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, get_args
 
@@ -270,6 +268,8 @@ _LISTED = "`analyzer read --help` lists the fields"
 
 def parse_filter(expression: str) -> Predicate:
     """The predicate an expression stands for. Raises UsageError with what is wrong and what there is instead."""
+    import shlex
+
     lexer = shlex.shlex(expression, posix=True)
     lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
     try:
@@ -291,6 +291,8 @@ def _term(term: str) -> Predicate:
         raise UsageError(f"filter {term!r}: a term is FIELD=VALUE, such as server.port=443; {_LISTED}")
     field, operator, value = match.groups()
     if field not in _FIELDS:
+        import difflib
+
         close = difflib.get_close_matches(field, FIELDS, n=3)
         instead = f"; did you mean {' or '.join(close)}?" if close else ":"
         raise UsageError(f"filter {term!r}: there is no field {field!r}{instead} {_LISTED}")

@@ -229,6 +229,7 @@ class Options:
     chunk_bytes: int | None = None
     idle_ns: int | None = None
     opening_ns: int | None = None
+    share: tuple[int, int] = (0, 1)
 
 
 def fake_pipeline(analyses: Mapping[str, Analysis | BaseException]) -> Any:

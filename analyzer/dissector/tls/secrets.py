@@ -7,7 +7,6 @@ those it follows whenever a secret is missing.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal
@@ -232,7 +231,11 @@ class Secrets:
 
 
 def _session_name(session: bytes) -> bytes:
-    return session if len(session) <= 32 else hashlib.sha256(session).digest()
+    if len(session) <= 32:
+        return session
+    import hashlib
+
+    return hashlib.sha256(session).digest()
 
 
 def _damage(name: str, reader: Reader) -> str | None:
