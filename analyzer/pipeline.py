@@ -216,8 +216,8 @@ class Analysis:
             for frames in self._capture:
                 self._feed(frames)
                 yield self._take()
-            self._tracker.finish()
-            yield self._take(by_id=True)
+            for finished in self._tracker.take_rest():
+                yield self._counted(finished)
             self._count()
         finally:
             self.close()
@@ -239,7 +239,9 @@ class Analysis:
                 self._secrets.add_keylog(block.data, source="pcapng", name="the secrets in the capture")
 
     def _take(self, by_id: bool = False) -> Finished:
-        finished = self._tracker.take_finished(by_id)
+        return self._counted(self._tracker.take_finished(by_id))
+
+    def _counted(self, finished: Finished) -> Finished:
         self.totals.connections += len(finished.rows)
         if len(finished.rows):
             self.totals.evicted += int(((finished.rows[:, layout.FLAGS] & layout.EVICTED) != 0).sum())

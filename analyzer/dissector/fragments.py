@@ -6,6 +6,8 @@ Bytes that contradict one another are never mixed: of such packets nothing is pa
 from __future__ import annotations
 
 import bisect
+from collections import OrderedDict
+from itertools import islice
 from typing import NamedTuple
 
 # RFC 8200 §4.5: how long a packet may take until all of it is there, from its first fragment on, in capture time.
@@ -63,7 +65,8 @@ class Reassembly:
         self.first_overlap = 0  # packet number
         self.duplicates = 0  # a fragment that was there already
         self.malformed = 0  # of a length that is not allowed
-        self._incomplete: dict[bytes, _Incomplete] = {}  # the oldest first
+        # The oldest first, which a dict would look for behind all that have left it.
+        self._incomplete: OrderedDict[bytes, _Incomplete] = OrderedDict()
         self._held = 0
 
     @property
@@ -157,7 +160,7 @@ class Reassembly:
         new: list[_Piece] = []
         at = piece.offset
         first = max(0, bisect.bisect_left(packet.pieces, (piece.offset,)) - 1)
-        for there in packet.pieces[first:]:
+        for there in islice(packet.pieces, first, None):
             if there.offset >= end:
                 break
             if there.end <= at:

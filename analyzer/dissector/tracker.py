@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -24,6 +24,9 @@ LINGER_NS = 60_000_000_000
 # A step back in time that packets of several interfaces, or a busy machine, do not make: somebody set the clock.
 SET_BACK_NS = 1_000_000_000
 MOST_CONNECTIONS = 1_000_000
+
+# Connections left at the end of a capture, of which copies are made at a time.
+_TAKEN_AT_ONCE = 8192
 
 # How the compiled code knows the fields and operators of attribute tests.
 _FIELDS = {"payload": 0, "window": 1}
@@ -213,6 +216,15 @@ class Tracker:
 
     def finish(self) -> None:
         """The capture is over."""
+        self._connections.finish()
+
+    def take_rest(self) -> Iterator[Finished]:
+        """The capture is over: the connections that are left, in the order of their ids, some at a time, since copies of
+        a million rows would need as much memory as these once more. After `take_finished`."""
+        rows = self._connections.unreported_rows()
+        for first in range(0, len(rows), _TAKEN_AT_ONCE):
+            self._connections.finish_rows(rows[first : first + _TAKEN_AT_ONCE])
+            yield self.take_finished()
         self._connections.finish()
 
     def take_finished(self, by_id: bool = False) -> Finished:
