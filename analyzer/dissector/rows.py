@@ -98,6 +98,7 @@ class ConnectionRows:
         self.handed = memoryview(table.handed)
         self.missing = memoryview(table.missing)
         self.peer_missing = memoryview(table.peer_missing)
+        self.reached = memoryview(table.reached)
         self.data_packet = memoryview(table.data_packet)
         self.data_ns = memoryview(table.data_ns)
 
