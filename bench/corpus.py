@@ -2,9 +2,9 @@
 
     python bench/corpus.py CAPTURES... [--jobs 2] [--most-seconds 10] [--most-megabytes 500] [--slowest 5]
 
-CAPTURES are files, or folders whose files are taken. A process may end with 0 (a report) or 3 (nothing that can be read,
-said in one line). Wrong is everything else, a traceback, and more seconds or megabytes than allowed. Ends with 1 if
-anything is wrong. Seconds are those of the processor: what else runs on the machine does not count. This process
+CAPTURES are files, or folders whose files are taken. A process may end with 0 (a report) or 3 (nothing that can be
+read, said in one line). Wrong is everything else, a traceback, and more seconds or megabytes than allowed. Ends with 1
+if anything is wrong. Seconds are those of the processor: what else runs on the machine does not count. This process
 imports nothing large, since a child begins its life with its parent's memory counted.
 """
 

@@ -9,6 +9,7 @@ keeps events and holes, `copies.py` recognises what was captured twice, `numbers
 from __future__ import annotations
 
 import cython
+import numpy as np
 
 if cython.compiled:
     from cython.cimports.analyzer.dissector.layout import *
@@ -46,6 +47,30 @@ class ConnectionTable(ConnectionNumbers):
     def seen(self) -> int:
         """How many connections there were so far."""
         return self.next_id
+
+    def unreported_rows(self):
+        """The rows of connections that were not reported yet, in the order of their ids: int64 of shape (n,)."""
+        found = np.zeros(self.live, np.int64)
+        out: cython.longlong[::1] = memoryview(found)
+        count: cython.Py_ssize_t = 0
+        ended: cython.int
+        row: cython.longlong
+        for ended in range(2):
+            row = self.ended_first if ended else self.open_first
+            while row != -1:
+                if not self.rows[row * ROW_WORDS + FLAGS] & (REPORTED | QUOTED):
+                    out[count] = row
+                    count += 1
+                row = self.rows[row * ROW_WORDS + FOLLOWING]
+        found = found[:count]
+        return found[np.argsort(np.asarray(self.rows)[found * ROW_WORDS + ID])]
+
+    def finish_rows(self, which) -> None:
+        """These connections are over."""
+        rows: cython.longlong[::1] = memoryview(which)
+        i: cython.Py_ssize_t
+        for i in range(rows.shape[0]):
+            self._finish(rows[i])
 
     def track(self, table, data, checked=False) -> None:
         """Take in the packets of one chunk, whose bytes are `data`; fills the table's columns from `connection` on.

@@ -147,30 +147,6 @@ class ConnectionRows:
         while self.open_first != -1:
             self._finish(self.open_first)
 
-    def unreported_rows(self):
-        """The rows of connections that were not reported yet, in the order of their ids: int64 of shape (n,)."""
-        found = np.zeros(self.live, np.int64)
-        out: cython.longlong[::1] = memoryview(found)
-        count: cython.Py_ssize_t = 0
-        ended: cython.int
-        row: cython.longlong
-        for ended in range(2):
-            row = self.ended_first if ended else self.open_first
-            while row != -1:
-                if not self.rows[row * ROW_WORDS + FLAGS] & (REPORTED | QUOTED):
-                    out[count] = row
-                    count += 1
-                row = self.rows[row * ROW_WORDS + FOLLOWING]
-        found = found[:count]
-        return found[np.argsort(np.asarray(self.rows)[found * ROW_WORDS + ID])]
-
-    def finish_rows(self, which) -> None:
-        """These connections are over."""
-        rows: cython.longlong[::1] = memoryview(which)
-        i: cython.Py_ssize_t
-        for i in range(rows.shape[0]):
-            self._finish(rows[i])
-
     def take_finished(self):
         """What was finished since the last call, and forget it.
 

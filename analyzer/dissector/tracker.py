@@ -219,8 +219,8 @@ class Tracker:
         self._connections.finish()
 
     def take_rest(self) -> Iterator[Finished]:
-        """The capture is over: the connections that are left, in the order of their ids, some at a time, since copies of
-        a million rows would need as much memory as these once more. After `take_finished`."""
+        """The capture is over: the connections that are left, in the order of their ids, some at a time, since copies
+        of a million rows would need as much memory as these once more. After `take_finished`."""
         rows = self._connections.unreported_rows()
         for first in range(0, len(rows), _TAKEN_AT_ONCE):
             self._connections.finish_rows(rows[first : first + _TAKEN_AT_ONCE])

@@ -2,8 +2,8 @@
 
     python bench/hostile [CASE...] [--scale 0.1] [--most-seconds 600] [--keep] [--list]
 
-Every case is written once in full and once a quarter as large (times `--scale`), read, and removed. Growth is seconds of
-the whole by seconds of the quarter, start-up taken off both: 4 is linear. Seconds are those of the processor.
+Every case is written once in full and once a quarter as large (times `--scale`), read, and removed. Growth is seconds
+of the whole by seconds of the quarter, start-up taken off both: 4 is linear. Seconds are those of the processor.
 Ends with 1 if a run ends otherwise than with a report.
 """
 

@@ -25,7 +25,8 @@ from analyzer.flows.library import SCOPES, parse_page
 from analyzer.flows.matcher import Automaton
 from tests.capture.builders import Packet, Stuttering, pcap
 from tests.cases import CAPTURES, CASES, ROOT, capture_of, keys_of
-from tests.conversations import Conversation, capture_of as spoken, ip, tcp
+from tests.conversations import Conversation, ip, tcp
+from tests.conversations import capture_of as spoken
 from tests.dissector import wrappers
 
 MOST_SEED = 8192  # bytes: small seeds are changed and read faster

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import fuzz
 from tests.capture import builders
 from tests.capture.builders import Packet
 from tests.capture.strategies import patiently
@@ -17,6 +18,10 @@ from tests.fuzz import mutation, targets
 
 EXAMPLES = 150
 SMALL = sorted(case for case in CASES if capture_of(case).stat().st_size < 6000)
+
+
+def test_the_names_are_those_of_the_targets():
+    assert (*targets.TARGETS,) == (*targets.SEEDS,) == fuzz.TARGETS
 
 
 @pytest.mark.parametrize("name", targets.TARGETS)
