@@ -235,14 +235,14 @@ def _of(data: bytes, count: int) -> Iterator[bytes]:
 @case(1_000_000)
 def http2_resets(out: BinaryIO, count: int) -> None:
     """HTTP/2 requests that are cancelled at once (CVE-2023-44487)"""
-    head = bytes.fromhex("828684410161")
+    head = bytes.fromhex("828684010161")
     _http2(out, (_frame(1, 5, 2 * n + 1, head) + _frame(3, 0, 2 * n + 1, b"\0\0\0\10") for n in range(count)))
 
 
 @case(1_000_000)
 def http2_open_streams(out: BinaryIO, count: int) -> None:
     """HTTP/2 requests that get no answer"""
-    head = bytes.fromhex("828684410161")
+    head = bytes.fromhex("828684010161")
     _http2(out, (_frame(1, 5, 2 * n + 1, head) for n in range(count)))
 
 
@@ -282,15 +282,15 @@ def http2_windows(out: BinaryIO, count: int) -> None:
 def hpack_bomb(out: BinaryIO, count: int) -> None:
     """HTTP/2 field blocks of 16,000 references to one field of 4,000 bytes (CVE-2016-6581)"""
     field = b"\x40\x01a\x7f" + bytes([4000 - 127 & 127 | 128, 4000 - 127 >> 7]) + b"b" * 4000
-    first = _frame(1, 5, 1, bytes.fromhex("828684410161") + field)
-    bomb = bytes.fromhex("828684410161") + b"\xbe" * 16_000
+    first = _frame(1, 5, 1, bytes.fromhex("828684010161") + field)
+    bomb = bytes.fromhex("828684010161") + b"\xbe" * 16_000
     _http2(out, itertools.chain([first], (_frame(1, 5, 2 * n + 3, bomb) for n in range(count))))
 
 
 @case(1_000_000)
 def hpack_churn(out: BinaryIO, count: int) -> None:
     """HTTP/2 requests that each put a new field into the dynamic table"""
-    head = bytes.fromhex("828684410161")
+    head = bytes.fromhex("828684010161")
     _http2(out, (_frame(1, 5, 2 * n + 1, head + b"\x40\x08%08x\x01b" % n) for n in range(count)))
 
 

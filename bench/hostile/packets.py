@@ -76,7 +76,7 @@ class Talk:
         self._tick += 1
         self._out.write(
             struct.pack("<IIII", 1_600_000_000 + seconds, microseconds, length, length)
-            + struct.pack(">BBHHHBBHII", 0x45, 0, length, 0, 0, 64, 6, 0, *ends[:2])
+            + struct.pack(">BBHHHBBHII", 0x45, 0, length, self._tick & 0xFFFF, 0, 64, 6, 0, *ends[:2])
             + struct.pack(">HHIIBBHHH", *ends[2:], begin & 0xFFFFFFFF, acknowledgement & 0xFFFFFFFF, 0x50, flags,
                           65535, 0, 0)
             + payload
@@ -109,6 +109,7 @@ class Talk:
         if side:
             made["source"], made["destination"] = SERVER, CLIENT
         made["source_port"], made["destination_port"] = (self._port, 40000) if side else (40000, self._port)
+        made["identification"] = np.arange(self._tick, self._tick + len(made)) & 0xFFFF  # else they look like copies
         self._out.write(stamped(made, self._tick))
         self._tick += len(made)
         self.sent[side] += len(data)
