@@ -64,7 +64,7 @@ def read(name: str, count: int, options: argparse.Namespace) -> Run:
     path = written(name, count)
     run = measure(path, options.most_seconds / 2)
     if not options.keep:
-        path.unlink()
+        path.unlink(missing_ok=True)
     return run
 
 
