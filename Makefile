@@ -4,6 +4,8 @@
 PYTHON ?= python3
 CAPTURE ?= captures/tcp/web-page/capture.pcapng
 ROUNDS ?= 5
+FUZZ_SECONDS ?= 60
+CORPUS ?=
 ARGS ?=
 
 VENV := .venv
@@ -11,13 +13,16 @@ BIN := $(VENV)/bin
 # The compiled modules, from their one list, and the C declarations they share.
 KERNEL := $(shell sed -n 's/^sources = \["\(.*\)"\]/\1/p' pyproject.toml) $(wildcard analyzer/*/*.pxd)
 INTERPRETED := build/interpreted
+SANITIZED := build/asan
+# Python's own allocator would hide what is read or written beside a block; its leaks are not ours.
+WITH_ASAN = LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 # Requirements from pyproject.toml; none has a blank in it, so the shell needs no quotes.
 listed = $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))$(1))')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test traffic check lint hooks coverage interpreted format bench clean distclean
+.PHONY: help setup demo test traffic check lint hooks coverage interpreted format fuzz asan bench clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -54,16 +59,32 @@ hooks: $(VENV)/.stamp-dev ## pre-commit on all files
 coverage: interpreted ## the tests in interpreted mode, with coverage and its floor
 
 # A copy without compiled modules comes first on the path, also for the programs that tests start.
-interpreted: setup $(VENV)/.stamp-test test-tools
+interpreted: interpreted-copy test-tools
+	cd $(INTERPRETED) && PYTHONPATH="$$PWD" COVERAGE_FILE="$$PWD/.coverage" \
+	    "$(CURDIR)/$(BIN)/python" -m pytest -n auto --cov --cov-report=term $(ARGS)
+
+.PHONY: interpreted-copy
+interpreted-copy: setup $(VENV)/.stamp-test
 	@rm -rf $(INTERPRETED) && mkdir -p $(INTERPRETED)
 	@cp -r analyzer $(INTERPRETED)/ && find $(INTERPRETED) -name '*.so' -delete
 	@for entry in $$(ls -A | grep -vxE 'analyzer|build|dist|\.git|\.venv|\..*_cache|.*\.egg-info'); do ln -s ../../$$entry $(INTERPRETED)/; done
-	cd $(INTERPRETED) && PYTHONPATH="$$PWD" COVERAGE_FILE="$$PWD/.coverage" \
-	    "$(CURDIR)/$(BIN)/python" -m pytest -n auto --cov --cov-report=term $(ARGS)
 
 format: $(VENV)/.stamp-dev ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+fuzz: interpreted-copy ## readers and dissectors on bytes that a fuzzer invents (FUZZ_SECONDS=60)
+	-@$(PIP) $(call listed,["project"]["optional-dependencies"]["fuzz"]) || echo "going on without atheris: bytes are changed at random" >&2
+	cd $(INTERPRETED) && PYTHONPATH="$$PWD" "$(CURDIR)/$(BIN)/python" -m tests.fuzz --seconds $(FUZZ_SECONDS) $(ARGS)
+
+asan: setup $(VENV)/.stamp-test ## the compiled modules under AddressSanitizer, over captures/ (and CORPUS=FOLDER)
+	@rm -rf $(SANITIZED) && mkdir -p $(SANITIZED) && cp -r analyzer README.md $(SANITIZED)/
+	@find $(SANITIZED) -name '*.so' -delete
+	@sed 's/"-O3", "-g0"/"-O1", "-g", "-fno-omit-frame-pointer"/' pyproject.toml > $(SANITIZED)/pyproject.toml
+	cd $(SANITIZED) && CFLAGS=-fsanitize=address LDFLAGS=-fsanitize=address \
+	    "$(CURDIR)/$(BIN)/python" -c 'from setuptools import setup; setup()' -q build_ext --inplace
+	@for entry in tests captures docs bench; do ln -s ../../$$entry $(SANITIZED)/$$entry; done
+	cd $(SANITIZED) && PYTHONPATH="$$PWD" $(WITH_ASAN) "$(CURDIR)/$(BIN)/python" bench/sanitized.py captures $(CORPUS)
 
 bench: setup ## speed beside tcptrace, argus, tshark and others in one run (ROUNDS=5), into docs/performance.md
 	-@.ci/need tcptrace=tcptrace argus=argus-server ra=argus-client ndpiReader=libndpi-bin tshark=tshark tcpdump=tcpdump

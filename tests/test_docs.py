@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes.util
 import difflib
-import importlib
 import itertools
 import re
 import shutil
@@ -213,17 +212,6 @@ def test_diagrams_are_those_of_the_pages():
     assert quoted
     for block in quoted:
         assert "\n".join(block.lines).strip() in pages, block
-
-
-def test_bounds():
-    """The table of bounds names where each number stands in the code."""
-    rows = [line.split("|") for line in sections(ROOT / "docs" / "architecture.md")["Bounds"] if "`" in line]
-    assert len(rows) > 10
-    for _, _, number, place, *_ in rows:
-        module, _, name = place.strip().strip("`").rpartition(".")
-        value = int(re.sub(r"\D", "", number))
-        unit = {"KiB": 1 << 10, "MiB": 1 << 20, "s": 10**9}.get(number.split()[-1], 1)
-        assert getattr(importlib.import_module(f"analyzer.{module}"), name) == value * unit, place
 
 
 def test_glossary_has_every_word_of_a_verdict():

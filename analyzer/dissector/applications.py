@@ -76,6 +76,15 @@ class Application(Layer):
         """The dissector of the outermost protocol; None if it is not known."""
         return self.content.inner
 
+    def contradictions(self) -> list:
+        """Of each side that sent bytes again with another content: the side, what of it is listed (see `ByteStream`),
+        and how many there were."""
+        return [
+            (stream.side, stream.contradictions, stream.contradicted)
+            for stream in (self.client, self.server)
+            if stream.contradicted
+        ]
+
     @cython.cfunc
     def _stream(self, side: cython.int) -> Stream:
         return self.server if side else self.client
@@ -198,6 +207,7 @@ class Applications:
         acks: cython.longlong[::1] = memoryview(table.ack_offset)
         missing: cython.longlong[::1] = memoryview(table.missing)
         peer_missing: cython.longlong[::1] = memoryview(table.peer_missing)
+        reached: cython.longlong[::1] = memoryview(table.reached)
         data_ns: cython.longlong[::1] = memoryview(table.data_ns)
         data_packet: cython.longlong[::1] = memoryview(table.data_packet)
         flags: cython.int[::1] = memoryview(table.flags)
@@ -248,6 +258,7 @@ class Applications:
                 continue
             stream.data_ns = data_ns[i]
             stream.data_packet = data_packet[i]
+            stream.reached = reached[i]
             if handed[i] == HANDED_BYTES or handed[i] == HANDED_KNOWN:
                 begin = offsets[i] + 1 if flags[i] & FLAG_SYN else offsets[i]
                 at = begins[i]
@@ -285,7 +296,12 @@ class Applications:
     def finish(self, rows: cython.longlong[:, ::1], i: cython.Py_ssize_t) -> Application | None:
         """The connection of row i is over, or the capture is: what was found in it, and forget it."""
         application: Application = self._followed.pop(rows[i, ID], None)
-        if application is None or (application.content.inner is None and application.proxy is None):
+        if application is None:
+            return None
+        if (
+            application.content.inner is None and application.proxy is None
+            and not application.client.contradicted and not application.server.contradicted
+        ):  # fmt: skip
             return None
         states: cython.longlong = rows[i, SIDES + STATE] | rows[i, SIDES + SIDE_WORDS + STATE]
         swapped: cython.bint = rows[i, FLAGS] & SWAPPED != 0

@@ -22,6 +22,11 @@ COMPILED = cython.compiled
 MOST_HELD_BYTES = 1 << 20
 # And segments: a byte each must not become a million objects.
 MOST_HELD_SEGMENTS = 4096
+# Bytes handed on, per side, with which those sent again are compared, and in how many segments.
+MOST_KEPT_BYTES = 16_384
+MOST_KEPT_SEGMENTS = 32
+# Contradictions listed per side; further ones are counted.
+MOST_CONTRADICTIONS = 10
 
 
 @cython.no_gc
@@ -37,8 +42,16 @@ class ByteStream:
         self.side = side
         self.next = 1  # offset of the first byte not yet handed on
         self.lost = 0  # bytes the reader was told are not in the capture
-        self._held = None  # of each segment that waits: offset, length on the wire, bytes, packet, time
+        self._held = None  # of each segment that waits: offset, packet, length on the wire, bytes, time
         self._held_bytes = 0
+        self._present = -1  # packet of the segment that has just come
+        self.reached = -1  # what the peer had acknowledged by then
+        # Bytes sent again with another content: offset of the first and after the last that differ, packet of those
+        # handed on, packet of the others, and whether the peer had acknowledged them when the later one came.
+        self.contradictions = None
+        self.contradicted = 0  # all of them
+        self._kept = None  # of the last bytes handed on: offset, bytes, packet
+        self._kept_bytes = 0
 
     @cython.ccall
     def segment(
@@ -46,6 +59,7 @@ class ByteStream:
         packet: cython.longlong, missing: cython.longlong,
     ) -> cython.void:  # fmt: skip
         """A segment with payload. `length`: of the payload on the wire, `data`: what was captured of it."""
+        self._present = packet
         if offset > self.next:
             if missing > self.lost:
                 self._hold(reader, offset, length, data, at_ns, packet, missing)
@@ -86,14 +100,53 @@ class ByteStream:
         """A segment that begins at or before `next`."""
         end: cython.longlong = offset + length
         done: cython.Py_ssize_t = self.next - offset
+        if done > 0 and self._kept is not None:
+            self._compare(offset, data, packet)
         if end <= self.next:
             return
         if done < len(data):
-            reader.feed(self.side, data[done:] if done else data, at_ns, packet)
-            self.next = offset + len(data)
+            if done:
+                data = data[done:]
+            self._keep(self.next, data, packet)
+            self.next += len(data)
+            reader.feed(self.side, data, at_ns, packet)
         if self.next < end:
             reader.gap(self.side, end - self.next, "snaplen", packet)
             self.next = end
+
+    @cython.cfunc
+    def _keep(self, offset: cython.longlong, data: bytes, packet: cython.longlong) -> cython.void:
+        if self._kept is None:
+            self._kept = []
+        self._kept.append((offset, data, packet))
+        self._kept_bytes += len(data)
+        while self._kept and (self._kept_bytes > MOST_KEPT_BYTES or len(self._kept) > MOST_KEPT_SEGMENTS):
+            self._kept_bytes -= len(self._kept[0][1])
+            del self._kept[0]
+
+    @cython.cfunc
+    def _compare(self, offset: cython.longlong, data: bytes, packet: cython.longlong) -> cython.void:
+        """A segment that begins before `next`: are its bytes those that were handed on?"""
+        begin: cython.longlong
+        end: cython.longlong
+        kept_at: cython.longlong
+        if len(data) == 1 and offset == self.next - 1:
+            return  # a keep-alive, whose byte may be any, RFC 1122 §4.2.3.6
+        for kept_at, kept, kept_packet in self._kept:
+            begin = max(kept_at, offset)
+            end = min(kept_at + len(kept), offset + len(data))
+            if begin >= end or kept[begin - kept_at : end - kept_at] == data[begin - offset : end - offset]:
+                continue
+            self.contradicted += 1
+            if self.contradictions is None:
+                self.contradictions = []
+            if len(self.contradictions) < MOST_CONTRADICTIONS:
+                while kept[begin - kept_at] == data[begin - offset]:
+                    begin += 1
+                while kept[end - 1 - kept_at] == data[end - 1 - offset]:
+                    end -= 1
+                acknowledged = packet == self._present and self.reached >= end
+                self.contradictions.append((begin, end, kept_packet, packet, acknowledged))
 
     @cython.cfunc
     def _pass(
@@ -114,7 +167,7 @@ class ByteStream:
     def _hold(self, reader: Layer, offset, length, data, at_ns, packet, missing):
         if self._held is None:
             self._held = []
-        bisect.insort(self._held, (offset, length, data, packet, at_ns))
+        bisect.insort(self._held, (offset, packet, length, data, at_ns))
         self._held_bytes += len(data)
         if self._held_bytes > MOST_HELD_BYTES or len(self._held) > MOST_HELD_SEGMENTS:
             self._give_up(reader, missing, packet, "buffer-full")
@@ -130,7 +183,7 @@ class ByteStream:
     def _release(self, reader: Layer) -> cython.void:
         """Hand on the first held segment, and with it all that follow without a hole."""
         count: cython.Py_ssize_t = 0
-        for offset, length, data, packet, at_ns in self._held:
+        for offset, packet, length, data, at_ns in self._held:
             if count == 0:
                 self._pass(reader, offset, at_ns, packet)
             elif offset > self.next:

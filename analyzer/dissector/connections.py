@@ -179,6 +179,7 @@ class ConnectionTable(ConnectionNumbers):
             self.data_packet[i] = self.rows[me + DATA_PACKET]
             self.data_ns[i] = self.rows[me + DATA_NS]
             self.peer_missing[i] = self.rows[base + SIDES + (1 - side) * SIDE_WORDS + MISSING]
+            self.reached[i] = self.rows[base + SIDES + (1 - side) * SIDE_WORDS + ACKED]
 
     @cython.cfunc
     def _assign(self, base: cython.longlong) -> cython.void:

@@ -6,6 +6,8 @@ Bytes that contradict one another are never mixed: of such packets nothing is pa
 from __future__ import annotations
 
 import bisect
+from collections import OrderedDict
+from itertools import islice
 from typing import NamedTuple
 
 # RFC 8200 §4.5: how long a packet may take until all of it is there, from its first fragment on, in capture time.
@@ -68,7 +70,8 @@ class Reassembly:
         # Of packets put together the number of the frame that completed them, and those of the frames before it; taken
         # out by whoever put a list here. None: nobody wants them.
         self.joined: list[tuple[int, list[int]]] | None = None
-        self._incomplete: dict[bytes, _Incomplete] = {}  # the oldest first
+        # The oldest first, which a dict would look for behind all that have left it.
+        self._incomplete: OrderedDict[bytes, _Incomplete] = OrderedDict()
         self._held = 0
 
     @property
@@ -168,7 +171,7 @@ class Reassembly:
         new: list[_Piece] = []
         at = piece.offset
         first = max(0, bisect.bisect_left(packet.pieces, (piece.offset,)) - 1)
-        for there in packet.pieces[first:]:
+        for there in islice(packet.pieces, first, None):
             if there.offset >= end:
                 break
             if there.end <= at:

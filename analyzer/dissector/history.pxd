@@ -37,5 +37,6 @@ cdef class ConnectionHistory(ConnectionRows):
     cdef int _noticed(self, long long base, long long me)
     cdef void _note(self, long long base, long long code, long long number, long long now, bint diverged)
     cdef void _add_gap(self, long long base, long long me, long long start, long long end, long long now)
+    cdef bint _gaps_full(self, long long me)
     cdef bint _seen_before(self, long long base, long long me, long long start, long long end, long long now, bint overtaken)
     cdef long long _round_trip(self, long long base)

@@ -213,6 +213,7 @@ class ConnectionHistory(ConnectionRows):
         """
         event: cython.longlong = self.rows[base + EVENT_HEAD]
         code: cython.longlong
+        run: cython.longlong
         _: cython.longlong
         self.rows[base + OPEN_RUN] = 1
         self.rows[base + CLOSE_RUN] = 1
@@ -220,7 +221,10 @@ class ConnectionHistory(ConnectionRows):
         while event != -1:
             code = self.events[event * EVENT_WORDS + EVENT_CODE]
             for _ in range(self.events[event * EVENT_WORDS + EVENT_TIMES]):
+                run = self.rows[base + OPEN_RUN + (code >> 1 & 1)]
                 self._advance(base, code >> 1 & 1, code >> 2, code & 1)
+                if self.rows[base + OPEN_RUN + (code >> 1 & 1)] == run:
+                    break  # nor do further ones change anything, a million of them
             self.rows[base + EVENT_COUNT] += 1
             event = self.events[event * EVENT_WORDS + EVENT_NEXT]
 
@@ -259,14 +263,9 @@ class ConnectionHistory(ConnectionRows):
         now: cython.longlong,
     ) -> cython.void:  # fmt: skip
         gap: cython.longlong
-        count: cython.int = 0
         self.rows[base + LOST_SEGMENTS] += 1
         self.rows[me + MISSING] += end - start
-        gap = self.rows[me + GAPS]
-        while gap != -1:
-            count += 1
-            gap = self.gaps[gap * GAP_WORDS + GAP_NEXT]
-        if count >= MOST_GAPS:
+        if self._gaps_full(me):
             # Widen the newest hole rather than keep ever more of them.
             self.gaps[self.rows[me + GAPS] * GAP_WORDS + GAP_END] = end
             return
@@ -305,6 +304,16 @@ class ConnectionHistory(ConnectionRows):
         return NOTE_NONE
 
     @cython.cfunc
+    def _gaps_full(self, me: cython.longlong) -> cython.bint:
+        """Whether a side has as many holes as are kept."""
+        count: cython.int = 0
+        gap: cython.longlong = self.rows[me + GAPS]
+        while gap != -1:
+            count += 1
+            gap = self.gaps[gap * GAP_WORDS + GAP_NEXT]
+        return count >= MOST_GAPS
+
+    @cython.cfunc
     def _seen_before(
         self, base: cython.longlong, me: cython.longlong, start: cython.longlong, end: cython.longlong,
         now: cython.longlong, overtaken: cython.bint,
@@ -324,13 +333,17 @@ class ConnectionHistory(ConnectionRows):
             after = self.gaps[gap * GAP_WORDS + GAP_NEXT]
             if start < self.gaps[gap * GAP_WORDS + GAP_END] and end > self.gaps[gap * GAP_WORDS + GAP_START]:
                 filled = True
-                self.rows[me + MISSING] -= min(end, self.gaps[gap * GAP_WORDS + GAP_END]) - max(
-                    start, self.gaps[gap * GAP_WORDS + GAP_START]
+                # Of a hole that spans more than is missing, what is filled may have been there before.
+                self.rows[me + MISSING] -= min(
+                    self.rows[me + MISSING],
+                    min(end, self.gaps[gap * GAP_WORDS + GAP_END]) - max(start, self.gaps[gap * GAP_WORDS + GAP_START]),
                 )
                 # What overtakes on the path arrives within a round trip; what was lost is sent again after one.
                 if overtaken or now - self.gaps[gap * GAP_WORDS + GAP_NS] <= self._round_trip(base):
                     late = True
                 if start > self.gaps[gap * GAP_WORDS + GAP_START] and end < self.gaps[gap * GAP_WORDS + GAP_END]:
+                    if self._gaps_full(me):
+                        break  # the hole stays one; how much of it is missing is counted
                     rest = self._new_gap()
                     self.gaps[rest * GAP_WORDS + GAP_START] = end
                     self.gaps[rest * GAP_WORDS + GAP_END] = self.gaps[gap * GAP_WORDS + GAP_END]

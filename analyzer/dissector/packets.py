@@ -42,6 +42,7 @@ COLUMNS: dict[str, type[np.generic]] = {
     "note": np.int8,  # layout.NOTE_; only where the tracker was asked to take notes
     "missing": np.int64,  # where `handed`: bytes of the side that had not been captured by then
     "peer_missing": np.int64,  # and of its peer
+    "reached": np.int64,  # where `handed`: what the peer had acknowledged of the side by then; -1: nothing
     "data_packet": np.int64,  # where `handed`: the side's last packet that brought new bytes
     "data_ns": np.int64,  # and its time
 }

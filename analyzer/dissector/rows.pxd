@@ -61,6 +61,7 @@ cdef class ConnectionRows(ConnectionPools):
     cdef public bint noting
     cdef long long[::1] missing
     cdef long long[::1] peer_missing
+    cdef long long[::1] reached
     cdef long long[::1] data_packet
     cdef long long[::1] data_ns
     cdef bint follow

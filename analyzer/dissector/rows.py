@@ -97,6 +97,7 @@ class ConnectionRows(ConnectionPools):
         self.note = memoryview(table.note)
         self.missing = memoryview(table.missing)
         self.peer_missing = memoryview(table.peer_missing)
+        self.reached = memoryview(table.reached)
         self.data_packet = memoryview(table.data_packet)
         self.data_ns = memoryview(table.data_ns)
 

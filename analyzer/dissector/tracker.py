@@ -29,6 +29,7 @@ LINGER_NS = 60_000_000_000
 SET_BACK_NS = 1_000_000_000
 MOST_CONNECTIONS = 1_000_000
 
+
 # How the compiled code knows the fields and operators of attribute tests.
 _FIELDS = {"payload": 0, "window": 1}
 _OPERATORS = {"=": 0, "!=": 1, "<": 2, ">": 3}

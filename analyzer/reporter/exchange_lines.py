@@ -94,7 +94,7 @@ class ExchangeFiller(Filler):
         over: cython.bint = False
         first: cython.bint = False
         turn: cython.int = -1
-        if application.proxy is not None:
+        if application.proxy is not None or application.client.contradicted or application.server.contradicted:
             return 0
         if type(layer) is _Unknown and layer.handover is None:
             return at  # nothing is said of it

@@ -143,6 +143,8 @@ class Labeler:
             _faults(row) if flags & (BAD_SYN_ACK | RETRIED | EVENTS_FULL) or row[LAST_NS] < start - SET_BACK_NS else []
         )
         inside = NOTHING
+        if content is not None:
+            faults += _contradictions(content)
         if self.inside is not None:
             inside = self.inside.label(row, content, open_verdict, close_verdict)
         return model.Connection(
@@ -289,6 +291,28 @@ def _faults(row: list[int]) -> list[model.Fault]:
         message = f"more than {MOST_EVENTS} steps; the later ones are not listed"
         faults.append(model.Fault(row[LAST_PACKET], "tcp", message))
     return faults
+
+
+def _contradictions(content: Application) -> Iterator[model.Fault]:
+    """What a side sent again with other bytes, and what is known of which of them count.
+
+    A receiver passes over what it has acknowledged (RFC 9293 §3.10.7.4). Before that it depends on which of the two
+    reached it, and which first, and the capture was not taken inside of it.
+    """
+    for side, listed, count in content.contradictions():
+        for begin, end, packet, other, acknowledged in listed:
+            who, peer = _SIDES[side], _SIDES[1 - side]
+            what = f"byte {begin}" if end == begin + 1 else f"bytes {begin} to {end - 1}"
+            message = f"{what} of the {who} differ from those in packet {packet}"
+            if acknowledged:
+                message += f", which the {peer} had acknowledged and which count (RFC 9293 §3.10.7.4)"
+            else:
+                message += f"; not acknowledged by then, so which of them the {peer} took is not known: packet {packet}"
+                message += " is what is read here (RFC 9293 §3.10.7.4)"
+            yield model.Fault(other, "tcp", message)
+        if count > len(listed):
+            message = f"{count - len(listed)} further times the {_SIDES[side]} sent other bytes than before; not listed"
+            yield model.Fault(listed[-1][3], "tcp", message)
 
 
 @functools.lru_cache(4096)
