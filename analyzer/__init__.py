@@ -25,8 +25,9 @@ from analyzer.errors import AnalyzerError, FlowPageError, InputError, LiveError,
 if TYPE_CHECKING:
     from analyzer.capture.window import Readable
     from analyzer.connections import Connections
+    from analyzer.live_pipeline import LiveAnalysis
     from analyzer.model import Connection, Endpoint, LiveEvent, LiveSummary, Step, Verdict
-    from analyzer.pipeline import Analysis, LiveAnalysis, Source
+    from analyzer.pipeline import Analysis, Source
 
 __version__ = "0.1.0"
 __all__ = [
@@ -84,7 +85,7 @@ def live(
     `options` are the fields of `pipeline.Options`. Capturing begins here, not with the iteration; nothing is done
     about signals and privileges. Raises LiveError if it cannot start, UsageError for wrong options.
     """
-    from analyzer import pipeline
+    from analyzer import live_pipeline, pipeline
     from analyzer.capture.live.base import Wanted
     from analyzer.capture.live.recorder import Recorder, Ring
 
@@ -104,11 +105,11 @@ def live(
         chosen = pipeline.Options(**options, packet_filter=packet_filter if piped else None)
     except TypeError as error:
         raise UsageError(f"live: {error}") from None
-    capture = pipeline.open_live(wanted, source)
+    capture = live_pipeline.open_live(wanted, source)
     try:
         if write is not None:
             capture.recorder = Recorder(write, None if ring is None else Ring(*ring))
-        return pipeline.LiveAnalysis(capture, chosen)
+        return live_pipeline.LiveAnalysis(capture, chosen)
     except BaseException:
         capture.close()
         raise

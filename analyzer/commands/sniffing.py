@@ -20,7 +20,7 @@ from analyzer.errors import UsageError
 from analyzer.reporter.escape import escape
 
 if TYPE_CHECKING:
-    from analyzer import model, pipeline
+    from analyzer import live_pipeline, model, pipeline
     from analyzer.capture.live.base import Wanted
     from analyzer.capture.live.privileges import User
     from analyzer.reporter.filters import Predicate
@@ -142,7 +142,7 @@ class Sniffing:
 
     def run(self) -> int:
         """Captures until something ends it; the exit code."""
-        from analyzer import pipeline
+        from analyzer import live_pipeline
         from analyzer.capture.live.privileges import calling_user
         from analyzer.capture.live.recorder import Recorder, Ring
 
@@ -151,9 +151,9 @@ class Sniffing:
         folder = os.path.dirname(os.path.abspath(settings.write or "-"))
         # A tshark that root started could not be ended by anybody else.
         user = self._user = None if settings.source == "tshark" else calling_user(folder)
-        capture = pipeline.open_live(settings.wanted(), settings.pipe or settings.source, user)
+        capture = live_pipeline.open_live(settings.wanted(), settings.pipe or settings.source, user)
         try:
-            analysis = pipeline.LiveAnalysis(capture, options)
+            analysis = live_pipeline.LiveAnalysis(capture, options)
             if user is not None:
                 self._give_up_root(user, analysis, options)
             if settings.write:
@@ -175,7 +175,7 @@ class Sniffing:
         self._warn(analysis)
         return _WRITE_FAILED if capture.ended == "failed" else 0
 
-    def _give_up_root(self, user: User, analysis: pipeline.LiveAnalysis, options: pipeline.Options) -> None:
+    def _give_up_root(self, user: User, analysis: live_pipeline.LiveAnalysis, options: pipeline.Options) -> None:
         """All that only root can read has been read by now."""
         from analyzer.capture.live.privileges import become
         from analyzer.commands.preloading import load_all
@@ -197,7 +197,7 @@ class Sniffing:
     def _tells_events(self) -> bool:
         return not self.settings.no_events and not self.settings.filters
 
-    def _json_lines(self, analysis: pipeline.LiveAnalysis, output: Output) -> None:
+    def _json_lines(self, analysis: live_pipeline.LiveAnalysis, output: Output) -> None:
         import msgspec
 
         from analyzer.reporter.templates import encode_line
@@ -214,7 +214,7 @@ class Sniffing:
                 self._check_reader()
         output.bytes(encoder.encode(analysis.summary()) + b"\n")
 
-    def _for_people(self, analysis: pipeline.LiveAnalysis, output: Output) -> None:
+    def _for_people(self, analysis: live_pipeline.LiveAnalysis, output: Output) -> None:
         from analyzer.reporter.outputs.live import EventLines, LiveTable, closing_lines
         from analyzer.reporter.outputs.summary import Summary
         from analyzer.reporter.outputs.table import Table
@@ -249,10 +249,10 @@ class Sniffing:
 
     def _show(
         self,
-        one: pipeline.Round,
+        one: live_pipeline.Round,
         table: LiveTable | None,
         lines: EventLines | None,
-        analysis: pipeline.LiveAnalysis,
+        analysis: live_pipeline.LiveAnalysis,
     ) -> None:
         """What came, on the terminal or as lines."""
         shown = table or lines
@@ -287,14 +287,14 @@ class Sniffing:
         if any(events & select.POLLERR for _, events in poll.poll(0)):
             raise BrokenPipeError
 
-    def _warn(self, analysis: pipeline.LiveAnalysis) -> None:
+    def _warn(self, analysis: live_pipeline.LiveAnalysis) -> None:
         for warning in analysis.warnings[self._warned :]:
             say(f"warning: {warning.message}")
             self._warned += 1
 
 
 @contextlib.contextmanager
-def _ended_by_signals(analysis: pipeline.LiveAnalysis) -> Iterator[None]:
+def _ended_by_signals(analysis: live_pipeline.LiveAnalysis) -> Iterator[None]:
     """The first signal ends the capture, the second one everything."""
 
     before: dict[signal.Signals, Any] = {}

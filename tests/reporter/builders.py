@@ -226,6 +226,7 @@ class Options:
     secrets: bool = False
     samples: bool = False
     accounts: bool = False
+    bodies: Any = None
     chunk_bytes: int | None = None
     idle_ns: int | None = None
     opening_ns: int | None = None
