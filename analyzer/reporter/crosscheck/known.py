@@ -105,6 +105,20 @@ def _copy(pair: Pair, seen: Seen, aspect: Aspect) -> bool:
     return own is not None and any(int(number, 0) for _, number in copies)
 
 
+def _copy_without_identification(pair: Pair, seen: Seen, aspect: Aspect) -> bool:
+    """The same numbers again in IPv6, and as many copies noticed."""
+    copies = [fact.packet for fact in _copies(pair)]
+    return (
+        ":" in pair.connection.client.address
+        and seen.packet in copies
+        and pair.connection.notes.duplicates >= len(copies)
+    )
+
+
+def _behind_a_cut(pair: Pair, seen: Seen, aspect: Aspect) -> bool:
+    return pair.connection.notes.cut_segments > 0
+
+
 def _copies(pair: Pair) -> Iterator[Fact]:
     known = set()
     for fact in pair.theirs("SYN", "SYN-ACK", "FIN"):
@@ -356,6 +370,11 @@ KNOWN: tuple[Known, ...] = (
         ("close",), "tshark", _ignored_reset,
     ),
     Known("a copy of a packet captured twice (RFC 791 §3.1: same identification)", ("open", "close"), "tshark", _copy),
+    Known(
+        "a copy of a packet captured twice: the same bytes and timestamps (RFC 7323 §3.2)",
+        ("open", "close"), "tshark", _copy_without_identification,
+    ),
+    Known("tshark goes no further where packets were cut short by the snaplen", MESSAGES, "analyzer", _behind_a_cut),
     Known(
         "the SYN was not captured, so that the opening is not judged (unseen)", ("open",), "tshark", _opening_not_judged
     ),
