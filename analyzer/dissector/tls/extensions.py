@@ -116,9 +116,8 @@ def parse(data: bytes) -> tuple[Extensions, tuple[int, ...], str | None]:
     return found, tuple(types), fault
 
 
-def is_grease(value: int) -> bool:
-    """A value that means nothing and keeps implementations used to that. RFC 8701 §2."""
-    return value & 0x0F0F == 0x0A0A and value >> 8 == value & 0xFF
+# Values that mean nothing and keep implementations used to that: 0x0A0A, 0x1A1A, … 0xFAFA. RFC 8701 §2.
+GREASE: Final = frozenset(range(0x0A0A, 0x10000, 0x1010))
 
 
 def server_name(body: bytes) -> str | None:

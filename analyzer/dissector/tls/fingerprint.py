@@ -15,7 +15,7 @@ _EMPTY: Final = "000000000000"
 
 
 def _without_grease(values: Iterable[int]) -> list[int]:
-    return [value for value in values if not ext.is_grease(value)]
+    return [value for value in values if value not in ext.GREASE]
 
 
 def ja3_text(hello: ClientHello) -> str:

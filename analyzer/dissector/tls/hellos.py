@@ -80,12 +80,12 @@ class ClientHello(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     @property
     def highest_version(self) -> int:
         """The highest version offered, GREASE left out; a draft counts as TLS 1.3."""
-        offered = [version for version in self.versions if not ext.is_grease(version)]
+        offered = [version for version in self.versions if version not in ext.GREASE]
         return max(map(normal, offered)) if offered else normal(self.version)
 
     @property
     def grease(self) -> bool:
-        return any(map(ext.is_grease, (*self.cipher_suites, *self.extensions, *self.groups, *self.versions)))
+        return not ext.GREASE.isdisjoint((*self.cipher_suites, *self.extensions, *self.groups, *self.versions))
 
 
 class ServerHello(msgspec.Struct, frozen=True, gc=False, kw_only=True):
