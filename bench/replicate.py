@@ -257,6 +257,8 @@ def _address(packet: Packet, frame: np.ndarray, number: np.ndarray) -> None:
 
 
 def _put(frame: np.ndarray, at: int, values: np.ndarray, form: str) -> None:
+    if not len(values):  # a template whose lot no connection drew
+        return
     raw = values.astype(form).view(np.uint8).reshape(len(values), -1)
     frame[:, at : at + raw.shape[1]] = raw
 
