@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from analyzer.commands.formats import BY_ENDING, FORMS
 from analyzer.commands.inputs import (
     authorities_option,
     capture_filter_option,
@@ -18,9 +19,6 @@ from analyzer.commands.inputs import (
 )
 from analyzer.commands.values import Duration, Filter, Outcomes, Time
 from analyzer.reporter.filters import FIELDS
-
-# What -o asks for by the ending of its file, if --format asks for nothing.
-_FORMS = {".html": "html", ".htm": "html", ".parquet": "parquet"}
 
 _FIELDS = textwrap.fill(", ".join(FIELDS), 76, initial_indent="  ", subsequent_indent="  ")
 
@@ -75,10 +73,10 @@ Exit codes: 0 all fine, 1 --fail-on found something, 2 wrong usage,
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "jsonl", "csv", "html", "zeek", "ecs", "parquet"]),
-    help="What to print: a table and a summary, JSON Lines (see `analyzer schema`), CSV, a page for browsers, Zeek's "
-    "conn, ssl and http logs in JSON (three files with -o FOLDER/), Elastic Common Schema, or Parquet.  "
-    "[default: table; html with -o FILE.html, parquet with -o FILE.parquet]",
+    type=click.Choice(FORMS),
+    help="What to print: a table and a summary, JSON Lines (see `analyzer schema`), CSV, a page for browsers, "
+    "Markdown, diagrams, HTTP Archive, Zeek's conn, ssl and http logs in JSON (three files with -o FOLDER/), Elastic "
+    "Common Schema, or Parquet.  [default: table; with -o by the ending: .html, .md, .mmd, .har, .parquet]",
 )
 @click.option("-v", "--verbose", is_flag=True, help="The evidence for each connection, packet by packet.")
 @click.option(
@@ -184,5 +182,5 @@ def read(ctx: click.Context, /, **given: Any) -> None:
     from analyzer.commands.reading import Reading, Settings
 
     if given["form"] is None:
-        given["form"] = _FORMS.get(os.path.splitext(given["output"] or "")[1].lower(), "table")
+        given["form"] = BY_ENDING.get(os.path.splitext(given["output"] or "")[1].lower(), "table")
     ctx.exit(Reading(Settings(**given)).run())

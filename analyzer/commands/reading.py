@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import analyzer
+from analyzer.commands.formats import Report, in_folder, report_of
 from analyzer.commands.inputs import captures_in, ends_on_interrupt, is_live, key_files, refuse_to_overwrite
-from analyzer.commands.terminal import Output, Progress, open_output, say, whole_file
+from analyzer.commands.terminal import Progress, open_output, say
 from analyzer.errors import InputError, UsageError
 from analyzer.reporter import words
 from analyzer.reporter.escape import escape
@@ -23,13 +22,13 @@ if TYPE_CHECKING:
     from analyzer.reporter.filters import Predicate
     from analyzer.reporter.outputs.html import Html
     from analyzer.reporter.outputs.jsonl import JsonLines
+    from analyzer.reporter.outputs.markdown import Markdown
     from analyzer.reporter.outputs.summary import Summary
     from analyzer.reporter.outputs.zeek import Zeek
     from analyzer.reporter.redaction import Redactor
 
 _INTERRUPTED = 130
-_EXCHANGES = ("zeek", "ecs")  # formats that quote some header fields, none that hold secrets
-_BINARY = ("parquet",)  # formats that no terminal shows
+_EXCHANGES = ("zeek", "ecs", "har")  # formats that quote header fields, none that hold secrets
 _NAMED_FAILURES = 10  # connections that `--fail-on` names one by one
 
 
@@ -73,9 +72,9 @@ class Settings:
                 if self.quiet
                 else f"--verbose is for --format table: {self.form} has all the evidence, or none"
             )
-        if self.headers and not self.verbose and self.form not in ("jsonl", "html"):
+        if self.headers and not self.verbose and self.form not in ("jsonl", "html", "har"):
             raise UsageError(
-                "--headers is for -v and for --format jsonl or html: there is no room for header fields elsewhere"
+                "--headers is for -v and for --format jsonl, html or har: there is no room for header fields elsewhere"
             )
         if self.show_secrets and not self.headers:
             raise UsageError("--show-secrets is for --headers: no header fields are shown without it")
@@ -136,24 +135,6 @@ class Settings:
         )
 
 
-class Report(Protocol):
-    """An output: takes connections, and may hold some back until `finish`."""
-
-    def add(self, connection: model.Connection) -> None: ...
-
-    def finish(self) -> None: ...
-
-
-class _Nothing:
-    """The report of `--quiet`."""
-
-    def add(self, connection: model.Connection) -> None:
-        pass
-
-    def finish(self) -> None:
-        pass
-
-
 class Reading:
     """One run of the command."""
 
@@ -185,7 +166,7 @@ class Reading:
         if self.settings.merge and len(captures) < 2:
             raise UsageError("--merge makes one capture out of several: name two files or more, or a folder of them")
         try:
-            folder = self._in_folder()
+            folder = in_folder(self.settings)
             with contextlib.ExitStack() as files, open_output(None if folder else self.settings.output) as output:
                 live = any(is_live(path) for path in captures)
                 output.flush_always |= live
@@ -195,7 +176,7 @@ class Reading:
                 names = [paths[0] for paths in together]
                 if self._redactor:
                     names = [self._redactor.capture(name) for name in names]
-                report, summary = self._report(output, names, live, files)
+                report, summary = report_of(self.settings, output, names, live, files)
                 try:
                     with self._processes(captures, options, live) as self._jobs:
                         for paths in together:
@@ -214,11 +195,6 @@ class Reading:
             say(f"interrupted: {self.settings.output} was not written")
             return _INTERRUPTED
         return self._end()
-
-    def _in_folder(self) -> bool:
-        """Whether the output is several files in a folder."""
-        output = self.settings.output
-        return self.settings.form == "zeek" and output is not None and (output.endswith("/") or os.path.isdir(output))
 
     def _processes(
         self, captures: list[str], options: pipeline.Options, live: bool
@@ -241,76 +217,6 @@ class Reading:
         unused = [page.id for page in load_library(self.settings.flows).pages if page.scope in WHOLE]
         if unused:
             say(f"not used, since `analyzer check --flows` is for pages about whole connections: {', '.join(unused)}")
-
-    def _report(
-        self, output: Output, captures: list[str], live: bool, files: contextlib.ExitStack
-    ) -> tuple[Report, Summary | None]:
-        from analyzer import pipeline
-
-        settings = self.settings
-        if settings.form in _BINARY and output.terminal:
-            raise UsageError(f"--format {settings.form} is no text: give it a name, as -o report.{settings.form}")
-        if settings.form == "jsonl":
-            from analyzer.reporter.outputs.jsonl import JsonLines
-
-            return JsonLines(output.bytes, live), None
-        if settings.form == "csv":
-            from analyzer.reporter.outputs.csv import Csv
-
-            return Csv(output.text, live), None
-        if settings.form == "html":
-            from analyzer.reporter.outputs.html import Html
-
-            if output.terminal:
-                raise UsageError("--format html is a page for browsers: give it a name, as -o report.html")
-            library, show = pipeline.library_of(settings.flows), (settings.headers, settings.show_secrets)
-            page = Html(
-                output.text,
-                library,
-                captures=len(captures),
-                headers=show[0],
-                secrets=show[1],
-                version=analyzer.__version__,
-            )
-            return page, None
-        if settings.form == "ecs":
-            from analyzer.reporter.outputs.ecs import Ecs
-
-            return Ecs(output.bytes, live), None
-        if settings.form == "zeek":
-            from analyzer.reporter.outputs.zeek import LOGS, Zeek
-
-            if (folder := settings.output) is None or not self._in_folder():
-                return Zeek(dict.fromkeys(LOGS, output.bytes), together=True, live=live), None
-            try:
-                os.makedirs(folder, exist_ok=True)
-            except OSError as error:
-                reason = error.strerror or str(error)
-                raise UsageError(f"cannot make {folder}: {reason}: choose another place with -o") from error
-            logs = {log: files.enter_context(whole_file(os.path.join(folder, f"{log}.log"))).write for log in LOGS}
-            return Zeek(logs, together=False), None
-        if settings.form == "parquet":
-            from analyzer.reporter.outputs.parquet import Parquet
-
-            return Parquet(output.bytes), None
-        if settings.quiet and not settings.output:
-            return _Nothing(), None
-        from analyzer.reporter.outputs.summary import Summary
-
-        verbose, several = settings.verbose, len(captures) > 1
-        width, colour = settings.width or output.width, output.colour(settings.color)
-        report: Report
-        if verbose:
-            from analyzer.reporter.outputs.evidence import Evidence
-
-            library = pipeline.library_of(settings.flows)
-            report = Evidence(output.text, width=width, colour=colour, several=several, library=library)
-        else:
-            from analyzer.reporter.outputs.table import Table
-
-            report = Table(output.text, width=width, colour=colour, captures=captures, live=live)
-        summary = Summary(width=width, colour=colour, captures=len(captures), below_evidence=verbose)
-        return report, None if settings.quiet else summary
 
     def _read(self, paths: list[str], options: pipeline.Options, report: Report, summary: Summary | None) -> None:
         """Analyses one capture, or several as one."""
@@ -353,6 +259,8 @@ class Reading:
                     self._warn(shown, analysis.warnings, warned)
                     if summary:
                         summary.end_capture(analysis.totals)
+                    if self.settings.form == "markdown":
+                        cast("Markdown", report).summary.end_capture(analysis.totals)
                     if page:
                         page.end(whole, self._redactor)
                     if doubts := words.checksum_doubts(analysis.totals):

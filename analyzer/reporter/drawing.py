@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from analyzer import model
@@ -16,10 +16,10 @@ from analyzer.reporter.conformance import in_order
 from analyzer.reporter.escape import escape
 from analyzer.reporter.observed import Life, Observed
 
-_ARROWS: Final = ("Client->>Server", "Server->>Client")
-_OVER: Final = "Note over Client,Server"
+ARROWS: Final = ("Client->>Server", "Server->>Client")
+OVER: Final = "Note over Client,Server"
 _INDENT: Final = "    "
-_LONGEST: Final = 80  # of a target or a header field
+LONGEST: Final = 80  # of a target or a header field
 _MOST_REPEATED: Final = 8  # blocks that are looked at as what is repeated
 _TIMES_TO_FOLD: Final = 3
 
@@ -43,7 +43,9 @@ def escaped(text: str) -> str:
 # As it was seen.
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
+    """A message or a note of a diagram, and the packet that it stands at."""
+
     packet: int
     text: str
 
@@ -55,51 +57,57 @@ def as_seen(lives: Sequence[Life]) -> str:
     ends = (
         (first.client.address, first.server.address) if several else map(words.endpoint, (first.client, first.server))
     )
-    client, server = map(escaped, ends)
-    lines = ["sequenceDiagram", f"participant Client as Client {client}", f"participant Server as Server {server}"]
-    found: list[_Line] = []
+    client, server = ends
+    found: list[Line] = []
     for life in lives:
         mark = f", connection {life.connection.id}" if several else ""
         found += _seen(life, mark)
-    # Python's sort is stable: what one packet brought stays in the order of the layers.
-    lines += [line.text for line in sorted(found, key=lambda line: line.packet)]
-    return "".join(f"{_INDENT if at else ''}{line}\n" for at, line in enumerate(lines))
+    return "".join(f"{line}\n" for line in diagram(client, server, found))
 
 
-def _seen(life: Life, mark: str) -> Iterator[_Line]:
+def _seen(life: Life, mark: str) -> Iterator[Line]:
     connection = life.connection
-    yield from _of_verdict("tcp-open", connection.open, mark)
+    yield from of_verdict("tcp-open", connection.open, mark)
     for tls in words.secured(connection):
         for handshake in tls.handshakes:
-            yield from _of_verdict("tls", handshake, mark)
+            yield from of_verdict("tls", handshake, mark)
     http = (*whole.HTTP, *whole.HTTP2)
     for step in life.steps:
         if step.name in http and not (step.name in whole.TCP or step.name in whole.TLS):
-            yield _Line(step.packet, f"{_ARROWS[step.side]}: {_http_text(step)} (packet {step.packet}{mark})")
+            yield Line(step.packet, f"{ARROWS[step.side]}: {_http_text(step)} (packet {step.packet}{mark})")
     for one in words.spoken(connection):
-        yield from _came_to("http", one.connection, mark)
-    yield from _of_verdict("tcp-close", connection.close, mark)
+        yield from came_to("http", one.connection, mark)
+    yield from of_verdict("tcp-close", connection.close, mark)
 
 
-def _of_verdict(scope: str, verdict: model.Verdict, mark: str) -> Iterator[_Line]:
+def diagram(client: str, server: str, found: Iterable[Line]) -> Iterator[str]:
+    """The lines of a diagram, in the order of their packets; ends of the connection as they are."""
+    yield "sequenceDiagram"
+    yield f"{_INDENT}participant Client as Client {escaped(client)}"
+    yield f"{_INDENT}participant Server as Server {escaped(server)}"
+    # Python's sort is stable: what one packet brought stays in the order of the layers.
+    yield from (_INDENT + line.text for line in sorted(found, key=lambda line: line.packet))
+
+
+def of_verdict(scope: str, verdict: model.Verdict, mark: str) -> Iterator[Line]:
     for step in verdict.steps:
         packets = f"packet {step.packet}" if step.times == 1 else f"packets {step.packet} to {step.last_packet}"
         often = f" × {step.times}" if step.times > 1 else ""
         how = f", {step.seen}" if step.seen != "observed" else ", retransmission" if step.retransmission else ""
-        arrow = _ARROWS[step.side == "server"]
-        yield _Line(step.packet, f"{arrow}: {escaped(step.step)}{often} ({packets}{how}{mark})")
-    yield from _came_to(scope, verdict, mark)
+        arrow = ARROWS[step.side == "server"]
+        yield Line(step.packet, f"{arrow}: {escaped(step.step)}{often} ({packets}{how}{mark})")
+    yield from came_to(scope, verdict, mark)
 
 
-def _came_to(scope: str, verdict: model.Verdict, mark: str) -> Iterator[_Line]:
+def came_to(scope: str, verdict: model.Verdict, mark: str) -> Iterator[Line]:
     if verdict.steps:
         why = f": {verdict.cause}" if verdict.cause else ""
-        yield _Line(verdict.steps[-1].last_packet, f"{_OVER}: {verdict.flow or scope}, {verdict.outcome}{why}{mark}")
+        yield Line(verdict.steps[-1].last_packet, f"{OVER}: {verdict.flow or scope}, {verdict.outcome}{why}{mark}")
 
 
 def _http_text(step: Observed) -> str:
     values = [step.value(name) for name in _shown(step)]
-    said = " ".join(escaped(words.shorten(str(value), _LONGEST)) for value in values if value is not None)
+    said = " ".join(escaped(words.shorten(str(value), LONGEST)) for value in values if value is not None)
     return f"{step.name} {said}".rstrip()
 
 
@@ -148,7 +156,7 @@ class FlowDrawing:
         blocks = list(_folded(self._blocks(_units(wanted))))
         lines = [f"%% {remark}" for remark in self.remarks]
         lines += ["participant Client", "participant Server", *(line for block in blocks for line in block)]
-        steps = sum(1 for line in lines if "->>" in line or line.lstrip().startswith(_OVER))
+        steps = sum(1 for line in lines if "->>" in line or line.lstrip().startswith(OVER))
         if steps > MAX_STEPS:
             raise UsageError(f"the flow would have {steps} steps, more than {MAX_STEPS}: choose fewer connections")
         return "sequenceDiagram\n" + "".join(f"{_INDENT}{line}\n" for line in lines)
@@ -235,8 +243,8 @@ class FlowDrawing:
             # Which of the two it is depends on when the second side closes, by milliseconds.
             flow = _GRACEFUL if flow in ("tcp-close/four-way", "tcp-close/three-segment") else flow
             shown = f" [{' '.join(tests)}]" if tests else ""
-            return f"{_OVER}: ref {flow}{shown}"
-        return f"{_ARROWS[step.side]}: {step.name}" + (f" [{' '.join(tests)}]" if tests else "")
+            return f"{OVER}: ref {flow}{shown}"
+        return f"{ARROWS[step.side]}: {step.name}" + (f" [{' '.join(tests)}]" if tests else "")
 
     def _tests(self, step: Observed, *, among: bool) -> Iterator[str]:
         if len(self.lives) > 1:
@@ -284,7 +292,7 @@ def _without_query(target: str) -> str:
 
 def _value(text: str) -> str:
     """A glob that the text matches and that can stand on a page."""
-    cut = text[:_LONGEST]
+    cut = text[:LONGEST]
     safe = "".join(character if character in _PLAIN else "?" for character in cut)
     safe += "*" if len(text) > len(cut) else ""
     return f'"{safe}"' if " " in safe or not safe else safe
