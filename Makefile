@@ -105,6 +105,7 @@ test-tools:
 	    nginx=nginx curl=curl openssl=openssl ethtool=ethtool setpriv=util-linux \
 	    chromium=chromium chromedriver=chromium-driver pigz=pigz pixz=pixz pzstd=zstd lz4=lz4 \
 	    || echo "the tests that need these programs are skipped" >&2
+	@.ci/npm || echo "the tests that need these packages are skipped" >&2
 
 # Debian's python3 comes without venv until its package is there; a half-made environment is not kept.
 $(VENV)/.stamp-venv:
