@@ -145,6 +145,11 @@ def test_only_the_connections_that_are_wanted(tmp_path):
     assert list((tmp_path / "none").iterdir()) == []
 
 
+def test_what_could_not_be_decrypted_is_said(tmp_path):
+    done = run("extract", capture_of("tls/no-keys"), "-o", tmp_path / "bodies")
+    assert "not decrypted: 1 connection; --keys takes" in done.stderr
+
+
 def test_from_a_pipe(tmp_path):
     done = run("extract", "-", "-o", tmp_path, input=capture_of("http1/chunked").read_bytes())
     assert done.exit_code == 0

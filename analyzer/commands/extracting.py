@@ -153,7 +153,7 @@ class Extraction:
         self._live = any(map(is_live, captures))
         self._folder, self._chosen = Path(output), chosen
         self._decode, self._force, self._keys, self._quiet = decode, force, keys, quiet
-        self._written = self._parts = self._connections = 0
+        self._written = self._parts = self._connections = self._encrypted = 0
         self._encoder = msgspec.json.Encoder()
 
     def run(self) -> None:
@@ -175,6 +175,9 @@ class Extraction:
             of = words.plural(self._connections, "connection")
             bodies = "1 body" if self._written == 1 else f"{words.count(self._written)} bodies"
             say(f"{self._folder}: {bodies} of {of}{parts}; {INDEX} lists them")
+            if self._encrypted:
+                hidden = words.plural(self._encrypted, "connection")
+                say(f"not decrypted: {hidden}; --keys takes the key log of the client or of the server")
 
     def _extract(self, held: Path) -> None:
         spool = Spool(held)
@@ -186,6 +189,7 @@ class Extraction:
             for connection, content in analysis.with_contents():
                 wanted = self._chosen(connection)
                 found += wanted
+                self._encrypted += wanted and _encrypted(connection)
                 if content is None or content.layer is None:
                     continue
                 before = self._written
@@ -323,3 +327,8 @@ def _url(request: Any, *, secured: bool) -> str | None:
         return None if target is None else str(target)
     scheme = getattr(request, "scheme", None) or ("https" if secured else "http")
     return f"{scheme}://{request.authority or ''}{target if target != '*' else ''}"
+
+
+def _encrypted(connection: model.Connection) -> bool:
+    """Whether there may be bodies that nobody here can read."""
+    return any(not tls.decrypted and tls.application_bytes != model.PerSide() for tls in words.secured(connection))
