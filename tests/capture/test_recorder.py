@@ -11,9 +11,9 @@ from analyzer.capture.recorder import recording
 from analyzer.errors import LiveError
 
 CAPTURES = """#!/bin/sh
-echo "$(basename $0): listening on lo, File: -" >&2
-echo "$@"
 trap 'echo the end; exit 0' INT
+echo "$@"
+echo "$(basename $0): listening on lo, File: -" >&2
 while :; do sleep 0.02; done
 """
 REFUSES = "#!/bin/sh\necho 'no permission' >&2\nexit 1\n"

@@ -71,6 +71,12 @@ def reasons_alone(stream: Stream, inside: model.Connection | None, too_deep: int
         and inside.first_packet <= stream.first_packet <= stream.last_packet <= inside.last_packet
     ):
         yield RESTART
+    elif (
+        inside is not None
+        and _closed_before_opened(inside)
+        and inside.first_packet <= stream.first_packet <= stream.last_packet <= inside.last_packet
+    ):
+        yield BEHIND_THE_FIN
 
 
 def reasons_without(connection: model.Connection, before: model.Connection | None) -> Iterator[str]:
@@ -189,6 +195,17 @@ def _begins_later(pair: Pair, seen: Seen, aspect: Aspect) -> bool:
     """tshark counts the first packets to another stream; there was a reset among them."""
     later = pair.stream.first_packet > pair.connection.first_packet and pair.connection.notes.resets > 0
     return splits_restarts(pair) and later and (seen.packet or 0) < pair.stream.first_packet
+
+
+def _closed_before_opened(connection: model.Connection) -> bool:
+    """The file has the packets of one direction behind those of the other."""
+    return bool(connection.open.steps and connection.close.steps) and max(
+        step.packet for step in connection.open.steps
+    ) > min(step.packet for step in connection.close.steps)
+
+
+def _behind_the_fin(pair: Pair, seen: Seen, aspect: Aspect) -> bool:
+    return splits_restarts(pair) and _closed_before_opened(pair.connection)
 
 
 # TLS.
@@ -351,6 +368,7 @@ def _stream_over(pair: Pair, seen: Seen, aspect: Aspect) -> bool:
 
 
 RESTART = "from 4.2 on Wireshark counts a SYN repeated after a reset as another stream"
+BEHIND_THE_FIN = "from 4.2 on Wireshark begins another stream at a SYN-ACK that the file has behind the client's FIN"
 FRAGMENTS = "put together by tshark from IP fragments that contradict one another, which is not done here (RFC 5722 §3)"
 TUNNELS = "Wireshark has one stream where several tunnels have the same ends inside; here they are several connections"
 TOO_DEEP = "inside more headers than are looked through here"
@@ -400,6 +418,7 @@ KNOWN: tuple[Known, ...] = (
     *(Known(TUNNELS, ("packets",), by, _everything_again) for by in BOTH),
     *(Known(RESTART, ("stream",), by, _renumbered) for by in BOTH),
     *(Known(RESTART, ("packets", "open", "close"), by, _begins_later) for by in BOTH),
+    *(Known(BEHIND_THE_FIN, ("stream", "packets", "open", "close"), by, _behind_the_fin) for by in BOTH),
     Known(
         "neither hello was captured, so that no handshake is reported", ("TLS messages",), "tshark", _no_hello
     ),
