@@ -6,14 +6,19 @@ import datetime as dt
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import threading
 import xml.etree.ElementTree as ET
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+import analyzer
 from analyzer import pytest_plugin
+from analyzer.capture import recorder
 from analyzer.capture.recorder import recording
 from analyzer.commands.checking import EXPECTATIONS
 from analyzer.errors import LiveError
@@ -383,6 +388,22 @@ def test_tls(live_capture, tmp_path):
 
 
 @pytest.mark.usefixtures("permitted")
+def test_a_machine_too_busy_to_run_it_for_a_moment_loses_nothing(tmp_path, monkeypatch):
+    processes = []
+    started = recorder._started
+    monkeypatch.setattr(recorder, "_started", lambda *args: processes.append(started(*args)) or processes[-1])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        with recording(str(tmp_path / "busy.pcap"), "lo", f"tcp port {address[1]}"):
+            processes[0].send_signal(signal.SIGSTOP)
+            for _ in range(12):
+                with socket.create_connection(address), server.accept()[0]:
+                    pass
+            threading.Timer(0.5, processes[0].send_signal, [signal.SIGCONT]).start()
+    assert len(analyzer.read(str(tmp_path / "busy.pcap"))) == 12
+
+
+@pytest.mark.usefixtures("permitted")
 def test_live_tls_is_decrypted(project, pytester):
     made = issue("localhost", names=["localhost"], ca=True, end=dt.datetime(2099, 1, 1, tzinfo=dt.UTC))
     key = made.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -399,7 +420,7 @@ def test_where_nobody_may_capture(project, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     done = project("-rs", test_live_py=LIVE)
     done.assert_outcomes(skipped=3)
-    done.stdout.fnmatch_lines(["SKIPPED*cannot capture on lo: tcpdump: You do not have permission*dumpcap: You do*"])
+    done.stdout.fnmatch_lines(["SKIPPED*cannot capture on lo: dumpcap: You do not have permission*tcpdump: You do*"])
     done = project("-o", "analyzer_live=require", "-k", "twice")
     done.assert_outcomes(failed=1)
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import threading
+import time
 
 import pytest
 
@@ -74,6 +78,34 @@ def test_what_goes_wrong_in_the_block_ends_the_capture(programs, tmp_path):
     assert path.read_text().endswith("the end\n")
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Packets received/dropped on interface 'lo': 7/2 (pcap:1/dumpcap:1/flushed:0/ps_ifdrop:0) (77.8%)",
+        "2 packets dropped by kernel",
+    ],
+)
+def test_packets_that_were_dropped_are_warned_of(programs, tmp_path, said):
+    (tmp_path / "said").write_text(f"{said}\n")
+    programs(one=CAPTURES.replace("echo the end", f"cat {tmp_path}/said >&2"))
+    told = pytest.warns(UserWarning, match="the capture on lo is not whole: 2 packets were dropped")
+    with told as warned, recording(str(tmp_path / "a.pcap"), "lo", "", settle_s=0):
+        pass
+    assert warned[0].filename == __file__
+
+
+def test_a_program_that_is_not_let_run_is_waited_for(tmp_path):
+    path = tmp_path / "a.pcap"
+    with subprocess.Popen(["sh", "-c", f"kill -STOP $$; echo x > {path}; exec sleep 60"]) as process:
+        path.write_bytes(b"")
+        while recorder._waits(process.pid):
+            time.sleep(0.01)
+        threading.Timer(1, process.send_signal, [signal.SIGCONT]).start()
+        recorder._settle(str(path), process.pid, 0.3)
+        assert path.read_bytes() == b"x\n"
+        process.kill()
+
+
 def test_it_goes_on_until_it_is_quiet_but_not_for_ever(programs, tmp_path, monkeypatch):
     clock = iter(range(10**6))
     monkeypatch.setattr(recorder.time, "monotonic", lambda: next(clock) / 100)
@@ -82,5 +114,5 @@ def test_it_goes_on_until_it_is_quiet_but_not_for_ever(programs, tmp_path, monke
     for number, endless in ((5, False), (10**6, True)):
         more = iter([b"x"] * number)
         path.write_bytes(b"")
-        recorder._settle(str(path), 1.0)
+        recorder._settle(str(path), 0, 1.0)
         assert (os.path.getsize(path) == number) != endless
