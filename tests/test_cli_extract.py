@@ -10,6 +10,7 @@ import sys
 import zlib
 from pathlib import Path
 
+import brotli
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -268,6 +269,8 @@ def coded(data: bytes, coding: str) -> bytes:
         case "bare deflate":
             compressor = zlib.compressobj(wbits=-15)
             return compressor.compress(data) + compressor.flush()
+        case "br":
+            return brotli.compress(data)
     return zstd.compress(data)
 
 
@@ -275,7 +278,9 @@ def pieces(data: bytes, size: int):
     return (data[at : at + size] for at in range(0, len(data), size))
 
 
-@given(st.binary(max_size=4000), st.sampled_from(["gzip", "deflate", "bare deflate", "zstd"]), st.integers(2, 900))
+@given(
+    st.binary(max_size=4000), st.sampled_from(["gzip", "deflate", "bare deflate", "br", "zstd"]), st.integers(2, 900)
+)
 def test_what_was_coded_is_decoded(data, coding, size):
     packed = coded(data, coding)
     name = coding.removeprefix("bare ")
@@ -290,7 +295,7 @@ def test_anything_can_be_tried(data, coding):
         b"".join(decoded(iter([data]) if data else iter(()), [coding]))
 
 
-@pytest.mark.parametrize("coding", ["gzip", "deflate", "zstd"])
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
 def test_a_bomb_goes_off_only_so_far(coding, tmp_path, monkeypatch):
     monkeypatch.setattr(extracting, "LEAST_LIMIT", 1 << 20)
     bomb = coded(bytes(40 << 20), coding)

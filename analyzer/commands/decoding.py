@@ -101,18 +101,14 @@ def _zstd(pieces: Pieces) -> Pieces:
 
 def _brotli(pieces: Pieces) -> Pieces:
     """RFC 7932."""
-    try:
-        import brotli
-    except ImportError:
-        raise CannotDecode("the coding br needs the package brotli: pip install 'brotli>=1.2'") from None
+    import brotli
+
     decoder = brotli.Decompressor()
     try:
         for piece in pieces:
             yield decoder.process(piece, output_buffer_limit=_PIECE)
             while not decoder.is_finished() and not decoder.can_accept_more_data():
                 yield decoder.process(b"", output_buffer_limit=_PIECE)
-    except TypeError:
-        raise CannotDecode("the package brotli is too old to be told when to stop: 1.2 can be") from None
     except brotli.error as error:
         raise CannotDecode(str(error)) from error
     if not decoder.is_finished():

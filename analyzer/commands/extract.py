@@ -22,7 +22,7 @@ What is in these files came from whoever sent it: they are not safe to open beca
 @click.argument("captures", nargs=-1, required=True, metavar="FILE...", type=click.Path(allow_dash=True))
 @click.option("-o", "--output", metavar="DIR", required=True, help="The folder to write to; it is made if need be.")
 @chosen_options
-@click.option("--decode", is_flag=True, help="Undo content codings: gzip, deflate, zstd, and br where brotli is there.")
+@click.option("--decode", is_flag=True, help="Undo content codings: gzip, deflate, br, zstd.")
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
 @keys_option
 @click.option("--merge", is_flag=True, help="All FILEs are one capture, in the order of time.")

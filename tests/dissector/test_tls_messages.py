@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import zlib
 
+import brotli
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -163,12 +164,17 @@ class TestCertificates:
     def test_zlib(self):
         assert decompress(self.compressed(1, b"certificate" * 50)) == (b"certificate" * 50, None)
 
-    def test_zstd(self):
+    @pytest.mark.parametrize(("algorithm", "compress"), [(2, brotli.compress), (3, zstd.compress)])
+    def test_brotli_and_zstd(self, algorithm, compress):
         plain = b"certificate" * 50
-        packed = zstd.compress(plain)
-        body = u16(3) + len(plain).to_bytes(3, "big") + vector(3, packed)
+        packed = compress(plain)
+        body = u16(algorithm) + len(plain).to_bytes(3, "big") + vector(3, packed)
         assert decompress(body) == (plain, None)
         assert "cannot be unpacked" in decompress(body[:8] + bytes(len(packed)))[1]
+        cut = u16(algorithm) + len(plain).to_bytes(3, "big") + vector(3, packed[:-4])
+        assert decompress(cut)[0] is None
+        bomb = u16(algorithm) + (1000).to_bytes(3, "big") + vector(3, compress(bytes(1 << 24)))
+        assert decompress(bomb)[0] is None
 
     @given(st.sampled_from([1, 2, 3]), st.integers(0, 99), st.binary(max_size=99), st.booleans())
     def test_whatever_is_packed_there_is_an_answer(self, algorithm, length, packed, magic):

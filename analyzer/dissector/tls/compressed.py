@@ -14,10 +14,7 @@ MOST_INFLATED: Final = 1 << 20  # bytes of a Certificate message that are unpack
 
 
 def decompress(body: bytes) -> tuple[bytes | None, str | None]:
-    """The Certificate message in a CompressedCertificate, or why there is none.
-
-    brotli is unpacked where its module is installed; nothing is unpacked further than it says it goes.
-    """
+    """The Certificate message in a CompressedCertificate, or why there is none. It is unpacked as far as it says."""
     reader = Reader(body)
     try:
         algorithm, length, packed = reader.number(2), reader.number(3), reader.vector(3)
@@ -37,7 +34,7 @@ def decompress(body: bytes) -> tuple[bytes | None, str | None]:
 
 
 def _unpack(algorithm: int, packed: bytes, length: int) -> bytes | None:
-    """At most one byte more than `length`; None: there is nothing installed that can. Raises Malformed."""
+    """At most one byte more than `length`; None: nobody knows the algorithm. Raises Malformed."""
     if algorithm == ZLIB:
         try:
             return zlib.decompressobj().decompress(packed, length + 1)
@@ -63,15 +60,11 @@ def _unzstd(packed: bytes, length: int) -> bytes:
     return unpacked
 
 
-def _unbrotli(packed: bytes, length: int) -> bytes | None:
-    try:
-        import brotli
-    except ImportError:
-        return None
+def _unbrotli(packed: bytes, length: int) -> bytes:
+    import brotli
+
     try:
         unpacked: bytes = brotli.Decompressor().process(packed, output_buffer_limit=length + 1)
-    except TypeError:  # before 1.2 it cannot be told to stop
-        return None
     except brotli.error as problem:
         raise Malformed(str(problem)) from problem
     return unpacked
