@@ -74,6 +74,7 @@ class Contender:
     name: str
     command: str
     needs: tuple[str, ...] = ()
+    slow: bool = False  # takes so much longer than the others that it is left out of later rounds
     seconds: list[float] = field(default_factory=list)
     peak_bytes: int = 0
     failed: str = ""
@@ -100,8 +101,8 @@ def contenders() -> list[Contender]:
             ("argus", "ra"),
         ),
         Contender("ndpiReader -q", "ndpiReader -q -i {file} > /dev/null", ("ndpiReader",)),
-        Contender("tshark -q -z conv,tcp", "tshark -n -q -z conv,tcp -r {file} > /dev/null", ("tshark",)),
-        Contender(TSHARK, f"tshark -n -r {{file}} -T fields {FIELDS} > /dev/null", ("tshark",)),
+        Contender("tshark -q -z conv,tcp", "tshark -n -q -z conv,tcp -r {file} > /dev/null", ("tshark",), slow=True),
+        Contender(TSHARK, f"tshark -n -r {{file}} -T fields {FIELDS} > /dev/null", ("tshark",), slow=True),
         Contender("capinfos -c", "capinfos -c {file} > /dev/null", ("capinfos",)),
         Contender(TCPDUMP, "tcpdump -r {file} -w /dev/null", ("tcpdump",)),
     ]
@@ -112,6 +113,7 @@ def main() -> None:
     known = mixes()
     parser.add_argument("captures", nargs="*", default=[*known], help="web, bulk, small, or captures to multiply")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--slow-rounds", type=int, default=2, help="rounds with tshark, the first ones")
     parser.add_argument("--packets", type=int, default=1_000_000, help="size of a file made of captures you name")
     parser.add_argument("--as-is", action="store_true", help="read the one capture named as it is, do not multiply it")
     parser.add_argument("--only", default="", help="only programs with one of these words, as in analyzer,argus")
@@ -135,7 +137,7 @@ def measure(file: Path, mark: str, options: argparse.Namespace) -> None:
     everyone = contenders()
     wanted = [word for word in options.only.split(",") if word]
     taking_part = [c for c in everyone if not c.missing and (not wanted or any(word in c.name for word in wanted))]
-    race(taking_part, file, options.rounds)
+    race(taking_part, file, options.rounds, options.slow_rounds)
     text = report(everyone, taking_part, file, options.rounds)
     print(text)
     if options.write and mark:
@@ -164,11 +166,12 @@ def replicated(mix: Mix, name: str) -> Path:
     return file
 
 
-def race(taking_part: list[Contender], file: Path, rounds: int) -> None:
+def race(taking_part: list[Contender], file: Path, rounds: int, slow_rounds: int) -> None:
     """Rounds alternate, so that whatever else the machine does falls on everyone. The first warms up, uncounted."""
+    slow = range(1, slow_rounds + 1)
     for number in range(rounds + 1):
         for contender in taking_part:
-            if contender.failed:
+            if contender.failed or (contender.slow and number not in slow):
                 continue
             print(f"\rround {number} of {rounds}: {contender.name:<40}", end="", file=sys.stderr, flush=True)
             seconds, peak, error = timed(contender.command.format(file=shlex.quote(str(file))))
@@ -207,7 +210,7 @@ def report(everyone: list[Contender], taking_part: list[Contender], file: Path, 
     ours = next((statistics.median(c.seconds) for c in taking_part if c.name == OURS and c.seconds), None)
     rows = []
     for c in taking_part:
-        if c.failed:
+        if not c.seconds:
             continue
         median = statistics.median(c.seconds)
         rows.append(
@@ -223,8 +226,10 @@ def report(everyone: list[Contender], taking_part: list[Contender], file: Path, 
         )
     headers = ["program", "seconds, median", "spread", "to ours", "million packets/s", "MB/s", "peak MB"]
     table = tabulate(rows, headers, tablefmt="github", disable_numparse=True, colalign=("left", *["right"] * 6))
+    fewer = max((len(c.seconds) for c in taking_part if c.slow), default=rounds)
+    slow = "" if fewer == rounds else f", {fewer} of them with tshark"
     lines = [
-        f"{packets:,} packets, {size / 1e6:,.0f} MB ({file.name}), {rounds} alternating rounds,"
+        f"{packets:,} packets, {size / 1e6:,.0f} MB ({file.name}), {rounds} alternating rounds{slow},"
         f" {os.cpu_count()} cores, Python {platform.python_version()}, {build()}.",
         "*To ours*: times the seconds of `" + OURS + "` in the same run; above 1 is slower than it.",
         "",
@@ -244,13 +249,13 @@ def report(everyone: list[Contender], taking_part: list[Contender], file: Path, 
 
 
 def ratios(taking_part: list[Contender]) -> list[tuple[str, str]]:
-    """What the project sets itself, each the median over the rounds of the ratio within a round."""
+    """What the project sets itself, each the median of the ratio within a round, over the rounds that both ran in."""
     seconds = {c.name: c.seconds for c in taking_part if c.seconds and not c.failed}
 
     def median(one: str, other: str) -> float | None:
         if one not in seconds or other not in seconds:
             return None
-        return statistics.median(a / b for a, b in zip(seconds[one], seconds[other], strict=True))
+        return statistics.median(a / b for a, b in zip(seconds[one], seconds[other], strict=False))
 
     peers = [name for name in PEERS if name in seconds]
     fastest = min(peers, key=lambda name: statistics.median(seconds[name])) if peers else ""
