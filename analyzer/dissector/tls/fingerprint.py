@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from analyzer.dissector.tls import extensions as ext
-from analyzer.dissector.tls.hellos import ClientHello, ServerHello
+from analyzer.dissector.tls.hellos import ClientHello, ServerHello, remembered
 
 _JA4_VERSIONS: Final = {0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2"}
 _EMPTY: Final = "000000000000"
@@ -18,11 +18,34 @@ def _without_grease(values: Iterable[int]) -> list[int]:
     return [value for value in values if value not in ext.GREASE]
 
 
+@remembered
+def _decimals(values: tuple[int, ...]) -> str:
+    return "-".join(map(str, _without_grease(values)))
+
+
+@remembered
+def _suites(values: tuple[int, ...]) -> tuple[int, str]:
+    """How many, and all of them sorted."""
+    suites = _without_grease(values)
+    return len(suites), ",".join(sorted(f"{suite:04x}" for suite in suites))
+
+
+@remembered
+def _extensions(values: tuple[int, ...]) -> tuple[int, str]:
+    """How many, and those sorted that say something of the program and not of whom it talks to."""
+    kinds = _without_grease(values)
+    return len(kinds), ",".join(sorted(f"{kind:04x}" for kind in kinds if kind not in (ext.SERVER_NAME, ext.ALPN)))
+
+
+@remembered
+def _schemes(values: tuple[int, ...]) -> str:
+    return ",".join(f"{scheme:04x}" for scheme in _without_grease(values))
+
+
 def ja3_text(hello: ClientHello) -> str:
     """Version, cipher suites, extensions, groups and point formats, in decimal, GREASE left out."""
     lists = (hello.cipher_suites, hello.extensions, hello.groups)
-    parts = ["-".join(map(str, _without_grease(values))) for values in lists]
-    return ",".join([str(hello.version), *parts, "-".join(map(str, hello.point_formats))])
+    return ",".join([str(hello.version), *map(_decimals, lists), "-".join(map(str, hello.point_formats))])
 
 
 def ja3(hello: ClientHello) -> str | None:
@@ -52,17 +75,17 @@ def ja4_raw(hello: ClientHello, *, quic: bool = False) -> str:
 
 
 def _ja4_parts(hello: ClientHello, *, quic: bool) -> tuple[str, str, str]:
-    suites, extensions = _without_grease(hello.cipher_suites), _without_grease(hello.extensions)
+    suites, listed_suites = _suites(hello.cipher_suites)
+    extensions, listed = _extensions(hello.extensions)
     offered = _without_grease(hello.versions)
     version = _JA4_VERSIONS.get(max(offered) if offered else hello.version, "00")
     name = "d" if ext.SERVER_NAME in hello.extensions else "i"
-    counts = f"{min(len(suites), 99):02}{min(len(extensions), 99):02}"
+    counts = f"{min(suites, 99):02}{min(extensions, 99):02}"
     first = f"{'q' if quic else 't'}{version}{name}{counts}{_ja4_alpn(hello)}"
-    listed = ",".join(sorted(f"{kind:04x}" for kind in extensions if kind not in (ext.SERVER_NAME, ext.ALPN)))
-    schemes = _without_grease(hello.signature_schemes)
+    schemes = _schemes(hello.signature_schemes)
     if listed and schemes:
-        listed += "_" + ",".join(f"{scheme:04x}" for scheme in schemes)
-    return first, ",".join(sorted(f"{suite:04x}" for suite in suites)), listed
+        listed += "_" + schemes
+    return first, listed_suites, listed
 
 
 def _ja4_alpn(hello: ClientHello) -> str:

@@ -7,6 +7,7 @@ Nothing is raised; what cannot be read at all is None.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, TypeVar
 
 import msgspec
@@ -28,10 +29,13 @@ _VERSIONS: Final = {
     0x304: "TLS 1.3",
 }
 
+_MOST_REMEMBERED: Final = 256  # bodies of each kind of list, and bytes or numbers in each
+
 NO_PROTOCOLS: Final[tuple[bytes, ...]] = ()
 NO_NUMBERS: Final[tuple[int, ...]] = ()
 
 T = TypeVar("T")
+Body = TypeVar("Body", bytes, tuple[int, ...])
 Found = tuple[T | None, list[str]]
 
 
@@ -151,12 +155,27 @@ def block(reader: Reader, faults: list[str]) -> tuple[Extensions, tuple[int, ...
     return found, types
 
 
+def remembered(read: Callable[[Body], T]) -> Callable[[Body], T]:
+    """The same, for bodies that are few: a program sends the same lists in each of its hellos."""
+    known = lru_cache(_MOST_REMEMBERED)(read)
+    return lambda body: known(body) if len(body) <= _MOST_REMEMBERED else read(body)
+
+
 def listed(size: int, item: int = 2) -> Callable[[bytes], tuple[int, ...]]:
-    return lambda body: numbers(Reader(body).vector(size), item)
+    return remembered(lambda body: numbers(Reader(body).vector(size), item))
 
 
 def number(size: int) -> Callable[[bytes], int | None]:
     return lambda body: Reader(body).number(size)
+
+
+_suites: Final = remembered(numbers)
+_protocols: Final = remembered(ext.protocols)
+_bytes_in_1: Final = listed(1, 1)
+_numbers_in_1: Final = listed(1)
+_numbers_in_2: Final = listed(2)
+_byte: Final = number(1)
+_number: Final = number(2)
 
 
 def parse_client_hello(body: bytes) -> Found[ClientHello]:
@@ -165,7 +184,7 @@ def parse_client_hello(body: bytes) -> Found[ClientHello]:
     try:
         version, random = reader.number(2), reader.take(32)
         session_id = reader.vector(1)
-        cipher_suites = numbers(reader.vector(2))
+        cipher_suites = _suites(reader.vector(2))
         compression = tuple(reader.vector(1))
     except Malformed as problem:
         return None, [f"ClientHello: {problem} (RFC 8446 §4.1.2)"]
@@ -176,26 +195,26 @@ def parse_client_hello(body: bytes) -> Found[ClientHello]:
     except Malformed as problem:
         found, types = {}, ()
         faults.append(f"ClientHello: {problem} (RFC 8446 §4.2)")
-    fragment = extension(found, ext.MAX_FRAGMENT_LENGTH, number(1), None, faults)
+    fragment = extension(found, ext.MAX_FRAGMENT_LENGTH, _byte, None, faults)
     hello = ClientHello(
         version=version, random=random, session_id=session_id, cipher_suites=cipher_suites,
         compression_methods=compression, extensions=types,
         server_name=extension(found, ext.SERVER_NAME, ext.server_name, None, faults),
-        protocols=extension(found, ext.ALPN, ext.protocols, (), faults),
-        versions=extension(found, ext.SUPPORTED_VERSIONS, listed(1), (), faults),
-        groups=extension(found, ext.SUPPORTED_GROUPS, listed(2), (), faults),
-        point_formats=extension(found, ext.EC_POINT_FORMATS, listed(1, 1), (), faults),
-        signature_schemes=extension(found, ext.SIGNATURE_ALGORITHMS, listed(2), (), faults),
-        certificate_signature_schemes=extension(found, ext.SIGNATURE_ALGORITHMS_CERT, listed(2), (), faults),
+        protocols=extension(found, ext.ALPN, _protocols, (), faults),
+        versions=extension(found, ext.SUPPORTED_VERSIONS, _numbers_in_1, (), faults),
+        groups=extension(found, ext.SUPPORTED_GROUPS, _numbers_in_2, (), faults),
+        point_formats=extension(found, ext.EC_POINT_FORMATS, _bytes_in_1, (), faults),
+        signature_schemes=extension(found, ext.SIGNATURE_ALGORITHMS, _numbers_in_2, (), faults),
+        certificate_signature_schemes=extension(found, ext.SIGNATURE_ALGORITHMS_CERT, _numbers_in_2, (), faults),
         key_shares=extension(found, ext.KEY_SHARE, ext.key_shares, (), faults)
         or extension(found, ext.KEY_SHARE_DRAFT, ext.key_shares, (), faults),
         ticket=found.get(ext.SESSION_TICKET),
         psk_identities=extension(found, ext.PRE_SHARED_KEY, _identities, (), faults),
-        psk_modes=extension(found, ext.PSK_KEY_EXCHANGE_MODES, listed(1, 1), (), faults),
+        psk_modes=extension(found, ext.PSK_KEY_EXCHANGE_MODES, _bytes_in_1, (), faults),
         early_data=ext.EARLY_DATA in found,
-        record_size_limit=extension(found, ext.RECORD_SIZE_LIMIT, number(2), None, faults),
+        record_size_limit=extension(found, ext.RECORD_SIZE_LIMIT, _number, None, faults),
         max_fragment_length=256 << fragment if fragment in (1, 2, 3, 4) else None,  # RFC 6066 §4
-        compress_certificate=extension(found, ext.COMPRESS_CERTIFICATE, listed(1), (), faults),
+        compress_certificate=extension(found, ext.COMPRESS_CERTIFICATE, _numbers_in_1, (), faults),
         encrypted_client_hello=ext.ENCRYPTED_CLIENT_HELLO in found or ext.ENCRYPTED_SERVER_NAME in found,
     )  # fmt: skip
     return hello, faults
@@ -242,22 +261,22 @@ def parse_server_hello(body: bytes) -> Found[ServerHello]:
         found, types = block(reader, faults)
     except Malformed as problem:
         return None, [f"ServerHello: {problem} (RFC 8446 §4.1.3)"]
-    version = extension(found, ext.SUPPORTED_VERSIONS, number(2), None, faults)
+    version = extension(found, ext.SUPPORTED_VERSIONS, _number, None, faults)
     share = ext.KEY_SHARE if ext.KEY_SHARE in found else ext.KEY_SHARE_DRAFT
-    chosen = extension(found, ext.ALPN, ext.protocols, NO_PROTOCOLS, faults)
+    chosen = extension(found, ext.ALPN, _protocols, NO_PROTOCOLS, faults)
     hello = ServerHello(
         legacy_version=legacy, version=legacy if version is None else version, random=random, session_id=session_id,
         cipher_suite=cipher_suite, retry=random == _RETRY, compression_method=compression, extensions=types,
         protocol=chosen[0] if chosen else None,
-        group=extension(found, share, number(2), None, faults),
-        psk=extension(found, ext.PRE_SHARED_KEY, number(2), None, faults),
+        group=extension(found, share, _number, None, faults),
+        psk=extension(found, ext.PRE_SHARED_KEY, _number, None, faults),
         extended_master_secret=ext.EXTENDED_MASTER_SECRET in found,
         encrypt_then_mac=ext.ENCRYPT_THEN_MAC in found,
         ticket=ext.SESSION_TICKET in found,
         raw_public_key=found.get(ext.SERVER_CERTIFICATE_TYPE) == b"\x02",
         client_raw_public_key=found.get(ext.CLIENT_CERTIFICATE_TYPE) == b"\x02",
         next_protocols=ext.NEXT_PROTOCOL in found,
-        record_size_limit=extension(found, ext.RECORD_SIZE_LIMIT, number(2), None, faults),
+        record_size_limit=extension(found, ext.RECORD_SIZE_LIMIT, _number, None, faults),
     )  # fmt: skip
     return hello, faults
 
@@ -275,7 +294,7 @@ def parse_hello_retry_request(body: bytes) -> Found[ServerHello]:
         return None, [f"HelloRetryRequest: {problem} (RFC 8446 §4.1.4)"]
     return ServerHello(
         legacy_version=version, version=version, random=b"", session_id=b"", cipher_suite=cipher_suite, retry=True,
-        extensions=types, group=extension(found, ext.KEY_SHARE_DRAFT, number(2), None, faults),
+        extensions=types, group=extension(found, ext.KEY_SHARE_DRAFT, _number, None, faults),
     ), faults  # fmt: skip
 
 
