@@ -27,4 +27,5 @@ cdef class HeaderDecoder:
     cdef void _add(self, tuple entry)
     cdef void _resize(self, long long largest)
     cdef void _evict(self)
+    cdef str known_text(self, bytes value)
     cpdef str text(self, bytes value)

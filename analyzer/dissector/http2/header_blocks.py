@@ -240,6 +240,11 @@ class HeaderDecoder:
 
     # Texts
 
+    @cython.cfunc
+    def known_text(self, value: bytes | None) -> str | None:
+        """As `text`; None if it is not known."""
+        return self.text(value) if value is not None else None
+
     @cython.ccall
     def text(self, value: bytes) -> str:
         """A name or a value as text. The same bytes give the same object: a block may refer to a long value that is in

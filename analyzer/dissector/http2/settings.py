@@ -16,15 +16,15 @@ from analyzer.dissector.registries import name
 (HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE) = (
     range(1, 7)
 )
-ENABLE_CONNECT_PROTOCOL: Final = 8
-LARGEST_WINDOW: Final = (1 << 31) - 1
+ENABLE_CONNECT_PROTOCOL = 8
+LARGEST_WINDOW = (1 << 31) - 1
 SMALLEST_FRAME, LARGEST_FRAME = 1 << 14, (1 << 24) - 1
-_INITIAL: Final = {HEADER_TABLE_SIZE: 4096, ENABLE_PUSH: 1, INITIAL_WINDOW_SIZE: 65_535, MAX_FRAME_SIZE: SMALLEST_FRAME}
-MOST_NAMES: Final = 100  # different settings kept of a side
-MOST_PENDING: Final = 100  # frames of settings that wait for their ACK
+_INITIAL = {HEADER_TABLE_SIZE: 4096, ENABLE_PUSH: 1, INITIAL_WINDOW_SIZE: 65_535, MAX_FRAME_SIZE: SMALLEST_FRAME}
+MOST_NAMES = 100  # different settings kept of a side
+MOST_PENDING = 100  # frames of settings that wait for their ACK
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*\Z")
-_MOST_UPGRADE: Final = 16_384  # characters of HTTP2-Settings
-ENTRY: Final = 6  # bytes
+_MOST_UPGRADE = 16_384  # characters of HTTP2-Settings
+ENTRY = 6  # bytes
 
 Entries = list[tuple[int, int]]
 
@@ -103,4 +103,6 @@ class Settings:
 
     def highest(self, code: int) -> int:
         """Of what is in force and what waits for its ACK: a peer may follow what it has received already."""
+        if not self._pending:
+            return self.in_force.get(code, 0)
         return max([self.in_force.get(code, 0), *(value for sent in self._pending for c, value in sent if c == code)])
