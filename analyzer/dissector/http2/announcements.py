@@ -53,7 +53,9 @@ class Announcements(FieldBlocks):
             if reader.length:
                 message = f"SETTINGS ACK of {reader.length} bytes (RFC 9113 §6.5)"
                 self._wrong(reader, 0, "FRAME_SIZE_ERROR", message)
-            self._event(side, "SETTINGS ACK", Http2Event(SIDE_NAMES[side], "SETTINGS ACK", reader.packet, reader.at_ns, 0, 0))
+            self._event(
+                side, "SETTINGS ACK", Http2Event(SIDE_NAMES[side], "SETTINGS ACK", reader.packet, reader.at_ns, 0, 0)
+            )
             for entries in self._settings[1 - side].acknowledge():
                 self._take_effect(1 - side, entries, reader.at_ns, reader.packet)
             return

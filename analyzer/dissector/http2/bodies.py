@@ -19,13 +19,13 @@ if cython.compiled:
     from cython.cimports.analyzer.dissector.http2.frames import FrameReader
     from cython.cimports.analyzer.dissector.http2.lifecycles import NEXT, Lifecycles
     from cython.cimports.analyzer.dissector.http2.streams import Stream
-    from cython.cimports.analyzer.dissector.http2.wire import CLIENT, SERVER
+    from cython.cimports.analyzer.dissector.http2.wire import SERVER
 else:
     from analyzer.dissector.http2.findings import SIDE_NAMES
     from analyzer.dissector.http2.frames import FrameReader
     from analyzer.dissector.http2.lifecycles import NEXT, Lifecycles
     from analyzer.dissector.http2.streams import Stream
-    from analyzer.dissector.http2.wire import CLIENT, SERVER
+    from analyzer.dissector.http2.wire import SERVER
 
 COMPILED = cython.compiled
 
@@ -47,7 +47,7 @@ class Bodies(Lifecycles):
     @property
     def tunnels(self) -> list[Tunnel]:
         """Of which somebody has to find out what runs inside."""
-        return self._tunnels.open  # type: ignore[no-any-return]
+        return self._tunnels.open
 
     # DATA
 

@@ -24,6 +24,7 @@ from analyzer.dissector.http2.streams import CLIENT, SERVER
 from analyzer.dissector.layer import EVERYTHING
 
 if cython.compiled:
+    from cython.cimports.analyzer.dissector.http2 import wire
     from cython.cimports.analyzer.dissector.http2.announcements import Announcements
     from cython.cimports.analyzer.dissector.http2.findings import SIDE_NAMES
     from cython.cimports.analyzer.dissector.http2.flow_control import FlowControl
@@ -31,11 +32,8 @@ if cython.compiled:
     from cython.cimports.analyzer.dissector.http2.header_blocks import HeaderDecoder
     from cython.cimports.analyzer.dissector.http2.lifecycles import HeaderBlock
     from cython.cimports.analyzer.dissector.http2.streams import Stream
-    from cython.cimports.analyzer.dissector.http2.wire import (
-        ACK, ALTSVC, CONTINUATION, DATA, END_STREAM, GOAWAY, HEADERS, ORIGIN, PING, PRIORITY, PRIORITY_UPDATE,
-        PUSH_PROMISE, RST_STREAM, SETTINGS, STREAM_ID, WINDOW_UPDATE,
-    )  # fmt: skip
 else:
+    from analyzer.dissector.http2 import wire
     from analyzer.dissector.http2.announcements import Announcements
     from analyzer.dissector.http2.findings import SIDE_NAMES
     from analyzer.dissector.http2.flow_control import FlowControl
@@ -43,10 +41,6 @@ else:
     from analyzer.dissector.http2.header_blocks import HeaderDecoder
     from analyzer.dissector.http2.lifecycles import HeaderBlock
     from analyzer.dissector.http2.streams import Stream
-    from analyzer.dissector.http2.wire import (
-        ACK, ALTSVC, CONTINUATION, DATA, END_STREAM, GOAWAY, HEADERS, ORIGIN, PING, PRIORITY, PRIORITY_UPDATE,
-        PUSH_PROMISE, RST_STREAM, SETTINGS, STREAM_ID, WINDOW_UPDATE,
-    )  # fmt: skip
 
 COMPILED = cython.compiled
 
@@ -124,9 +118,7 @@ class Dissector(Announcements):
             self._finish()
 
     @cython.cfunc
-    def _closed_side(
-        self, side: cython.int, how: str, at_ns: cython.longlong, packet: cython.longlong
-    ) -> cython.void:
+    def _closed_side(self, side: cython.int, how: str, at_ns: cython.longlong, packet: cython.longlong) -> cython.void:
         reader: FrameReader = self._reader(side)
         stream: Stream
         skipped: cython.longlong = reader.end(self)
@@ -205,9 +197,9 @@ class Dissector(Announcements):
     def data_end(self, reader: FrameReader, flags: cython.int, stream: cython.longlong) -> cython.void:
         side: cython.int = reader.number
         found: Stream = self._on[side]
-        ends: cython.bint = flags & END_STREAM != 0
+        ends: cython.bint = flags & wire.END_STREAM != 0
         problem: str
-        self._count(reader, DATA, flags, stream)
+        self._count(reader, wire.DATA, flags, stream)
         if not stream:
             self._wrong(reader, 0, "PROTOCOL_ERROR", "DATA on stream 0 (RFC 9113 §6.1)")
         self._on[side] = None
@@ -229,38 +221,38 @@ class Dissector(Announcements):
         self, reader: FrameReader, kind: cython.int, flags: cython.int, stream: cython.longlong, payload: bytes | None
     ) -> cython.void:
         self._count(reader, kind, flags, stream)
-        if not stream and kind in (HEADERS, PRIORITY, RST_STREAM, PUSH_PROMISE, CONTINUATION):
+        if not stream and kind in (wire.HEADERS, wire.PRIORITY, wire.RST_STREAM, wire.PUSH_PROMISE, wire.CONTINUATION):
             self._wrong(reader, 0, "PROTOCOL_ERROR", f"{self._types[kind]} on stream 0 (RFC 9113 §{SECTIONS[kind]})")
-            if kind in (HEADERS, PUSH_PROMISE, CONTINUATION):
+            if kind in (wire.HEADERS, wire.PUSH_PROMISE, wire.CONTINUATION):
                 self._forget_fields(reader, "a field block without a stream")
             return
-        if stream and kind in (SETTINGS, PING, GOAWAY, PRIORITY_UPDATE):
+        if stream and kind in (wire.SETTINGS, wire.PING, wire.GOAWAY, wire.PRIORITY_UPDATE):
             section = f"RFC 9113 §{SECTIONS[kind]}" if kind in SECTIONS else "RFC 9218 §7.1"
             self._wrong(reader, 0, "PROTOCOL_ERROR", f"{self._types[kind]} on stream {stream} ({section})")
             return
-        if kind == HEADERS:
+        if kind == wire.HEADERS:
             self._headers_frame(reader, flags, stream, payload)
-        elif kind == WINDOW_UPDATE:
+        elif kind == wire.WINDOW_UPDATE:
             self._window_update(reader, stream, payload)
-        elif kind == SETTINGS:
+        elif kind == wire.SETTINGS:
             self._settings_frame(reader, flags, payload)
-        elif kind == RST_STREAM:
+        elif kind == wire.RST_STREAM:
             self._rst_stream(reader, stream, payload)
-        elif kind == CONTINUATION:
+        elif kind == wire.CONTINUATION:
             self._continuation(reader, flags, payload)
-        elif kind == PING:
+        elif kind == wire.PING:
             self._ping(reader, flags)
-        elif kind == GOAWAY:
+        elif kind == wire.GOAWAY:
             self._goaway(reader, payload)
-        elif kind == PUSH_PROMISE:
+        elif kind == wire.PUSH_PROMISE:
             self._push_promise(reader, flags, stream, payload)
-        elif kind == PRIORITY:
+        elif kind == wire.PRIORITY:
             self._priority(reader, stream)
-        elif kind == ALTSVC:
+        elif kind == wire.ALTSVC:
             self._alternative(reader, stream, payload)
-        elif kind == ORIGIN:
+        elif kind == wire.ORIGIN:
             self._origin(reader, flags, stream, payload)
-        elif kind == PRIORITY_UPDATE:
+        elif kind == wire.PRIORITY_UPDATE:
             self._priority_update(reader, payload)
 
     @cython.cfunc
@@ -291,9 +283,7 @@ class Dissector(Announcements):
         self._wrong(reader, stream, error, message)
 
     @cython.cfunc
-    def _count(
-        self, reader: FrameReader, kind: cython.int, flags: cython.int, stream: cython.longlong
-    ) -> cython.void:
+    def _count(self, reader: FrameReader, kind: cython.int, flags: cython.int, stream: cython.longlong) -> cython.void:
         """What holds for every frame: §3.4, §4.2, §6.10."""
         side: cython.int = reader.number
         counts: dict = self.frame_counts[side]
@@ -302,15 +292,15 @@ class Dissector(Announcements):
         counts[called] = counts.get(called, 0) + 1
         if not self._begun[side]:
             self._begun[side] = True
-            if kind != SETTINGS or flags & ACK:
-                first = "SETTINGS ACK" if kind == SETTINGS else called
+            if kind != wire.SETTINGS or flags & wire.ACK:
+                first = "SETTINGS ACK" if kind == wire.SETTINGS else called
                 self._wrong(reader, 0, "PROTOCOL_ERROR", f"{first} before SETTINGS (RFC 9113 §3.4)")
         if reader.length > _SMALLEST_FRAME and not self.lost:
             most = max(self._settings[1 - side].highest(values.MAX_FRAME_SIZE), values.SMALLEST_FRAME)
             if reader.length > most:
                 message = f"{called} of {reader.length} bytes, {most} are allowed (RFC 9113 §4.2)"
                 self._wrong(reader, 0, "FRAME_SIZE_ERROR", message)
-        if block.stream and (kind != CONTINUATION or stream != block.stream):
+        if block.stream and (kind != wire.CONTINUATION or stream != block.stream):
             message = f"{called} of stream {stream} inside the field block of stream {block.stream} (RFC 9113 §6.10)"
             self._wrong(reader, 0, "PROTOCOL_ERROR", message)
             block.stream = 0
@@ -345,7 +335,7 @@ class Dissector(Announcements):
             self.flow.forget()
             return
         increment = payload[0]
-        increment = (increment << 24 | payload[1] << 16 | payload[2] << 8 | payload[3]) & STREAM_ID
+        increment = (increment << 24 | payload[1] << 16 | payload[2] << 8 | payload[3]) & wire.STREAM_ID
         if stream:
             found = self._find(reader, stream, _UPDATE, _UPDATE)
             if found is None:
@@ -370,6 +360,6 @@ class Dissector(Announcements):
             message = f"PRIORITY_UPDATE of {reader.length} bytes (RFC 9218 §7.1)"
             self._wrong(reader, 0, "FRAME_SIZE_ERROR", message)
         elif payload is not None:
-            found = self._streams.get(int.from_bytes(payload[:4], "big") & STREAM_ID)
+            found = self._streams.get(int.from_bytes(payload[:4], "big") & wire.STREAM_ID)
             if found is not None and found.exchange.request is not None:
                 found.exchange.request.priority = shown(payload[4:], _MOST_PRIORITY)

@@ -109,10 +109,11 @@ class Findings(Sink):
     @cython.cfunc
     def _once(self, kind: str, packet: cython.longlong, message: str) -> cython.void:
         """A fault that would be said again and again."""
-        if self._said is None:
-            self._said = set()
-        if kind not in self._said:
-            self._said.add(kind)
+        said: set = self._said
+        if said is None:
+            said = self._said = set()
+        if kind not in said:
+            said.add(kind)
             self.fault(packet, message)
 
     @cython.cfunc

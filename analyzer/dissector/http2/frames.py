@@ -148,7 +148,7 @@ class FrameReader:
             return self._header(sink, data, at)
         if state == COLLECT:
             return self._collect(sink, data, at)
-        if state == CONTENT or state == PADDING or state == PASS:
+        if state in (CONTENT, PADDING, PASS):
             count = min(self.remaining, len(data) - at)
             if state == CONTENT:
                 sink.content(self, data, at, count, 0)
@@ -172,9 +172,7 @@ class FrameReader:
             self.late_ns = min(at_ns, self.at_ns)
 
     @cython.cfunc
-    def skip(
-        self, sink: Sink, length: cython.longlong, at_ns: cython.longlong, packet: cython.longlong
-    ) -> cython.void:
+    def skip(self, sink: Sink, length: cython.longlong, at_ns: cython.longlong, packet: cython.longlong) -> cython.void:
         """So many bytes came and were not looked at; not more than `skippable`, or a gap begins behind them."""
         self._now(at_ns, packet)
         length = self._count(sink, length, False)

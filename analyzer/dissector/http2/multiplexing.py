@@ -151,9 +151,7 @@ class Multiplexing:
             self.closed(stream)
 
     @cython.cfunc
-    def frame(
-        self, side: cython.int, stream: Stream, packet: cython.longlong, at_ns: cython.longlong
-    ) -> cython.void:
+    def frame(self, side: cython.int, stream: Stream, packet: cython.longlong, at_ns: cython.longlong) -> cython.void:
         """HEADERS or DATA of a stream."""
         last: Stream = self._last[side]
         apart: dict

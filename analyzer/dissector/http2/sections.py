@@ -185,16 +185,15 @@ def _is_name(name: bytes) -> cython.bint:
 @cython.cfunc
 def _is_value(value: bytes) -> cython.bint:
     """§8.2.1."""
-    byte: cython.uchar
+    at: cython.Py_ssize_t = 0
     size: cython.Py_ssize_t = len(value)
     if not size:
         return True
     if value[0] == 32 or value[0] == 9 or value[size - 1] == 32 or value[size - 1] == 9:
         return False
-    for byte in value:
-        if byte == 0 or byte == 13 or byte == 10:
-            return False
-    return True
+    while at < size and value[at] != 0 and value[at] != 10 and value[at] != 13:
+        at += 1
+    return at == size
 
 
 def _host(value):

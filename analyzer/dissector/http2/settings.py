@@ -16,15 +16,15 @@ from analyzer.dissector.registries import name
 (HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE) = (
     range(1, 7)
 )
-ENABLE_CONNECT_PROTOCOL = 8
-LARGEST_WINDOW = (1 << 31) - 1
+ENABLE_CONNECT_PROTOCOL: Final = 8
+LARGEST_WINDOW: Final = (1 << 31) - 1
 SMALLEST_FRAME, LARGEST_FRAME = 1 << 14, (1 << 24) - 1
-_INITIAL = {HEADER_TABLE_SIZE: 4096, ENABLE_PUSH: 1, INITIAL_WINDOW_SIZE: 65_535, MAX_FRAME_SIZE: SMALLEST_FRAME}
-MOST_NAMES = 100  # different settings kept of a side
-MOST_PENDING = 100  # frames of settings that wait for their ACK
+_INITIAL: Final = {HEADER_TABLE_SIZE: 4096, ENABLE_PUSH: 1, INITIAL_WINDOW_SIZE: 65_535, MAX_FRAME_SIZE: SMALLEST_FRAME}
+MOST_NAMES: Final = 100  # different settings kept of a side
+MOST_PENDING: Final = 100  # frames of settings that wait for their ACK
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*\Z")
-_MOST_UPGRADE = 16_384  # characters of HTTP2-Settings
-ENTRY = 6  # bytes
+_MOST_UPGRADE: Final = 16_384  # characters of HTTP2-Settings
+ENTRY: Final = 6  # bytes
 
 Entries = list[tuple[int, int]]
 
