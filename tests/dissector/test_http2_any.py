@@ -71,9 +71,9 @@ UPGRADED = Upgraded("GET", "/", "a.test", 90, 1, 1, settings="AAMAAABkAAQAAP__")
 options = st.sampled_from([{}, {"midstream": True}, {"upgraded": UPGRADED}])
 
 
-def play(script, cuts=None, *, views=False, **options):
+def play(script, cuts=None, *, views=False, kind=Dissector, **options):
     """Feeds a script; `cuts`: sizes of the pieces, used one after the other."""
-    dissector, sizes = Dissector(keep_fields=True, **options), iter(cuts or ())
+    dissector, sizes = kind(keep_fields=True, **options), iter(cuts or ())
     for packet, (side, what) in enumerate(script, 1):
         if isinstance(what, bytes):
             at = 0
