@@ -71,9 +71,9 @@ UPGRADED = Upgraded("GET", "/", "a.test", 90, 1, 1, settings="AAMAAABkAAQAAP__")
 options = st.sampled_from([{}, {"midstream": True}, {"upgraded": UPGRADED}])
 
 
-def play(script, cuts=None, *, views=False, **options):
+def play(script, cuts=None, *, views=False, kind=Dissector, **options):
     """Feeds a script; `cuts`: sizes of the pieces, used one after the other."""
-    dissector, sizes = Dissector(keep_fields=True, **options), iter(cuts or ())
+    dissector, sizes = kind(keep_fields=True, **options), iter(cuts or ())
     for packet, (side, what) in enumerate(script, 1):
         if isinstance(what, bytes):
             at = 0
@@ -173,6 +173,49 @@ def test_any_header_block(blocks, known):
         found = decoder.decode(block)
         assert found.error is None or found.error[1].isprintable()
         assert found.size >= 0
+
+
+# Sizes of tables, names and values of the tables, Huffman or not, and bytes that are anything.
+BLOCKS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.lists(
+                st.tuples(st.sampled_from(["a", ":path", "date", "x" * 40]), st.text(max_size=20) | st.just("v" * 200)),
+                max_size=5,
+            ),
+            st.sampled_from([None, 0, 60, 4096, 70_000]),
+            st.booleans(),
+        ),
+        st.binary(max_size=12),
+        st.lists(st.sampled_from([0, 0x0F, 0x20, 0x3F, 0x40, 0x7F, 0x80, 0xBE, 0xC0, 0xFF, 1]), max_size=12).map(bytes),
+    ),
+    max_size=8,
+)
+
+
+@patiently
+@given(BLOCKS)
+def test_field_blocks_are_read_as_hpack_reads_them(blocks):
+    """Fields and table, until the first block that hpack does not read."""
+    encoder, decoder, library = hpack.Encoder(), HeaderDecoder(), hpack.Decoder(max_header_list_size=1 << 20)
+    decoder.allowed = library.max_allowed_table_size = 1 << 20
+    for one in blocks:
+        block = one
+        if isinstance(one, tuple):
+            fields, size, huffman = one
+            if size is not None:
+                encoder.header_table_size = size
+            block = encoder.encode(fields, huffman=huffman)
+        found = decoder.decode(block)
+        try:
+            expected = [tuple(field) for field in library.decode(block, raw=True)]
+        except hpack.HPACKError:
+            assert found.error is not None
+            assert not found.fields
+            assert not decoder.known
+            return
+        assert found.error is None
+        assert found.fields == expected
 
 
 @patiently

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from analyzer.capture.source import open_capture
 from analyzer.dissector.http1.connection import Dissector
+from analyzer.dissector.http2.connection import Dissector as Http2
 from analyzer.dissector.layout import KEY_HASH
 from analyzer.dissector.tracker import Tracker
 from analyzer.flows import load_library
 from tests.cases import CASES, capture_of
 from tests.conversations import Conversation
+from tests.dissector import test_http2_any as http2
 from tests.dissector import twins
 from tests.dissector.frames import frames
 from tests.dissector.test_headers import ANYTHING
@@ -26,6 +28,7 @@ pytestmark = pytest.mark.skipif(not twins.is_compiled(), reason="nothing is comp
 
 INTERPRETED = twins.interpreted("analyzer.dissector.tracker")
 INTERPRETED_HTTP = twins.interpreted("analyzer.dissector.http1.connection")
+INTERPRETED_HTTP2 = twins.interpreted("analyzer.dissector.http2.connection")
 
 
 def tracker(kind: type, **options) -> Tracker:
@@ -61,8 +64,8 @@ def assert_twins(chunks, **options) -> None:
 
 def test_the_twin_is_interpreted():
     methods = [INTERPRETED.ConnectionTable.track, INTERPRETED.PacketReader.read]
-    methods.append(INTERPRETED_HTTP.Dissector.feed)
-    assert [method.__globals__["COMPILED"] for method in methods] == [False, False, False]
+    methods += [INTERPRETED_HTTP.Dissector.feed, INTERPRETED_HTTP2.Dissector.feed]
+    assert [method.__globals__["COMPILED"] for method in methods] == [False] * 4
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -156,5 +159,15 @@ def test_on_headers_of_every_shape():
 def test_on_any_http(script, cuts):
     compiled, interpreted = (
         everything(play(script, cuts, kind=kind)) for kind in (Dissector, INTERPRETED_HTTP.Dissector)
+    )
+    assert repr(compiled) == repr(interpreted)
+
+
+@settings(max_examples=300)
+@given(http2.begins, http2.turns, st.lists(st.integers(1, 9), max_size=60), http2.options)
+def test_on_any_http2(begin, script, cuts, chosen):
+    script = [(http2.CLIENT, begin), *script]
+    compiled, interpreted = (
+        http2.everything(http2.play(script, cuts, kind=kind, **chosen)) for kind in (Http2, INTERPRETED_HTTP2.Dissector)
     )
     assert repr(compiled) == repr(interpreted)

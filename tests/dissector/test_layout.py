@@ -10,6 +10,7 @@ import pytest
 
 from analyzer.dissector import layout
 from analyzer.dissector.http1 import STEPS, states
+from analyzer.dissector.http2 import wire
 
 DECLARED = re.compile(r"^ +(\w+) = (\S+)", re.MULTILINE)
 
@@ -24,7 +25,7 @@ def declared(module: ModuleType) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("module", [layout, states])
+@pytest.mark.parametrize("module", [layout, states, wire])
 def test_the_declarations_for_c_are_those_for_python(module):
     assert declared(module) == constants(module)
 

@@ -1,41 +1,66 @@
-"""What the sides tell each other about the connection: SETTINGS, PING, GOAWAY, ALTSVC, ORIGIN. RFC 9113 §6."""
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
+"""What the sides tell each other about the connection: SETTINGS, PING, GOAWAY, ALTSVC, ORIGIN. RFC 9113 §6.
+
+Pure-Python mode, types in `announcements.pxd`.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+import cython
 
-from analyzer.dissector.http2 import frames
 from analyzer.dissector.http2 import settings as values
 from analyzer.dissector.http2.exchanges import Alternative, Goaway, Http2Event, Origins
-from analyzer.dissector.http2.field_blocks import STREAM_ID, FieldBlocks
-from analyzer.dissector.http2.findings import MOST_ANNOUNCED, MOST_GOAWAYS, SIDE_NAMES, error_name
-from analyzer.dissector.http2.frames import FrameReader
+from analyzer.dissector.http2.findings import MOST_ANNOUNCED, MOST_GOAWAYS, error_name
+from analyzer.dissector.http2.frames import MOST_COLLECTED
 from analyzer.dissector.http2.header_blocks import MOST_TABLE
-from analyzer.dissector.http2.streams import CLIENT
 
-MOST_EMPTY: Final = 1000  # DATA without content or end, SETTINGS frames of a side, settings of a frame
-_MOST_DEBUG: Final = 200  # bytes of GOAWAY's debug data that are shown
-_MOST_TEXT: Final = 1000  # bytes of an origin and of what it offers
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.http2.field_blocks import FieldBlocks
+    from cython.cimports.analyzer.dissector.http2.findings import SIDE_NAMES
+    from cython.cimports.analyzer.dissector.http2.frames import FrameReader
+    from cython.cimports.analyzer.dissector.http2.header_blocks import HeaderDecoder
+    from cython.cimports.analyzer.dissector.http2.streams import Stream
+    from cython.cimports.analyzer.dissector.http2.wire import ACK, CLIENT, STREAM_ID
+else:
+    from analyzer.dissector.http2.field_blocks import FieldBlocks
+    from analyzer.dissector.http2.findings import SIDE_NAMES
+    from analyzer.dissector.http2.frames import FrameReader
+    from analyzer.dissector.http2.header_blocks import HeaderDecoder
+    from analyzer.dissector.http2.streams import Stream
+    from analyzer.dissector.http2.wire import ACK, CLIENT, STREAM_ID
+
+COMPILED = cython.compiled
+
+MOST_EMPTY = 1000  # DATA without content or end, SETTINGS frames of a side, settings of a frame
+_MOST_DEBUG = 200  # bytes of GOAWAY's debug data that are shown
+_MOST_TEXT = 1000  # bytes of an origin and of what it offers
 
 
+@cython.cclass
 class Announcements(FieldBlocks):
     """Reads the frames of stream 0, and ALTSVC. `reader` is the side whose frame it is."""
 
-    def __init__(self, keep_fields: bool, *, known: bool):
-        super().__init__(keep_fields, known=known)
+    @cython.cfunc
+    def _begin_announcements(self, keep_fields: cython.bint, known: cython.bint) -> cython.void:
+        self._begin_blocks(keep_fields, known)
         self._setting_frames = [0, 0]
 
-    def _settings_frame(self, reader: FrameReader, flags: int, stream: int, payload: bytes | None) -> None:
-        side = reader.number
-        if flags & frames.ACK:
+    @cython.cfunc
+    def _settings_frame(self, reader: FrameReader, flags: cython.int, payload: bytes | None) -> cython.void:
+        side: cython.int = reader.number
+        decoder: HeaderDecoder = self._headers[1 - side]
+        if flags & ACK:
             if reader.length:
                 message = f"SETTINGS ACK of {reader.length} bytes (RFC 9113 §6.5)"
                 self._wrong(reader, 0, "FRAME_SIZE_ERROR", message)
-            self._event(Http2Event(SIDE_NAMES[side], "SETTINGS ACK", reader.packet, reader.at_ns, 0, 0))
+            self._event(
+                side, "SETTINGS ACK", Http2Event(SIDE_NAMES[side], "SETTINGS ACK", reader.packet, reader.at_ns, 0, 0)
+            )
             for entries in self._settings[1 - side].acknowledge():
                 self._take_effect(1 - side, entries, reader.at_ns, reader.packet)
             return
-        self._event(Http2Event(SIDE_NAMES[side], "SETTINGS", reader.packet, reader.at_ns, 0, reader.length))
+        event = Http2Event(SIDE_NAMES[side], "SETTINGS", reader.packet, reader.at_ns, 0, reader.length)
+        self._event(side, "SETTINGS", event)
         self._setting_frames[side] += 1
         if self._setting_frames[side] > MOST_EMPTY:
             message = f"more than {MOST_EMPTY} SETTINGS frames: ENHANCE_YOUR_CALM (RFC 9113 §10.5)"
@@ -44,22 +69,25 @@ class Announcements(FieldBlocks):
             message = f"SETTINGS of {reader.length} bytes, which is no multiple of six (RFC 9113 §6.5)"
             self._wrong(reader, 0, "FRAME_SIZE_ERROR", message)
         if payload is None:
-            if reader.length > frames.MOST_COLLECTED:
+            if reader.length > MOST_COLLECTED:
                 message = f"SETTINGS of {reader.length} bytes: ENHANCE_YOUR_CALM (RFC 9113 §10.5)"
                 self._once("long settings", reader.packet, message)
             # Nobody knows what it says: neither the windows nor the size of the dynamic table.
             self.flow.forget()
-            self._headers[1 - side].allowed = MOST_TABLE
+            decoder.allowed = MOST_TABLE
             self._settings[side].send([])
             return
         entries = values.parse(payload)
         self._check_settings(side, entries, reader.packet, reader.at_ns)
         effective = self._settings[side].send(entries)
-        self._headers[1 - side].allowed = self._settings[side].highest(values.HEADER_TABLE_SIZE)
+        decoder.allowed = self._settings[side].highest(values.HEADER_TABLE_SIZE)
         for each in effective:
             self._take_effect(side, each, reader.at_ns, reader.packet)
 
-    def _check_settings(self, side: int, entries: values.Entries, packet: int, at_ns: int) -> None:
+    @cython.cfunc
+    def _check_settings(
+        self, side: cython.int, entries: list, packet: cython.longlong, at_ns: cython.longlong
+    ) -> cython.void:
         said = set()
         if len(entries) > MOST_EMPTY:
             message = f"more than {MOST_EMPTY} settings in a frame: ENHANCE_YOUR_CALM (RFC 9113 §10.5)"
@@ -68,9 +96,13 @@ class Announcements(FieldBlocks):
             fault = values.fault(side, code, value) if code not in said else None
             if fault is not None:
                 said.add(code)
-                self._violated(side, 0, None, *fault, packet, at_ns)
+                error, message = fault
+                self._violated(side, 0, None, error, message, packet, at_ns)
 
-    def _take_effect(self, side: int, entries: values.Entries, at_ns: int, packet: int) -> None:
+    @cython.cfunc
+    def _take_effect(
+        self, side: cython.int, entries: list, at_ns: cython.longlong, packet: cython.longlong
+    ) -> cython.void:
         """The peer of `side` follows these from now on."""
         settings = self._settings[side]
         settings.take_effect(entries)
@@ -78,18 +110,22 @@ class Announcements(FieldBlocks):
         if values.INITIAL_WINDOW_SIZE in latest and self.flow.known:
             self.flow.initial(1 - side, latest[values.INITIAL_WINDOW_SIZE], at_ns, packet)
         if values.HEADER_TABLE_SIZE in latest:
-            self._headers[1 - side].allowed = settings.highest(values.HEADER_TABLE_SIZE)
+            cython.cast(HeaderDecoder, self._headers[1 - side]).allowed = settings.highest(values.HEADER_TABLE_SIZE)
 
-    def _ping(self, reader: FrameReader, flags: int, stream: int, payload: bytes | None) -> None:
+    @cython.cfunc
+    def _ping(self, reader: FrameReader, flags: cython.int) -> cython.void:
         if reader.length != 8:
             self._wrong(reader, 0, "FRAME_SIZE_ERROR", f"PING of {reader.length} bytes (RFC 9113 §6.7)")
-        step = "PING ACK" if flags & frames.ACK else "PING"
-        self._event(Http2Event(SIDE_NAMES[reader.number], step, reader.packet, reader.at_ns, 0, reader.length))
+        step = "PING ACK" if flags & ACK else "PING"
+        event = Http2Event(SIDE_NAMES[reader.number], step, reader.packet, reader.at_ns, 0, reader.length)
+        self._event(reader.number, step, event)
 
-    def _goaway(self, reader: FrameReader, flags: int, stream: int, payload: bytes | None) -> None:
-        side = reader.number
+    @cython.cfunc
+    def _goaway(self, reader: FrameReader, payload: bytes | None) -> cython.void:
+        side: cython.int = reader.number
+        found: Stream
         event = Http2Event(SIDE_NAMES[side], "GOAWAY", reader.packet, reader.at_ns, 0, reader.length)
-        self._event(event)
+        self._event(side, "GOAWAY", event)
         if reader.length < 8:
             self._wrong(reader, 0, "FRAME_SIZE_ERROR", f"GOAWAY of {reader.length} bytes (RFC 9113 §6.8)")
             return
@@ -114,10 +150,12 @@ class Announcements(FieldBlocks):
             if number > last and number % 2 == side:
                 found.exchange.above_goaway = True
 
-    def _alternative(self, reader: FrameReader, flags: int, stream: int, payload: bytes | None) -> None:
+    @cython.cfunc
+    def _alternative(self, reader: FrameReader, stream: cython.longlong, payload: bytes | None) -> cython.void:
         """ALTSVC, RFC 7838 §4."""
-        side = reader.number
-        self._event(Http2Event(SIDE_NAMES[side], "ALTSVC", reader.packet, reader.at_ns, stream, reader.length))
+        side: cython.int = reader.number
+        event = Http2Event(SIDE_NAMES[side], "ALTSVC", reader.packet, reader.at_ns, stream, reader.length)
+        self._event(side, "ALTSVC", event)
         if payload is None:
             self._unread(reader, "ALTSVC")
             return
@@ -135,10 +173,14 @@ class Announcements(FieldBlocks):
             value = shown(payload[2 + length :], _MOST_TEXT)
             self.alternatives.append(Alternative(stream, origin, value, reader.packet))
 
-    def _origin(self, reader: FrameReader, flags: int, stream: int, payload: bytes | None) -> None:
+    @cython.cfunc
+    def _origin(
+        self, reader: FrameReader, flags: cython.int, stream: cython.longlong, payload: bytes | None
+    ) -> cython.void:
         """ORIGIN, RFC 8336 §2."""
-        side = reader.number
-        self._event(Http2Event(SIDE_NAMES[side], "ORIGIN", reader.packet, reader.at_ns, stream, reader.length))
+        side: cython.int = reader.number
+        event = Http2Event(SIDE_NAMES[side], "ORIGIN", reader.packet, reader.at_ns, stream, reader.length)
+        self._event(side, "ORIGIN", event)
         if payload is None:
             self._unread(reader, "ORIGIN")
             return
@@ -148,7 +190,7 @@ class Announcements(FieldBlocks):
             what = "on a stream that is not 0" if stream else "with flags"
             self._ignored(reader, f"ORIGIN {what} (RFC 8336 §2.1)")
         elif len(self.origins) < MOST_ANNOUNCED:
-            names: list[str] = []
+            names = []
             at = 0
             while at + 2 <= len(payload):
                 end = at + 2 + int.from_bytes(payload[at : at + 2], "big")
@@ -161,15 +203,17 @@ class Announcements(FieldBlocks):
                 self.fault(reader.packet, "ORIGIN ends inside an entry (RFC 8336 §2)")
             self.origins.append(Origins(names, reader.packet))
 
-    def _ignored(self, reader: FrameReader, what: str) -> None:
+    @cython.cfunc
+    def _ignored(self, reader: FrameReader, what: str) -> cython.void:
         self._once(what, reader.packet, f"{what}: its receiver must ignore it")
 
-    def _unread(self, reader: FrameReader, what: str) -> None:
-        if reader.length > frames.MOST_COLLECTED:
+    @cython.cfunc
+    def _unread(self, reader: FrameReader, what: str) -> cython.void:
+        if reader.length > MOST_COLLECTED:
             self._once(f"long {what}", reader.packet, f"{what} of {reader.length} bytes: not read (RFC 9113 §10.5)")
 
 
-def shown(data: bytes, most: int) -> str:
+def shown(data, most):
     """As text that prints on one line."""
     text = data[:most].decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text) + ("…" if len(data) > most else "")

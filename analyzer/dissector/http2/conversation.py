@@ -1,33 +1,58 @@
-"""The streams of one connection: requests and responses out of header blocks. RFC 9113 §5.1, §8."""
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
+"""The streams of one connection: requests and responses out of header blocks. RFC 9113 §5.1, §8.
+
+Pure-Python mode, types in `conversation.pxd`.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+import cython
 
 from analyzer.dissector.http2 import streams as states
-from analyzer.dissector.http2.bodies import Bodies
-from analyzer.dissector.http2.exchanges import Field, Http2Event, Request, Response
-from analyzer.dissector.http2.findings import SIDE_NAMES, error_name
-from analyzer.dissector.http2.frames import FrameReader
+from analyzer.dissector.http2.exchanges import Http2Event, Request, Response
+from analyzer.dissector.http2.findings import error_name
 from analyzer.dissector.http2.grpc import is_grpc
-from analyzer.dissector.http2.header_blocks import Block
-from analyzer.dissector.http2.sections import REQUEST, RESPONSE, TRAILERS, Section
+from analyzer.dissector.http2.sections import REQUEST, RESPONSE, TRAILERS
 from analyzer.dissector.http2.settings import ENABLE_CONNECT_PROTOCOL, ENABLE_PUSH, MAX_CONCURRENT_STREAMS
-from analyzer.dissector.http2.streams import CLIENT, NEXT, SERVER, Stream
 
-MOST_KEPT: Final = 64 << 20  # bytes of header fields kept, if they are asked for, with what Python needs for them
-MOST_INTERIM: Final = 100  # of one exchange
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.http2.bodies import Bodies
+    from cython.cimports.analyzer.dissector.http2.findings import SIDE_NAMES
+    from cython.cimports.analyzer.dissector.http2.frames import FrameReader
+    from cython.cimports.analyzer.dissector.http2.header_blocks import Block, HeaderDecoder
+    from cython.cimports.analyzer.dissector.http2.lifecycles import NEXT, HeaderBlock
+    from cython.cimports.analyzer.dissector.http2.sections import Section
+    from cython.cimports.analyzer.dissector.http2.streams import Stream
+    from cython.cimports.analyzer.dissector.http2.wire import CLIENT, SERVER
+else:
+    from analyzer.dissector.http2.bodies import Bodies
+    from analyzer.dissector.http2.findings import SIDE_NAMES
+    from analyzer.dissector.http2.frames import FrameReader
+    from analyzer.dissector.http2.header_blocks import Block, HeaderDecoder
+    from analyzer.dissector.http2.lifecycles import NEXT, HeaderBlock
+    from analyzer.dissector.http2.sections import Section
+    from analyzer.dissector.http2.streams import Stream
+    from analyzer.dissector.http2.wire import CLIENT, SERVER
+
+COMPILED = cython.compiled
+
+MOST_KEPT = 64 << 20  # bytes of header fields kept, if they are asked for, with what Python needs for them
+MOST_INTERIM = 100  # of one exchange
 # A client that resets what it has just asked for does it to make the server work (CVE-2023-44487).
-MOST_RESETS: Final = 1000
-_FIELD_COST: Final = 120
-_UNKNOWN: Final = "?"
+MOST_RESETS = 1000
+_FIELD_COST = 120
+_UNKNOWN = "?"
+_HEADERS = cython.declare(str, states.HEADERS)
+_OPEN = cython.declare(cython.int, states.OPEN)
 
 
+@cython.cclass
 class Conversation(Bodies):
     """Reads what streams carry. `reader` is the side whose frame it is."""
 
-    def __init__(self, keep_fields: bool, *, known: bool):
-        super().__init__(known=known)
+    @cython.cfunc
+    def _begin_conversation(self, keep_fields: cython.bint, known: cython.bint) -> cython.void:
+        self._begin_bodies(known)
         self._keep_fields = keep_fields
         self._kept = 0
         self._resets = 0
@@ -35,9 +60,13 @@ class Conversation(Bodies):
 
     # Header blocks
 
-    def _section(self, reader: FrameReader, number: int, block: Block, wire: int, *, ends: bool) -> None:
+    @cython.cfunc
+    def _section(
+        self, reader: FrameReader, number: cython.longlong, block: Block, wire: cython.longlong, ends: cython.bint
+    ) -> cython.void:
         """A block of HEADERS, as far as it is known."""
-        side = reader.number
+        side: cython.int = reader.number
+        stream: Stream
         if side == CLIENT and self._unasked:
             self._asked_beyond(number)
         stream = self._streams.get(number)
@@ -45,10 +74,10 @@ class Conversation(Bodies):
             stream = self._opened(reader, number)
             if stream is None:
                 return
-        elif (stream.state, side, states.HEADERS) not in NEXT and not stream.uncertain:
-            self._forbidden(reader, stream, states.HEADERS)
+        elif (stream.state, side, _HEADERS) not in NEXT and not stream.uncertain:
+            self._forbidden(reader, stream, _HEADERS)
             return
-        self._move(stream, side, states.HEADERS)
+        self._move(stream, side, _HEADERS)
         self.multiplexing.frame(side, stream, reader.packet, reader.at_ns)
         self._touch(reader, stream)
         stream.run[side] = None
@@ -56,36 +85,38 @@ class Conversation(Bodies):
             if stream.exchange.request is None and _is_request(stream, block):
                 self._request(reader, stream, block, wire)
             else:
-                self._trailers(reader, stream, block, wire, ends=ends)
+                self._trailers(reader, stream, block, wire, ends)
         elif stream.final:
-            self._trailers(reader, stream, block, wire, ends=ends)
+            self._trailers(reader, stream, block, wire, ends)
         else:
-            self._response(reader, stream, block, wire, ends=ends)
+            self._response(reader, stream, block, wire, ends)
         if ends:
             self._end_stream(reader, stream)
         else:
             self.flow.begins(side, stream, reader.at_ns)
 
-    def _opened(self, reader: FrameReader, number: int) -> Stream | None:
+    @cython.cfunc
+    def _opened(self, reader: FrameReader, number: cython.longlong) -> Stream | None:
         """HEADERS on a stream that is not open."""
-        side = reader.number
-        idle = self._idle(number)
+        side: cython.int = reader.number
+        idle: cython.bint = self._idle(number)
+        stream: Stream
         if number in self._closed or not (idle or self.lost):
             if side == CLIENT and number not in self._closed and number % 2 and not self._not_followed:
                 # §5.1.1: identifiers only rise; this one was never used, or long ago.
                 message = f"HEADERS after stream {self._highest[CLIENT]} was opened (RFC 9113 §5.1.1)"
                 self._violated(side, number, None, "PROTOCOL_ERROR", message, reader.packet, reader.at_ns)
             else:
-                self._misplaced(reader, number, states.HEADERS)
+                self._misplaced(reader, number, _HEADERS, _HEADERS)
             return None
         if side == CLIENT and number % 2:
             return self._asked(reader, number)
         if self.lost:
-            return self._new(number, states.OPEN, uncertain=True)
+            return self._new(number, _OPEN, True)
         if side == SERVER and number % 2:
             self._answers_early(reader, number, "a response to no request (RFC 9113 §5.1)")
-            before = self._highest[CLIENT]
-            stream = self._new(number, states.OPEN)
+            before: cython.longlong = self._highest[CLIENT]
+            stream = self._new(number, _OPEN, False)
             self._highest[CLIENT] = before
             if stream is not None:
                 stream.early = True
@@ -94,29 +125,33 @@ class Conversation(Bodies):
         self._violated(side, number, None, "PROTOCOL_ERROR", message, reader.packet, reader.at_ns)
         return None
 
-    def _asked(self, reader: FrameReader, number: int) -> Stream | None:
+    @cython.cfunc
+    def _asked(self, reader: FrameReader, number: cython.longlong) -> Stream | None:
         """A client opens a stream."""
+        stream: Stream
         most = self._settings[SERVER].in_force.get(MAX_CONCURRENT_STREAMS)
         if most is not None and self._open[CLIENT] >= most and not self.lost:
             most = max(most, self._settings[SERVER].highest(MAX_CONCURRENT_STREAMS))
             if self._open[CLIENT] >= most:
                 message = f"more than {most} streams are open (RFC 9113 §5.1.2)"
                 self._violated(CLIENT, number, None, "REFUSED_STREAM", message, reader.packet, reader.at_ns)
-        stream = self._new(number, states.OPEN)
+        stream = self._new(number, _OPEN, False)
         if stream is not None:
             stream.uncertain = False  # its first frame is this one
         return stream
 
-    def _request(self, reader: FrameReader, stream: Stream, block: Block, wire: int) -> None:
-        section = Section(REQUEST, block)
+    @cython.cfunc
+    def _request(self, reader: FrameReader, stream: Stream, block: Block, wire: cython.longlong) -> cython.void:
+        section: Section = Section(REQUEST, block)
         exchange = stream.exchange
         stream.early = False
         self._highest[CLIENT] = max(self._highest[CLIENT], stream.number)
-        exchange.started_ns = self._blocks[reader.number].first_ns
+        exchange.started_ns = cython.cast(HeaderBlock, self._blocks[reader.number]).first_ns
         exchange.request = request = self._make_request(reader, section, block, wire)
         if request.protocol and not self._settings[SERVER].highest(ENABLE_CONNECT_PROTOCOL) and not self.lost:
-            section.faults.setdefault("protocol", ":protocol though the server has not enabled it (RFC 8441 §4)")
-        stream.expected[CLIENT] = section.number(b"content-length")
+            section.fault("protocol", ":protocol though the server has not enabled it (RFC 8441 §4)")
+        length = section.number(b"content-length")
+        stream.expected[CLIENT] = length if length is not None else -1
         if is_grpc(section.field(b"content-type")):
             self._is_grpc(stream)
         event = Http2Event(SIDE_NAMES[CLIENT], "HEADERS", reader.packet, reader.at_ns, stream.number, length=wire)
@@ -126,28 +161,28 @@ class Conversation(Bodies):
         if request.method == "CONNECT":
             self._tunnels.asked(stream, reader.at_ns, reader.packet)
 
-    def _first(self, event: Http2Event, request: Request) -> None:
+    @cython.cfunc
+    def _first(self, event, request) -> cython.void:
         """The first request is a step of the connection too."""
         if not self._first_request:
             self._first_request = True
-            self._event(
-                Http2Event(
-                    event.side, "HEADERS", event.packet, event.at_ns, event.stream, event.length, request=request
-                )
-            )
+            first = Http2Event(event.side, "HEADERS", event.packet, event.at_ns, event.stream, event.length)
+            first.request = request
+            self._event(CLIENT, "HEADERS", first)
 
-    def _make_request(self, reader: FrameReader, section: Section, block: Block, wire: int) -> Request:
-        text = self._headers[reader.number].text
-        values = [section.pseudo(name) for name in (b":method", b":path", b":authority", b":scheme", b":protocol")]
-        method, path, authority, scheme, protocol = (text(value) if value is not None else None for value in values)
+    @cython.cfunc
+    def _make_request(self, reader: FrameReader, section: Section, block: Block, wire: cython.longlong) -> object:
+        texts: HeaderDecoder = self._headers[reader.number]
+        head: HeaderBlock = self._blocks[reader.number]
+        method: str = texts.known_text(section.pseudo(b":method"))
+        path: str = texts.known_text(section.pseudo(b":path"))
+        authority: str = texts.known_text(section.pseudo(b":authority"))
         if authority is None:
-            host = section.field(b"host")
-            authority = text(host) if host is not None else None
+            authority = texts.known_text(section.field(b"host"))
         if method == "CONNECT" and path is None and not section.unknown:
             path = authority  # §8.5
-        priority = section.field(b"priority")
         return Request(
-            packet=self._blocks[reader.number].first_packet,
+            packet=head.first_packet,
             head_packet=reader.packet,
             last_packet=reader.packet,
             header_bytes=block.size,
@@ -157,32 +192,38 @@ class Conversation(Bodies):
             method=method,
             target=path,
             authority=authority,
-            scheme=scheme,
-            protocol=protocol,
-            priority=text(priority) if priority is not None else None,
+            scheme=texts.known_text(section.pseudo(b":scheme")),
+            protocol=texts.known_text(section.pseudo(b":protocol")),
+            priority=texts.known_text(section.field(b"priority")),
         )
 
-    def _fields(self, side: int, block: Block) -> list[Field]:
+    @cython.cfunc
+    def _fields(self, side: cython.int, block: Block) -> list:
+        texts: HeaderDecoder = self._headers[side]
         if not self._keep_fields or self._kept > MOST_KEPT:
             return []
-        text = self._headers[side].text
         self._kept += block.size + _FIELD_COST * len(block.fields)
         return [
-            (_UNKNOWN if name is None else text(name), _UNKNOWN if value is None else text(value))
+            (_UNKNOWN if name is None else texts.text(name), _UNKNOWN if value is None else texts.text(value))
             for name, value in block.fields
         ]
 
-    def _response(self, reader: FrameReader, stream: Stream, block: Block, wire: int, *, ends: bool) -> None:
-        section = Section(RESPONSE, block)
-        exchange, status = stream.exchange, section.status
+    @cython.cfunc
+    def _response(
+        self, reader: FrameReader, stream: Stream, block: Block, wire: cython.longlong, ends: cython.bint
+    ) -> cython.void:
+        section: Section = Section(RESPONSE, block)
+        head: HeaderBlock = self._blocks[reader.number]
+        exchange = stream.exchange
+        status = section.status()
         if status is not None and status < 200:
-            self._interim(reader, stream, status, wire, section, ends=ends)
+            self._interim(reader, stream, status, wire, section, ends)
             return
         stream.final = True
         if exchange.first_byte_ns is None:
-            exchange.first_byte_ns = self._blocks[reader.number].first_ns
+            exchange.first_byte_ns = head.first_ns
         exchange.response = Response(
-            packet=self._blocks[reader.number].first_packet,
+            packet=head.first_packet,
             head_packet=reader.packet,
             last_packet=reader.packet,
             header_bytes=block.size,
@@ -192,7 +233,8 @@ class Conversation(Bodies):
             status=status,
         )
         if _has_content(exchange.request, status):
-            stream.expected[SERVER] = section.number(b"content-length")
+            length = section.number(b"content-length")
+            stream.expected[SERVER] = length if length is not None else -1
         if is_grpc(section.field(b"content-type")):
             self._is_grpc(stream)
         call = exchange.grpc
@@ -207,9 +249,10 @@ class Conversation(Bodies):
             extensions = section.field(b"sec-websocket-extensions") is not None
             self._tunnels.answered(stream, reader.at_ns, reader.packet, extensions=extensions)
 
+    @cython.cfunc
     def _interim(
-        self, reader: FrameReader, stream: Stream, status: int, wire: int, section: Section, *, ends: bool
-    ) -> None:
+        self, reader: FrameReader, stream: Stream, status, wire: cython.longlong, section: Section, ends: cython.bint
+    ) -> cython.void:
         interim = stream.exchange.interim
         if len(interim) < MOST_INTERIM:
             interim.append(status)
@@ -219,12 +262,16 @@ class Conversation(Bodies):
         else:
             stream.exchange.events_beyond += 1
         if ends:
-            section.faults["end"] = "an interim response ends the stream (RFC 9113 §8.1)"
+            section.fault("end", "an interim response ends the stream (RFC 9113 §8.1)")
         self._malformed(reader, stream, section)
 
-    def _trailers(self, reader: FrameReader, stream: Stream, block: Block, wire: int, *, ends: bool) -> None:
-        section = Section(TRAILERS, block)
-        side, exchange = reader.number, stream.exchange
+    @cython.cfunc
+    def _trailers(
+        self, reader: FrameReader, stream: Stream, block: Block, wire: cython.longlong, ends: cython.bint
+    ) -> cython.void:
+        section: Section = Section(TRAILERS, block)
+        side: cython.int = reader.number
+        exchange = stream.exchange
         message = self._message(stream, side)
         if message is not None:
             message.trailer_bytes += block.size
@@ -237,19 +284,28 @@ class Conversation(Bodies):
             exchange.grpc.status = event.grpc_status = section.number(b"grpc-status")
         self._stream_event(stream, event)
         if not ends and not stream.uncertain:
-            section.faults["end"] = "HEADERS after those of the message do not end the stream (RFC 9113 §8.1)"
+            section.fault("end", "HEADERS after those of the message do not end the stream (RFC 9113 §8.1)")
         self._malformed(reader, stream, section)
 
-    def _malformed(self, reader: FrameReader, stream: Stream, section: Section) -> None:
+    @cython.cfunc
+    def _malformed(self, reader: FrameReader, stream: Stream, section: Section) -> cython.void:
         """§8.1.1: a stream error of type PROTOCOL_ERROR."""
+        if section.faults is None:
+            return
         for message in section.faults.values():
             self._violated(reader.number, stream.number, stream, "PROTOCOL_ERROR", message, reader.packet, reader.at_ns)
 
     # Push
 
-    def _promise(self, reader: FrameReader, number: int, promised: int, block: Block, wire: int) -> None:
+    @cython.cfunc
+    def _promise(
+        self, reader: FrameReader, number: cython.longlong, promised: cython.longlong, block: Block,
+        wire: cython.longlong,
+    ) -> cython.void:  # fmt: skip
         """§6.6, §8.4: a request that the server makes up."""
-        parent = self._find(reader, number, states.PROMISES, "PUSH_PROMISE")
+        stream: Stream
+        section: Section
+        parent: Stream = self._find(reader, number, states.PROMISES, "PUSH_PROMISE")
         if parent is None and not self.lost:
             return
         if promised % 2 or not promised or (not self._idle(promised) and not self.lost):
@@ -261,32 +317,35 @@ class Conversation(Bodies):
             self._violated(reader.number, number, parent, "PROTOCOL_ERROR", message, reader.packet, reader.at_ns)
         if promised in self._streams or promised in self._closed:
             return
-        stream = self._new(promised, states.RESERVED)
+        stream = self._new(promised, states.RESERVED, False)
         if stream is None:
             return
         section = Section(REQUEST, block)
         exchange = stream.exchange
-        exchange.pushed, exchange.promised_on = True, number
-        exchange.started_ns = self._blocks[reader.number].first_ns
+        exchange.pushed = True
+        exchange.promised_on = number
+        exchange.started_ns = cython.cast(HeaderBlock, self._blocks[reader.number]).first_ns
         exchange.request = request = self._make_request(reader, section, block, wire)
         request.complete = True
         if request.method is not None and request.method not in ("GET", "HEAD", "OPTIONS", "TRACE", "QUERY"):
-            section.faults["method"] = f"{request.method[:32]} is promised, which is not safe (RFC 9113 §8.4)"
+            section.fault("method", f"{request.method[:32]} is promised, which is not safe (RFC 9113 §8.4)")
         event = Http2Event("server", "PUSH_PROMISE", reader.packet, reader.at_ns, promised, length=wire)
         self._stream_event(stream, event)
         self._malformed(reader, stream, section)
 
     # Ends
 
-    def _reset(self, reader: FrameReader, number: int, code: int | None) -> None:
-        """§6.4. `code`: None if it was not captured."""
-        side = reader.number
-        stream = self._find(reader, number, states.RST_STREAM)
+    @cython.cfunc
+    def _reset(self, reader: FrameReader, number: cython.longlong, code: cython.longlong) -> cython.void:
+        """§6.4. `code`: -1 if it was not captured."""
+        side: cython.int = reader.number
+        stream: Stream = self._find(reader, number, states.RST_STREAM, states.RST_STREAM)
         if stream is None:
             return
         exchange = stream.exchange
-        error = error_name(code) if code is not None else None
-        exchange.closed_by_reset, exchange.error = SIDE_NAMES[side], error
+        error = error_name(code) if code >= 0 else None
+        exchange.closed_by_reset = SIDE_NAMES[side]
+        exchange.error = error
         for message in (exchange.request, exchange.response):
             if message is not None and not message.complete:
                 message.cut = "RST_STREAM"
@@ -301,7 +360,8 @@ class Conversation(Bodies):
         self._move(stream, side, states.RST_STREAM)
 
 
-def _has_content(request: Request | None, status: int | None) -> bool:
+@cython.cfunc
+def _has_content(request, status) -> cython.bint:
     """Whether Content-Length says how long the content is (RFC 9110 §8.6). Without the request nobody knows."""
     method = request.method if request is not None else None
     if method is None or method == "HEAD" or status in (204, 304):
@@ -309,7 +369,8 @@ def _has_content(request: Request | None, status: int | None) -> bool:
     return method != "CONNECT" or (status is not None and status >= 300)
 
 
-def _is_request(stream: Stream, block: Block) -> bool:
+@cython.cfunc
+def _is_request(stream: Stream, block: Block) -> cython.bint:
     """Whether a client's first block that was seen is a request: not if those before it may be missing."""
     if not stream.uncertain or stream.early or not stream.exchange.events:
         return True

@@ -1,65 +1,74 @@
-"""What is found in one HTTP/2 connection. Everything is bounded; what lies beyond is counted."""
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
+"""What is found in one HTTP/2 connection. Everything is bounded; what lies beyond is counted.
+
+Pure-Python mode, types in `findings.pxd`.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+import cython
 
-from analyzer.dissector.http2.exchanges import (
-    Alternative,
-    Exchange,
-    Goaway,
-    HeadOfLine,
-    Http2Event,
-    Origins,
-    Stall,
-)
-from analyzer.dissector.http2.flow_control import FlowControl
-from analyzer.dissector.http2.multiplexing import Multiplexing
+from analyzer.dissector.http2.exchanges import HeadOfLine, Http2Event, Stall
 from analyzer.dissector.http2.settings import Settings
-from analyzer.dissector.http2.streams import Stream
-from analyzer.dissector.layer import Layer
 from analyzer.dissector.registries import name
-from analyzer.model import Fault, Side
+from analyzer.model import Fault
 
-MOST_EXCHANGES: Final = 10_000
-MOST_EVENTS: Final = 1000  # of the connection, per side and step
-MOST_STREAM_EVENTS: Final = 200
-MOST_FAULTS: Final = 100
-MOST_VIOLATIONS: Final = 10  # of one stream that are steps
-MOST_GOAWAYS: Final = 100
-MOST_ANNOUNCED: Final = 100  # ALTSVC frames, ORIGIN frames, and origins in one
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.http2.flow_control import FlowControl
+    from cython.cimports.analyzer.dissector.http2.frames import Sink
+    from cython.cimports.analyzer.dissector.http2.multiplexing import Multiplexing
+    from cython.cimports.analyzer.dissector.http2.streams import Stream
+else:
+    from analyzer.dissector.http2.flow_control import FlowControl
+    from analyzer.dissector.http2.frames import Sink
+    from analyzer.dissector.http2.multiplexing import Multiplexing
+    from analyzer.dissector.http2.streams import Stream
 
-LAYER: Final = "http2"
-VERSION: Final = "HTTP/2"
-SIDE_NAMES: Final[tuple[Side, Side]] = ("client", "server")
+COMPILED = cython.compiled
+
+MOST_EXCHANGES = 10_000
+MOST_EVENTS = 1000  # of the connection, per side and step
+MOST_STREAM_EVENTS = 200
+MOST_FAULTS = 100
+MOST_VIOLATIONS = 10  # of one stream that are steps
+MOST_GOAWAYS = 100
+MOST_ANNOUNCED = 100  # ALTSVC frames, ORIGIN frames, and origins in one
+
+LAYER = "http2"
+VERSION = "HTTP/2"
+SIDE_NAMES = cython.declare(tuple, ("client", "server"))
 
 
-class Findings(Layer):
+@cython.cclass
+class Findings(Sink):
     """`exchanges` in the order of their first frames, `events` (of the connection) in the order they happened, `faults`
     in the order they were noticed. Whoever follows a connection live may take events out of the lists."""
 
-    version = VERSION
-
-    def __init__(self) -> None:
-        self.exchanges: list[Exchange] = []
+    @cython.cfunc
+    def _begin_findings(self) -> cython.void:
+        self.exchanges = []
         self.exchanges_beyond = 0
-        self.events: list[Http2Event] = []
+        self.events = []
         self.events_beyond = 0
-        self.faults: list[Fault] = []
+        self.faults = []
         self.faults_beyond = 0
-        self.lost: str | None = None  # why frames may be missing: "mid-stream", or the cause of the first gap
-        self.goaways: list[Goaway] = []
+        self.lost = None  # why frames may be missing: "mid-stream", or the cause of the first gap
+        self.goaways = []
         self.goaways_beyond = 0
-        self.alternatives: list[Alternative] = []
-        self.origins: list[Origins] = []
-        self.frame_counts: tuple[dict[str, int], dict[str, int]] = ({}, {})  # by type, per side
+        self.alternatives = []
+        self.origins = []
+        self.frame_counts = ({}, {})  # by type, per side
         self.frames_after_close = 0  # of streams that were over
         self.headers_with_priority = 0  # flag PRIORITY, which RFC 9113 §5.3 deprecates
         self.flow = FlowControl()
         self.multiplexing = Multiplexing()
         self._settings = (Settings(), Settings())
-        self._counts: dict[tuple[int, str], int] = {}
-        self._said: set[str] = set()
+        self._counts = ({}, {})  # of steps, per side
+        self._said = None
+
+    @property
+    def version(self) -> str:
+        return VERSION
 
     @property
     def frames(self) -> dict[str, int]:
@@ -90,44 +99,56 @@ class Findings(Layer):
     def head_of_line(self) -> list[HeadOfLine]:
         return self.multiplexing.head_of_line
 
-    def fault(self, packet: int, message: str) -> None:
+    @cython.ccall
+    def fault(self, packet: cython.longlong, message: str) -> cython.void:
         if len(self.faults) < MOST_FAULTS:
             self.faults.append(Fault(packet, LAYER, message))
         else:
             self.faults_beyond += 1
 
-    def _once(self, kind: str, packet: int, message: str) -> None:
+    @cython.cfunc
+    def _once(self, kind: str, packet: cython.longlong, message: str) -> cython.void:
         """A fault that would be said again and again."""
-        if kind not in self._said:
-            self._said.add(kind)
+        said: set = self._said
+        if said is None:
+            said = self._said = set()
+        if kind not in said:
+            said.add(kind)
             self.fault(packet, message)
 
-    def _keep(self, exchange: Exchange) -> None:
+    @cython.cfunc
+    def _keep(self, exchange) -> cython.void:
         if len(self.exchanges) < MOST_EXCHANGES:
             self.exchanges.append(exchange)
         else:
             self.exchanges_beyond += 1
 
-    def _event(self, event: Http2Event) -> None:
+    @cython.cfunc
+    def _event(self, side: cython.int, step: str, event) -> cython.void:
         """A step of the connection."""
-        key = 0 if event.side == "client" else 1, event.step
-        count = self._counts[key] = self._counts.get(key, 0) + 1
+        counts: dict = self._counts[side]
+        count = counts.get(step, 0) + 1
+        counts[step] = count
         if count > MOST_EVENTS:
             self.events_beyond += 1
         else:
             self.events.append(event)
 
-    def _stream_event(self, stream: Stream, event: Http2Event) -> None:
+    @cython.cfunc
+    def _stream_event(self, stream: Stream, event) -> cython.void:
         exchange = stream.exchange
+        events: list = exchange.events
         event.request = exchange.request
-        if len(exchange.events) >= MOST_STREAM_EVENTS:
+        if len(events) >= MOST_STREAM_EVENTS:
             exchange.events_beyond += 1
         else:
-            exchange.events.append(event)
+            events.append(event)
 
+    @cython.cfunc
     def _violated(
-        self, side: int, number: int, stream: Stream | None, error: str, message: str, packet: int, at_ns: int
-    ) -> None:
+        self, side: cython.int, number: cython.longlong, stream: Stream | None, error: str, message: str,
+        packet: cython.longlong, at_ns: cython.longlong,
+    ) -> cython.void:  # fmt: skip
         """A fault, and a step of the stream or of the connection. `message` ends with the section."""
         head, _, section = message.rpartition(" (")
         where = f"stream {number}: " if number else ""
@@ -135,7 +156,7 @@ class Findings(Layer):
         event = Http2Event(SIDE_NAMES[side], "Violation", packet, at_ns, number, error=error)
         if stream is None:
             self.fault(packet, text)
-            self._event(event)
+            self._event(side, "Violation", event)
             return
         stream.violations += 1
         if stream.violations <= MOST_VIOLATIONS:
@@ -145,5 +166,5 @@ class Findings(Layer):
             self.faults_beyond += 1
 
 
-def error_name(code: int) -> str:
+def error_name(code):
     return name("http2-error-codes", code)

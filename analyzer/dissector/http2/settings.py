@@ -103,4 +103,6 @@ class Settings:
 
     def highest(self, code: int) -> int:
         """Of what is in force and what waits for its ACK: a peer may follow what it has received already."""
+        if not self._pending:
+            return self.in_force.get(code, 0)
         return max([self.in_force.get(code, 0), *(value for sent in self._pending for c, value in sent if c == code)])

@@ -1,22 +1,21 @@
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
 """The states of a stream, as a table. RFC 9113 §5.1.
 
 The RFC describes them as one endpoint sees them. Here is what somebody sees who watches both: the client is the one who
 opens streams and the server the one who promises them, so "half-closed (local)" and "(remote)" are one state, named
-after the side that has ended.
+after the side that has ended. Pure-Python mode, types in `streams.pxd`.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import cython
 
-from analyzer.dissector.http2.exchanges import Exchange, Http2Event
-from analyzer.dissector.http2.grpc import Messages
-from analyzer.dissector.http2.tunnels import Tunnel
+COMPILED = cython.compiled
 
 CLIENT, SERVER = 0, 1
 
 (IDLE, RESERVED, OPEN, CLIENT_ENDED, SERVER_ENDED, CLOSED, RESET_BY_CLIENT, RESET_BY_SERVER) = range(8)
-STATE_NAMES: Final = (
+STATE_NAMES = (
     "idle", "reserved", "open", "half-closed by the client", "half-closed by the server", "closed",
     "reset by the client", "reset by the server",
 )  # fmt: skip
@@ -27,7 +26,7 @@ HEADERS, DATA, WINDOW_UPDATE, RST_STREAM, END_STREAM, PROMISE, PROMISES = (
 )  # fmt: skip
 
 # What is not here must not be. PRIORITY may be sent in any state, and changes none.
-NEXT: Final[dict[tuple[int, int, str], int]] = {
+NEXT = {
     (IDLE, CLIENT, HEADERS): OPEN,
     (IDLE, SERVER, PROMISE): RESERVED,
     (RESERVED, SERVER, HEADERS): CLIENT_ENDED,
@@ -57,23 +56,21 @@ NEXT: Final[dict[tuple[int, int, str], int]] = {
     **{(RESET_BY_CLIENT, SERVER, step): RESET_BY_CLIENT for step in (HEADERS, DATA, END_STREAM, PROMISES)},
     **{(RESET_BY_SERVER, CLIENT, step): RESET_BY_SERVER for step in (HEADERS, DATA, END_STREAM)},
 }
-OVER: Final = frozenset((CLOSED, RESET_BY_CLIENT, RESET_BY_SERVER))
+OVER = frozenset((CLOSED, RESET_BY_CLIENT, RESET_BY_SERVER))
 
 
-def error_of(state: int) -> str:
+def error_of(state):
     """The error code for what `NEXT` does not have."""
     return "PROTOCOL_ERROR" if state in (IDLE, RESERVED, OPEN) else "STREAM_CLOSED"
 
 
+@cython.no_gc
+@cython.final
+@cython.cclass
 class Stream:
     """A stream that is not over. Pairs are per side."""
 
-    __slots__ = (
-        "body", "credit", "early", "exchange", "expected", "final", "grpc", "number", "opened", "overlapped", "run",
-        "sent", "state", "tunnel", "uncertain", "violations",
-    )  # fmt: skip
-
-    def __init__(self, number: int, exchange: Exchange, state: int, *, uncertain: bool = False):
+    def __init__(self, number, exchange, state, uncertain):
         self.number = number
         self.exchange = exchange
         self.state = state
@@ -82,11 +79,11 @@ class Stream:
         self.final = False  # the final response has begun
         self.body = [0, 0]  # bytes of DATA without padding
         self.credit = [0, 0]  # by how much the flow-control window differs from the initial one
-        self.expected: list[int | None] = [None, None]  # Content-Length
-        self.grpc: list[Messages | None] = [None, None]
-        self.run: list[Http2Event | None] = [None, None]  # of DATA
+        self.expected = [-1, -1]  # Content-Length; -1: none, or it says nothing
+        self.grpc = None  # messages of each side
+        self.run = [None, None]  # of DATA
         self.sent = [-1, -1]  # when, in HEADERS and DATA frames of the connection, it last had one
         self.opened = 0  # as `Multiplexing` counts
         self.overlapped = 0
-        self.tunnel: Tunnel | None = None  # from a CONNECT on, unless it is refused
+        self.tunnel = None  # from a CONNECT on, unless it is refused
         self.violations = 0
