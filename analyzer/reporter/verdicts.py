@@ -9,12 +9,34 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from analyzer import model
 from analyzer.flows.explain import Explainer, Seen
 from analyzer.flows.flow import Living, Match
-from analyzer.flows.matcher import DEAD, Automaton
+from analyzer.flows.matcher import DEAD, LONGEST_VALUE, Automaton
 
 _MOST_REMEMBERED: Final = 4096
 _LONGEST_REMEMBERED: Final = 1024  # events; more are nobody's handshake
 _Ended = tuple[int, tuple[int, ...]]  # a state, and the symbols that led there if they matter
 _T = TypeVar("_T")
+
+
+_Key = TypeVar("_Key", bound=tuple[object, ...])
+
+
+class Memo(dict[_Key, _T]):
+    """What was worked out, by all it depends on. Forgets everything rather than hold more than `most` entries, or more
+    than entries of that size together; those with long texts or large alone are not remembered."""
+
+    def __init__(self, most: int):
+        super().__init__()
+        self._most, self._size = most, 0
+
+    def remember(self, key: _Key, value: _T, *, size: int = 1) -> None:
+        """`size`: what the entry counts for."""
+        if size > self._most >> 4 or any(isinstance(part, str) and len(part) > LONGEST_VALUE for part in key):
+            return
+        if self._size + size > self._most:
+            self.clear()
+            self._size = 0
+        self._size += size
+        self[key] = value
 
 
 class Circumstances(NamedTuple):

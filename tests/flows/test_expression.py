@@ -34,7 +34,7 @@ def test_what_is_left_to_do_is_found_again_by_its_content():
 def test_a_hash_that_was_worked_out_does_not_travel():
     step = Step(0, "ClientHello", (AttributeTest("psk"),), 3)
     hash(step)
-    assert not hasattr(pickle.loads(pickle.dumps(step)), "_hash")  # noqa: S301 # of texts, hashes differ per process
+    assert not hasattr(pickle.loads(pickle.dumps(step)), "_hash")  # of texts, hashes differ per process
 
 
 @pytest.mark.parametrize(
