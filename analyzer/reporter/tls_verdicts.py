@@ -14,14 +14,12 @@ from analyzer.dissector.tls.steps import TlsEvent
 from analyzer.flows.library import Library
 from analyzer.flows.matcher import DEAD, START, Run
 from analyzer.flows.shading import ENCRYPTED
-from analyzer.reporter.verdicts import Memo, Ran, Scope, label
+from analyzer.reporter.verdicts import MOST_EVENTS_REMEMBERED, MOST_KINDS_REMEMBERED, Memo, Ran, Scope, label
 
 _TLS_1_3: Final = "TLS 1.3"  # drafts of it begin like this
 
 # What is looked at here of every event, whatever the pages ask for; and of unreadable records their `length`.
 _LOOKED_AT: Final = frozenset({"side", "step", "seen", "version", "cipher_suite", "key_exchange"})
-_MOST_REMEMBERED: Final = 65_536  # events of connections whose verdicts are remembered
-_MOST_KINDS: Final = 4096  # of events
 
 
 class _Sizes(NamedTuple):
@@ -67,9 +65,9 @@ class HandshakeLabeler:
         self._names = automaton.names
         asked = _LOOKED_AT.union(test.name for test in automaton.tests)
         self._attributes = attrgetter(*(field for field in TlsEvent.__struct_fields__ if field in asked))
-        self._kinds: Memo[tuple[object, ...], int] = Memo(_MOST_KINDS)
+        self._kinds: Memo[tuple[object, ...], int] = Memo(MOST_KINDS_REMEMBERED)
         self._last_kind = 0
-        self._known: Memo[tuple[object, ...], list[model.Verdict] | None] = Memo(_MOST_REMEMBERED)
+        self._known: Memo[tuple[object, ...], list[model.Verdict] | None] = Memo(MOST_EVENTS_REMEMBERED)
 
     def handshakes(
         self,
