@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Sequence as Many
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from analyzer.errors import FlowPageError
@@ -155,9 +156,11 @@ class Flow:
         return found
 
     def _best_first(self, alternatives: frozenset[Alternative]) -> list[Alternative]:
-        # Sets have no order of their own: without `repr` the answer could differ from process to process.
         undominated = self._undominated(alternatives)
-        return sorted(undominated, key=lambda one: (self.preference(one.taken), repr(one.rest)))
+        if len(undominated) < 2:
+            return undominated
+        # Sets have no order of their own: without the text the answer could differ from process to process.
+        return sorted(undominated, key=lambda one: (self.preference(one.taken), _text(one.rest)))
 
     def _undominated(self, alternatives: frozenset[Alternative]) -> list[Alternative]:
         """Without those that need not be kept because another one leaves the same to do and is preferred by rule 8
@@ -216,6 +219,11 @@ class Flow:
             return titles
         common = frozenset[str].intersection(*(frozenset(self.titles(way)) for way in ways))
         return tuple(title for title in titles if title in common)
+
+
+@lru_cache(maxsize=1 << 14)
+def _text(expression: Expression) -> str:
+    return repr(expression)
 
 
 def _following(alternatives: Iterable[Alternative], fitting: frozenset[Step]) -> frozenset[Alternative]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analyzer import model
+from analyzer.dissector.http1 import ATTRIBUTES
 from analyzer.dissector.http1 import exchanges as found
 from analyzer.dissector.http1.connection import Dissector
 from analyzer.dissector.websocket import Dissector as WebSocket
 from analyzer.flows.library import Library
 from analyzer.flows.matcher import DEAD, START, Run
 from analyzer.reporter.lifecycle import in_words
-from analyzer.reporter.verdicts import Circumstances, Ran, Scope, label
+from analyzer.reporter.verdicts import Circumstances, Ran, Scope, Symbols, label
 
 # Exchanges listed per connection; further ones are counted.
 MOST_EXCHANGES = 10_000
@@ -25,6 +26,7 @@ class HttpLabeler:
 
     def __init__(self, library: Library, *, headers: bool = False, secrets: bool = False):
         self._scope = Scope(library.automaton("http1"))
+        self._symbols = Symbols(self._scope.automaton, ATTRIBUTES)
         self._headers, self._secrets = headers, secrets
 
     def label(self, dissector: Dissector, around: Circumstances) -> model.Http:
@@ -81,9 +83,8 @@ class HttpLabeler:
         if lost == "mid-stream" or not dissector.events:
             cause: model.Cause = lost or ("connection-ended" if ended else "open-at-end")
             return model.Verdict(flow=None, outcome="unseen" if lost else "incomplete", cause=cause)
-        automaton = self._scope.automaton
-        run = Run(automaton)
-        symbols = [automaton.symbol_of(event) for event in dissector.events]
+        run = Run(self._scope.automaton)
+        symbols = [self._symbols.of(event) for event in dissector.events]
         for symbol in symbols:
             if not run.offer(symbol):
                 break

@@ -4,7 +4,6 @@ one of scope http2-stream."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -16,16 +15,16 @@ from analyzer.dissector.http2.connection import Dissector
 from analyzer.flows.library import Library
 from analyzer.flows.matcher import DEAD, START, Run
 from analyzer.reporter.http import MOST_EXCHANGES, REDACTED, SECRET_FIELDS
-from analyzer.reporter.verdicts import Circumstances, Ran, Scope, label
+from analyzer.reporter.verdicts import MOST_EVENTS_REMEMBERED, Circumstances, Memo, Ran, Scope, Symbols, label
 
 UNKNOWN: Final = "?"  # an error code that was not captured
 
 _VIOLATION: Final = "Violation"
 _RESET: Final = "RST_STREAM"
 _NEVER_EXPECTED: Final = (_VIOLATION, _RESET)  # what cuts any flow short is never what was about to happen
-_MOST_REMEMBERED: Final = 4096
 
 _Fields = dict[str, Any]  # of a verdict
+_Judged = Memo[tuple[object, ...], _Fields]
 
 
 class Http2Labeler:
@@ -34,6 +33,8 @@ class Http2Labeler:
     def __init__(self, library: Library, *, headers: bool = False, secrets: bool = False):
         self._connections = Scope(library.automaton("http2"))
         self._names = self._connections.automaton.names
+        self._symbols = Symbols(self._connections.automaton, ATTRIBUTES)
+        self._judged = _Judged(MOST_EVENTS_REMEMBERED)
         self._streams = Streams(library)
         self._headers, self._secrets = headers, secrets
 
@@ -120,15 +121,18 @@ class Http2Labeler:
         if lost == "mid-stream" or not events:
             cause: model.Cause = lost or ("connection-ended" if ended else "open-at-end")
             return model.Verdict(flow=None, outcome="unseen" if lost else "incomplete", cause=cause)
-        more = {"tls": tls}
-        symbols = [self._connections.automaton.symbol_of(event, more) for event in events]
+        symbols = [self._symbols.of(event, "tls", tls) for event in events]
         steps = [_step(event, around.start_ns) for event in events]
-        fields = _judge(self._connections, symbols, steps, around, quiet=ended)
-        if fields["outcome"] in ("documented", "variant") and not any(event.step == "GOAWAY" for event in events):
-            said = "no GOAWAY" if ended and not lost else "no GOAWAY was captured"
-            fields |= {"outcome": "variant", "differs": [*fields["differs"], said]}
-        # Both sides begin at once.
-        return model.Verdict(**fields | {"begun_by": "client", "steps": fold(steps)})
+        key = (*symbols, lost, ended, around.evicted)
+        fields = self._judged.get(key)
+        if fields is None:
+            fields = _judge(self._connections, symbols, steps, around, quiet=ended)
+            if fields["outcome"] in ("documented", "variant") and not any(event.step == "GOAWAY" for event in events):
+                said = "no GOAWAY" if ended and not lost else "no GOAWAY was captured"
+                fields |= {"outcome": "variant", "differs": [*fields["differs"], said]}
+            fields["begun_by"] = "client"  # both sides begin at once
+            _remember(self._judged, key, fields)
+        return model.Verdict(**fields, steps=fold(steps))
 
 
 class Streams:
@@ -137,10 +141,8 @@ class Streams:
 
     def __init__(self, library: Library):
         self._scope = Scope(library.automaton("http2-stream"))
-        tested = dict.fromkeys(test.name for test in self._scope.automaton.tests)
-        self._key = attrgetter("side", "step", *(name for name in tested if name in ATTRIBUTES))
-        self._symbols: dict[tuple[object, ...], int] = {}
-        self._judged: dict[tuple[object, ...], _Fields] = {}
+        self._symbols = Symbols(self._scope.automaton, ATTRIBUTES)
+        self._judged = _Judged(MOST_EVENTS_REMEMBERED)
 
     def verdict(self, one: found.Exchange, around: Circumstances) -> model.Verdict:
         events = in_order(one.events)
@@ -155,27 +157,20 @@ class Streams:
         fields = self._judged.get(key)
         if fields is None:
             fields = _judge(self._scope, symbols, steps, around, quiet=quiet)
-            del fields["steps"]
-            if fields["outcome"] != "diverged":  # which names packets
-                _remember(self._judged, key, fields)
+            _remember(self._judged, key, fields)
         return model.Verdict(steps=steps, **fields)
 
     def _symbol(self, event: found.Http2Event, one: found.Exchange) -> int:
-        of_the_stream: object = None
-        if event.step == "HEADERS":
-            of_the_stream = _tunnel(one) if event.side == "server" else one.above_goaway
-        key = self._key(event), of_the_stream
-        symbol = self._symbols.get(key)
-        if symbol is None:
-            more = {"tunnel" if event.side == "server" else "above_goaway": of_the_stream}
-            symbol = self._scope.automaton.symbol_of(event, more)
-            _remember(self._symbols, key, symbol)
-        return symbol
+        if event.step != "HEADERS":
+            return self._symbols.of(event)
+        if event.side == "server":
+            return self._symbols.of(event, "tunnel", _tunnel(one))
+        return self._symbols.of(event, "above_goaway", one.above_goaway)
 
 
 def _judge(scope: Scope, symbols: list[int], steps: list[model.Step], around: Circumstances, *, quiet: bool) -> _Fields:
-    """A verdict's fields. What a side must not do is part of a flow only if its peer has answered it; else the run has
-    diverged there, even if a flow was complete before."""
+    """A verdict's fields, but for its steps. What a side must not do is part of a flow only if its peer has answered
+    it; else the run has diverged there, even if a flow was complete before."""
     automaton = scope.automaton
     run = Run(automaton)
     states = [START]  # before each event that was taken, and after the last one
@@ -199,13 +194,13 @@ def _judge(scope: Scope, symbols: list[int], steps: list[model.Step], around: Ci
     if divergence is not None:
         expected = [one for one in divergence.expected if not one.endswith(_NEVER_EXPECTED)]
         fields["divergence"] = msgspec.structs.replace(divergence, expected=expected)
+    del fields["steps"]
     return fields
 
 
-def _remember(memo: dict[tuple[object, ...], Any], key: tuple[object, ...], value: object) -> None:
-    if len(memo) >= _MOST_REMEMBERED:
-        memo.clear()
-    memo[key] = value
+def _remember(judged: _Judged, key: tuple[object, ...], fields: _Fields) -> None:
+    if fields["outcome"] != "diverged":  # which names packets
+        judged.remember(key, fields, size=len(key))
 
 
 def _tunnel(one: found.Exchange) -> bool | None:

@@ -40,6 +40,7 @@ class LifecycleLabeler:
     def __init__(self, library: Library):
         self._library = library
         self._automaton = library.automaton("lifecycle")
+        self._symbols: dict[str, int] = {}  # of the scopes referred to
 
     def label(
         self, parts: Sequence[tuple[str, model.Verdict]], exchanges: int | None = None, *, unread: str | None = None
@@ -88,7 +89,11 @@ class LifecycleLabeler:
     def _run(self, scopes: Sequence[str]) -> Run:
         run = Run(self._automaton)
         for scope in scopes:
-            run.offer(self._automaton.symbol_of(model.Event("client", f"ref {scope}", 0, 0)))
+            symbol = self._symbols.get(scope)
+            if symbol is None:
+                symbol = self._automaton.symbol_of(model.Event("client", f"ref {scope}", 0, 0))
+                self._symbols[scope] = symbol
+            run.offer(symbol)
         return run
 
     def _unlike(self, part: model.Verdict, scopes: Sequence[str], steps: Sequence[model.Step]) -> model.Verdict:

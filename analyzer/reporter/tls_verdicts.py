@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple, Protocol
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+import msgspec
 
 from analyzer import model
+from analyzer.dissector.tls.steps import TlsEvent
 from analyzer.flows.library import Library
 from analyzer.flows.matcher import DEAD, START, Run
 from analyzer.flows.shading import ENCRYPTED
-from analyzer.reporter.verdicts import Ran, Scope, label
+from analyzer.reporter.verdicts import MOST_EVENTS_REMEMBERED, MOST_KINDS_REMEMBERED, Memo, Ran, Scope, label
 
 _TLS_1_3: Final = "TLS 1.3"  # drafts of it begin like this
 
-
-class TlsEvent(Protocol):
-    """What is needed of the dissector's events; attribute tests of the pages look up further fields by their names."""
-
-    @property
-    def side(self) -> model.Side: ...
-    @property
-    def step(self) -> str: ...
-    @property
-    def packet(self) -> int: ...
-    @property
-    def at_ns(self) -> int: ...
-    @property
-    def seen(self) -> Literal["observed", "inferred", "hidden"]: ...
-    @property
-    def length(self) -> int: ...
-    @property
-    def version(self) -> str | None: ...
-    @property
-    def cipher_suite(self) -> str | None: ...
-    @property
-    def key_exchange(self) -> str | None: ...
+# What is looked at here of every event, whatever the pages ask for; and of unreadable records their `length`.
+_LOOKED_AT: Final = frozenset({"side", "step", "seen", "version", "cipher_suite", "key_exchange"})
 
 
 class _Sizes(NamedTuple):
@@ -53,6 +38,12 @@ class _Sizes(NamedTuple):
         return cls(2 + beside, 4 + (48 if suite.endswith("SHA384") else 32) + beside)
 
 
+# All sizes that any suite makes special: what two lengths have in common that lie alike among them is all that counts.
+_SPECIAL: Final = sorted(
+    {size for suite in ("", "_SHA384", "_CCM_8_", "_CCM_8_SHA384") for size in _Sizes.under(suite)}
+)
+
+
 class _Judged(NamedTuple):
     """One run, and the index of the event after it."""
 
@@ -61,11 +52,22 @@ class _Judged(NamedTuple):
 
 
 class HandshakeLabeler:
-    """Labels the handshakes of connections."""
+    """Labels the handshakes of connections.
+
+    Most connections of a capture look like another one: the same events with the same attributes, in other packets. The
+    verdicts follow from these alone, so they are worked out once, of events that are numbered instead of having packets
+    and times, and the connection's own are filled in.
+    """
 
     def __init__(self, library: Library):
         self._scope = Scope(library.automaton("tls"))
-        self._names = self._scope.automaton.names
+        automaton = self._scope.automaton
+        self._names = automaton.names
+        asked = _LOOKED_AT.union(test.name for test in automaton.tests)
+        self._attributes = attrgetter(*(field for field in TlsEvent.__struct_fields__ if field in asked))
+        self._kinds: Memo[tuple[object, ...], int] = Memo(MOST_KINDS_REMEMBERED)
+        self._last_kind = 0
+        self._known: Memo[tuple[object, ...], list[model.Verdict] | None] = Memo(MOST_EVENTS_REMEMBERED)
 
     def handshakes(
         self,
@@ -81,6 +83,40 @@ class HandshakeLabeler:
         `events` in the order of their packets; `start_ns`: when the connection began; `lost`: why the capture may lack
         steps, `ended`: the connection is over, `evicted`: it had to make room.
         """
+        key = (lost, ended, evicted, *self._alike(events))
+        if key in self._known:
+            shape = self._known[key]
+        else:
+            numbered = [msgspec.structs.replace(event, packet=at, at_ns=at) for at, event in enumerate(events)]
+            shape = self._judge(numbered, 0, lost=lost, ended=ended, evicted=evicted)
+            if any(one.divergence is not None for one in shape):
+                shape = None  # explanations name packets
+            self._known.remember(key, shape, size=len(key))
+        if shape is None:
+            return self._judge(events, start_ns, lost=lost, ended=ended, evicted=evicted)
+        return [_filled(one, events, start_ns) for one in shape]
+
+    def _alike(self, events: Sequence[TlsEvent]) -> list[int]:
+        """Of each event a number that stands for all that verdicts depend on, but for the length of an unreadable
+        record; those have odd numbers, and where their length lies follows."""
+        found = []
+        kinds, attributes = self._kinds, self._attributes
+        for event in events:
+            key = attributes(event)
+            kind = kinds.get(key)
+            if kind is None:
+                # A number never gets a second meaning, so that what was remembered under it stays true.
+                self._last_kind += 2
+                kind = self._last_kind + (event.step == ENCRYPTED)
+                kinds.remember(key, kind)
+            found.append(kind)
+            if kind & 1:
+                found.append(bisect_left(_SPECIAL, event.length) + bisect_right(_SPECIAL, event.length))
+        return found
+
+    def _judge(
+        self, events: Sequence[TlsEvent], start_ns: int, *, lost: model.Cause | None, ended: bool, evicted: bool
+    ) -> list[model.Verdict]:
         events = [event for event in events if event.step in self._names]
         change = max((at for at, event in enumerate(events) if event.step == "ChangeCipherSpec"), default=0)
         found = []
@@ -235,6 +271,18 @@ class _Handshake:
     def _step(self, event: TlsEvent) -> model.Step:
         at_ns = event.at_ns - self._start_ns
         return model.Step(event.side, event.step, event.packet, event.packet, at_ns, seen=event.seen)
+
+
+def _filled(shape: model.Verdict, events: Sequence[TlsEvent], start_ns: int) -> model.Verdict:
+    """The verdict of these events. `shape`: of the same ones, numbered."""
+    steps = [
+        model.Step(
+            step.side, step.step, events[step.packet].packet, events[step.last_packet].packet,
+            events[step.at_ns].at_ns - start_ns, step.times, step.seen,
+        )
+        for step in shape.steps
+    ]  # fmt: skip
+    return msgspec.structs.replace(shape, steps=steps)
 
 
 def fold(steps: Sequence[model.Step]) -> list[model.Step]:

@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from analyzer import model
 from analyzer.flows.explain import Explainer, Seen
 from analyzer.flows.flow import Living, Match
-from analyzer.flows.matcher import DEAD, Automaton
+from analyzer.flows.matcher import DEAD, LONGEST_VALUE, NO_MORE, Automaton, Event
 
-_MOST_REMEMBERED: Final = 4096
-_LONGEST_REMEMBERED: Final = 1024  # events; more are nobody's handshake
+MOST_EVENTS_REMEMBERED: Final = 65_536  # of all connections whose verdicts are remembered
+MOST_KINDS_REMEMBERED: Final = 4096  # of events
 _Ended = tuple[int, tuple[int, ...]]  # a state, and the symbols that led there if they matter
 _T = TypeVar("_T")
+
+
+_Key = TypeVar("_Key", bound=tuple[object, ...])
+
+
+class Memo(dict[_Key, _T]):
+    """What was worked out, by all it depends on. Forgets everything rather than hold more than `most` entries, or more
+    than entries of that size together; those with long texts or large alone are not remembered."""
+
+    def __init__(self, most: int):
+        super().__init__()
+        self._most, self._size = most, 0
+
+    def remember(self, key: _Key, value: _T, *, size: int = 1) -> None:
+        """`size`: what the entry counts for."""
+        if size > self._most >> 4 or any(isinstance(part, str) and len(part) > LONGEST_VALUE for part in key):
+            return
+        if self._size + size > self._most:
+            self.clear()
+            self._size = 0
+        self._size += size
+        self[key] = value
 
 
 class Circumstances(NamedTuple):
@@ -26,15 +49,34 @@ class Circumstances(NamedTuple):
     evicted: bool  # it had to make room
 
 
+class Symbols:
+    """`automaton.symbol_of`, remembered by what the pages ask of an event. `attributes`: those that events have."""
+
+    def __init__(self, automaton: Automaton, attributes: Iterable[str]):
+        self._automaton = automaton
+        asked = {test.name for test in automaton.tests}
+        self._asked = attrgetter("side", "step", *(name for name in attributes if name in asked))
+        self._known: Memo[tuple[object, ...], int] = Memo(MOST_KINDS_REMEMBERED)
+
+    def of(self, event: Event, name: str = "", value: object = None) -> int:
+        """The symbol of an event. `name`, `value`: an attribute that it does not have by itself."""
+        key = (name, value, *self._asked(event))
+        symbol = self._known.get(key)
+        if symbol is None:
+            symbol = self._automaton.symbol_of(event, {name: value} if name else NO_MORE)
+            self._known.remember(key, symbol)
+        return symbol
+
+
 class Scope:
     """The automaton of one scope, and what has been worked out of it so far."""
 
     def __init__(self, automaton: Automaton):
         self.automaton = automaton
         self.explainer = Explainer(automaton)
-        self._completed: dict[_Ended, tuple[Match, ...]] = {}
-        self._matched: dict[_Ended, dict[str, Any]] = {}
-        self._likeliest: dict[_Ended, dict[str, Any]] = {}
+        self._completed: Memo[_Ended, tuple[Match, ...]] = Memo(MOST_EVENTS_REMEMBERED)
+        self._matched: Memo[_Ended, dict[str, Any]] = Memo(MOST_EVENTS_REMEMBERED)
+        self._likeliest: Memo[_Ended, dict[str, Any]] = Memo(MOST_EVENTS_REMEMBERED)
 
     def completed(self, state: int, symbols: Sequence[int]) -> tuple[Match, ...]:
         """The pages complete in a state, best first; `symbols` led there."""
@@ -58,16 +100,13 @@ class Scope:
         return _of_page(completed[0] if completed else self.automaton.living(state, symbols)[0])
 
     def _remembered(
-        self, known: dict[_Ended, _T], state: int, symbols: Sequence[int], find: Callable[[int, Sequence[int]], _T]
+        self, known: Memo[_Ended, _T], state: int, symbols: Sequence[int], find: Callable[[int, Sequence[int]], _T]
     ) -> _T:
         key = state, () if self.automaton.traced else tuple(symbols)
         found = known.get(key)
         if found is None:
             found = find(state, symbols)
-            if len(key[1]) <= _LONGEST_REMEMBERED:
-                if len(known) >= _MOST_REMEMBERED:
-                    known.clear()
-                known[key] = found
+            known.remember(key, found, size=1 + len(key[1]))
         return found
 
 

@@ -250,6 +250,8 @@ def test_any_conversation_can_be_told(turns, midstream, how):
     talk.close(how)
     for lost in (None, "mid-stream" if midstream else "lost-in-capture"):
         http = label(talk, lost=lost)
+        afresh = Http2Labeler(LIBRARY).label(talk.dissector, Circumstances(START, lost, True, False))
+        assert http == afresh  # what the labeller of all tests remembers is what is worked out afresh
         assert msgspec.json.decode(msgspec.json.encode(http), type=model.Http) == http
         for verdict in (http.connection, *(one.verdict for one in http.exchanges)):
             assert (verdict.divergence is not None) == (verdict.outcome == "diverged")
