@@ -1,0 +1,173 @@
+"""Bounds of docs/limits.md on pages, reports and commands: each is reached, and what is said then."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+import analyzer
+from analyzer import model
+from analyzer.cli import program
+from analyzer.commands import drawn, reports
+from analyzer.dissector.http2 import multiplexing
+from analyzer.errors import FlowPageError, InputError
+from analyzer.flows import language, matcher
+from analyzer.flows.matcher import Automaton
+from analyzer.reporter import exchange_lines, labels, lines, watching
+from analyzer.reporter.templates import Lines
+from tests.conversations import HANDSHAKE, Conversation, capture_of, play
+from tests.dissector import http2_talk
+from tests.flows.conversation import LETTERS, page
+
+CLOSE = ("C FIN", "S ACK", "S FIN", "C ACK")
+ENCODER = msgspec.json.Encoder()
+HTTP = {
+    "get": b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "hint": b"HTTP/1.1 103 Early Hints\r\n\r\n",
+    "ok": b"HTTP/1.1 204 No Content\r\n\r\n",
+}
+
+
+def encoded(capture: bytes, monkeypatch) -> int:
+    """How many connections were encoded one by one, and not from a template. Their lines are the same."""
+    whole: list[int] = []
+    line = Lines.line
+    monkeypatch.setattr(Lines, "line", lambda self, i, inside: whole.append(i) or line(self, i, inside))
+    told = b"".join(analyzer.analyze(io.BytesIO(capture)).lines())
+    assert told == b"".join(ENCODER.encode(one) + b"\n" for one in analyzer.analyze(io.BytesIO(capture)))
+    return len(whole)
+
+
+def test_templates_of_json_lines(monkeypatch):
+    monkeypatch.setattr(lines, "MOST_TEMPLATES", 2)
+    shapes = [("C SYN",), HANDSHAKE, (*HANDSHAKE, *CLOSE), (*HANDSHAKE, "C RST"), ("C SYN", "S RST")]
+    talks = [Conversation(client_port=40000 + n).say(*shapes[n % 5]) for n in range(10)]
+    assert encoded(capture_of(*talks), monkeypatch) == 2 * (len(shapes) - 2)
+
+
+def test_steps_of_a_connection_with_a_template(monkeypatch):
+    once = ("C DATA get", "S DATA hint", "S DATA ok")
+    few, many = exchange_lines.MOST_STEPS // 3, exchange_lines.MOST_STEPS // 3 + 1
+    for count, whole in ((few, 0), (many, 1)):
+        talk = Conversation(data=HTTP).say(*HANDSHAKE, *once * count)
+        assert encoded(capture_of(talk), monkeypatch) == whole
+
+
+def test_exchanges_of_a_connection_with_a_template(monkeypatch):
+    for count, whole in ((exchange_lines.MOST_EXCHANGES, 0), (exchange_lines.MOST_EXCHANGES + 1, 1)):
+        talk = Conversation(data=HTTP).say(*HANDSHAKE, *["C DATA get", "S DATA ok"] * count)
+        assert encoded(capture_of(talk), monkeypatch) == whole
+
+
+def test_silence_that_completes_a_flow():
+    for seconds, outcome in ((labels.SILENCE_NS / 1e9 - 0.1, "incomplete"), (labels.SILENCE_NS / 1e9, "variant")):
+        connection, *_ = sorted(
+            analyzer.analyze(io.BytesIO(capture_of(Conversation().say("C SYN", f"silence {seconds}")))),
+            key=lambda one: one.id,
+        )
+        assert (connection.open.flow, connection.open.outcome) == ("tcp-open/unanswered", outcome)
+
+
+def test_streams_whose_events_are_told_live(monkeypatch):
+    """Requests, and when they have been read answers: of the oldest streams these are in the report only."""
+    monkeypatch.setattr(watching, "MOST_STREAMS", 10)
+    streams = range(1, 41, 2)
+    talk, begun = http2_pieces()
+    asked = b"".join(http2_talk.get(stream)(talk) for stream in streams)
+    answered = b"".join(http2_talk.ok(stream, flags=http2_talk.END)(http2_talk.hpack.Encoder()) for stream in streams)
+    more = http2_talk.ping()
+    said = Conversation(data={"begun": begun, "asked": asked, "answered": answered, "more": more}).say(
+        *HANDSHAKE, "C DATA begun", "C DATA asked", "silence 1", "C DATA more", "S DATA answered", *CLOSE
+    )
+    whole = capture_of(said)
+    first = len(capture_of_packets(said, 5))
+    read, write = os.pipe()
+
+    def send() -> None:
+        os.write(write, whole[:first])
+        told.wait(10)
+        os.write(write, whole[first:])
+        os.close(write)
+
+    told = threading.Event()
+    sender = threading.Thread(target=send)
+    sender.start()
+    events: list[model.LiveEvent] = []
+    connections: list[model.Connection] = []
+    with os.fdopen(read, "rb", buffering=0) as pipe, analyzer.live(source=pipe) as live:
+        for one in live:
+            if isinstance(one, model.LiveEvent):
+                events.append(one)
+                if one.stream == streams[-1]:
+                    told.set()
+            elif isinstance(one, model.Connection):
+                connections.append(one)
+    sender.join()
+    answers = {one.stream for one in events if one.side == "server" and one.scope == "http2-stream"}
+    assert {one.stream for one in events if one.side == "client" and one.stream} == set(streams)
+    assert answers == set(streams[-watching.MOST_STREAMS // 2 :])
+    assert [one.response.status for one in connections[0].http.exchanges] == [200] * len(streams)
+
+
+def http2_pieces():
+    return http2_talk.hpack.Encoder(), http2_talk.PREFACE + http2_talk.settings()
+
+
+def capture_of_packets(said: Conversation, count: int) -> bytes:
+    some = Conversation()
+    some.packets = said.packets[:count]
+    return capture_of(some)
+
+
+def test_a_line_of_a_report(tmp_path):
+    report = tmp_path / "long.jsonl"
+    with report.open("wb") as file:
+        file.write(b'{"type":"connection","capture":"')
+        file.seek(reports.MOST_LINE)
+        file.write(b'"}\n')
+    with report.open("rb") as file, pytest.raises(InputError, match="a line of 64 MiB or more"):
+        list(reports.read_report(file, "long.jsonl"))
+
+
+def test_connections_in_one_drawing(tmp_path):
+    for count, code in ((drawn.MOST_DRAWN, 0), (drawn.MOST_DRAWN + 1, 2)):
+        path = tmp_path / f"{count}.pcap"
+        path.write_bytes(capture_of(*(Conversation(client_port=40000 + n).say(*HANDSHAKE) for n in range(count))))
+        done = CliRunner().invoke(program, ["draw", str(path)])
+        assert done.exit_code == code, done.stderr
+        assert (f"more than {drawn.MOST_DRAWN} connections: choose some" in done.stderr) == (code == 2)
+
+
+def test_tests_of_a_text():
+    def told_apart(count: int) -> None:
+        tests = ", ".join(f"A [sni=*{n}]" for n in range(count))
+        language.overlaps(Automaton("letters", [page("Client->>Server: " + tests)], LETTERS.steps))
+
+    told_apart(language.MOST_TESTS_OF_A_TEXT)
+    with pytest.raises(FlowPageError, match="too many different attribute tests on `A`: use fewer"):
+        told_apart(language.MOST_TESTS_OF_A_TEXT + 1)
+
+
+def test_events_told_apart_by_tests():
+    def told_apart(numbers: int) -> None:
+        """Eight globs and sent again or not make 512 combinations, and numbers more."""
+        tests = [f"A [sni=*{n}]" for n in range(8)] + [f"A [payload>{n}]" for n in range(numbers)]
+        automaton = Automaton("letters", [page("Client->>Server: " + ", ".join(tests))], LETTERS.steps, tabled=False)
+        language.overlaps(automaton)
+
+    assert 2**8 * 2 * 2 == language.MOST_COMBINATIONS
+    told_apart(1)
+    with pytest.raises(FlowPageError, match="too many different attribute tests on `A`: use fewer"):
+        told_apart(2)
+
+
+def test_frames_kept_to_be_drawn():
+    talk = http2_talk.Talk().c(http2_talk.get(1)).s(http2_talk.ok(1))
+    talk.s(*[http2_talk.data(1, b"x")] * multiplexing.MOST_LOGGED)
+    assert len(talk.dissector.multiplexing.log) == 4 * multiplexing.MOST_LOGGED
+    assert talk.exchange(1).response.body_bytes == multiplexing.MOST_LOGGED
