@@ -16,13 +16,19 @@ from analyzer.cli import program
 from analyzer.commands import drawn, reports
 from analyzer.dissector.http2 import multiplexing
 from analyzer.errors import FlowPageError, InputError
-from analyzer.flows import language, matcher
+from analyzer.flows import explain, language, matcher
 from analyzer.flows.matcher import Automaton
 from analyzer.reporter import exchange_lines, labels, lines, watching
+from analyzer.reporter.crosscheck import streams
+from analyzer.reporter.crosscheck.streams import Streams
+from analyzer.reporter.outputs import html, mermaid
 from analyzer.reporter.templates import Lines
 from tests.conversations import HANDSHAKE, Conversation, capture_of, play
 from tests.dissector import http2_talk
-from tests.flows.conversation import LETTERS, page
+from tests.flows.conversation import LETTERS, event, page
+from tests.reporter.builders import connection, diverged
+from tests.reporter.test_crosscheck import fields
+from tests.reporter.test_html import page_of
 
 CLOSE = ("C FIN", "S ACK", "S FIN", "C ACK")
 ENCODER = msgspec.json.Encoder()
@@ -66,20 +72,20 @@ def test_exchanges_of_a_connection_with_a_template(monkeypatch):
 
 def test_silence_that_completes_a_flow():
     for seconds, outcome in ((labels.SILENCE_NS / 1e9 - 0.1, "incomplete"), (labels.SILENCE_NS / 1e9, "variant")):
-        connection, *_ = sorted(
+        found = sorted(
             analyzer.analyze(io.BytesIO(capture_of(Conversation().say("C SYN", f"silence {seconds}")))),
             key=lambda one: one.id,
         )
-        assert (connection.open.flow, connection.open.outcome) == ("tcp-open/unanswered", outcome)
+        assert (found[0].open.flow, found[0].open.outcome) == ("tcp-open/unanswered", outcome)
 
 
 def test_streams_whose_events_are_told_live(monkeypatch):
     """Requests, and when they have been read answers: of the oldest streams these are in the report only."""
     monkeypatch.setattr(watching, "MOST_STREAMS", 10)
-    streams = range(1, 41, 2)
+    numbers = range(1, 41, 2)
     talk, begun = http2_pieces()
-    asked = b"".join(http2_talk.get(stream)(talk) for stream in streams)
-    answered = b"".join(http2_talk.ok(stream, flags=http2_talk.END)(http2_talk.hpack.Encoder()) for stream in streams)
+    asked = b"".join(http2_talk.get(stream)(talk) for stream in numbers)
+    answered = b"".join(http2_talk.ok(stream, flags=http2_talk.END)(http2_talk.hpack.Encoder()) for stream in numbers)
     more = http2_talk.ping()
     said = Conversation(data={"begun": begun, "asked": asked, "answered": answered, "more": more}).say(
         *HANDSHAKE, "C DATA begun", "C DATA asked", "silence 1", "C DATA more", "S DATA answered", *CLOSE
@@ -103,15 +109,15 @@ def test_streams_whose_events_are_told_live(monkeypatch):
         for one in live:
             if isinstance(one, model.LiveEvent):
                 events.append(one)
-                if one.stream == streams[-1]:
+                if one.stream == numbers[-1]:
                     told.set()
             elif isinstance(one, model.Connection):
                 connections.append(one)
     sender.join()
     answers = {one.stream for one in events if one.side == "server" and one.scope == "http2-stream"}
-    assert {one.stream for one in events if one.side == "client" and one.stream} == set(streams)
-    assert answers == set(streams[-watching.MOST_STREAMS // 2 :])
-    assert [one.response.status for one in connections[0].http.exchanges] == [200] * len(streams)
+    assert {one.stream for one in events if one.side == "client" and one.stream} == set(numbers)
+    assert answers == set(numbers[-watching.MOST_STREAMS // 2 :])
+    assert [one.response.status for one in connections[0].http.exchanges] == [200] * len(numbers)
 
 
 def http2_pieces():
@@ -164,6 +170,73 @@ def test_events_told_apart_by_tests():
     told_apart(1)
     with pytest.raises(FlowPageError, match="too many different attribute tests on `A`: use fewer"):
         told_apart(2)
+
+
+def test_tests_where_there_is_no_table():
+    def with_tests(count: int) -> Automaton:
+        """One of them is whether a segment was sent again, which is always tested."""
+        tests = ", ".join(f"A [payload={n}]" for n in range(count - 1))
+        return Automaton("letters", [page("Client->>Server: " + tests)], LETTERS.steps, tabled=False)
+
+    assert len(with_tests(matcher.MAX_TESTS_WITHOUT_TABLE).tests) == matcher.MAX_TESTS_WITHOUT_TABLE
+    with pytest.raises(FlowPageError, match=f"more than {matcher.MAX_TESTS_WITHOUT_TABLE} different attribute tests"):
+        with_tests(matcher.MAX_TESTS_WITHOUT_TABLE + 1)
+
+
+def test_cells_of_a_table():
+    """Ten tests make a row of it so wide that fewer states than usual have room."""
+    tests = ", ".join(f"A [payload={n}]" for n in range(matcher.MAX_TESTS - 1))
+    branches = "\nand\n".join("Client->>Server: " + ", ".join([name] * 7) for name in "ABCD")
+    automaton = Automaton("letters", [page(f"Client->>Server: {tests}\npar\n{branches}\nend")], LETTERS.steps)
+    most = matcher.MAX_TABLE_CELLS // automaton.width
+    assert most < matcher.MAX_STATES
+    with pytest.raises(FlowPageError, match=f"needs more than {most} states"):
+        language.explore(automaton)
+    assert automaton.table.size <= 2 * matcher.MAX_TABLE_CELLS
+
+
+def test_values_whose_tests_are_remembered():
+    """Those of further ones are made each time."""
+    automaton = Automaton("letters", [page("Client->>Server: A [payload>4999]")], LETTERS.steps)
+    few, many = (automaton.symbol_of(event(f"C A {payload}")) for payload in (1, 9999))
+    symbols = [automaton.symbol_of(event(f"C A {payload}")) for payload in range(1, 10_000)]
+    assert symbols == [few] * 4999 + [many] * 5000
+    known = {name: len(values) for name, _, values in automaton._tests_of["A"]}
+    assert known == {"payload": matcher.MAX_VALUES, "retransmission": 1}
+
+
+def test_places_where_the_nearest_page_is_looked_for(monkeypatch):
+    """Nothing is said of how to get to a page that is too far."""
+    for steps, found in ((explain.MOST_PLACES // 3, True), (explain.MOST_PLACES + 1, False)):
+        automaton = Automaton("letters", [page("Client->>Server: " + ", ".join(["B"] * steps))], LETTERS.steps)
+        seen = [explain.Seen(automaton.symbol_of(event("C A")), 1)]
+        assert (explain.Explainer(automaton).nearest(seen) is not None) == found
+    saw = ("C SYN", "S SYN-ACK", "C RST", "C ACK")
+    assert play(*saw).open.divergence.nearest == "tcp-open/three-way-handshake"
+    monkeypatch.setattr(explain, "MOST_PLACES", 1)
+    divergence = play(*saw).open.divergence
+    assert (divergence.saw, divergence.nearest, divergence.edits) == ("ACK", None, [])
+
+
+def test_layers_that_tshark_may_tell_of():
+    Streams().add(fields(2, stream=2 * streams.MOST_LAYERS))
+    with pytest.raises(InputError, match="there cannot be so many streams"):
+        Streams().add(fields(2, stream=2 * streams.MOST_LAYERS + 1))
+
+
+def test_connections_listed_of_what_a_page_found():
+    some = [diverged(id=number) for number in range(html.MOST_LISTED + 7)]
+    text = page_of(some)
+    assert "… and 7 more. Search the table, or use" in text
+    assert "more. Search the table" not in page_of(some[: html.MOST_LISTED])
+
+
+def test_faults_in_a_diagram():
+    faults = [model.Fault(number, "tcp", "odd") for number in range(1, mermaid.MOST_FAULTS + 4)]
+    text = mermaid.fenced(connection(faults=faults))
+    assert text.count("tcp fault: odd") == mermaid.MOST_FAULTS
+    assert "3 further faults" in text
+    assert "further fault" not in mermaid.fenced(connection(faults=faults[:-3]))
 
 
 def test_frames_kept_to_be_drawn():
