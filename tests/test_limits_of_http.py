@@ -17,9 +17,7 @@ from tests.dissector.http2_talk import (
     frame,
     get,
     goaway,
-    number,
     ok,
-    rst,
     settings,
     steps,
     update,
@@ -143,4 +141,3 @@ def test_streams_over_that_may_be_interleaved_yet(monkeypatch):
 
     assert interleaved(1000) == 41
     assert 1 <= interleaved(10) <= 1 + 10 + 1
-

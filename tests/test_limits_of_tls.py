@@ -10,14 +10,13 @@ from cryptography.x509.oid import NameOID
 
 from analyzer.dissector.orientation import MOST_BYTES
 from analyzer.dissector.starttls.dialogue import MOST_HEAD
-from analyzer.dissector.tls import chains, connection, decrypt, handshake, positions, reading, secrets
+from analyzer.dissector.tls import connection, decrypt, handshake, positions, reading, secrets
 from analyzer.errors import InputError
 from tests.cases import capture_of, keys_of, report_of
 from tests.conversations import play
 from tests.dissector import test_starttls as dialogues
 from tests.dissector.authority import issue
-from tests.dissector.test_tls_certificates import ROOT, look, roots
-from tests.dissector.tls_talk import RANDOM, client_hello, message, record, server_hello, talk
+from tests.dissector.tls_talk import client_hello, message, record, server_hello, talk
 
 RSA = (("C", record(client_hello())), ("S", record(server_hello())))
 
@@ -50,7 +49,7 @@ def test_bytes_of_a_handshake_that_are_kept(monkeypatch):
     monkeypatch.setattr(handshake, "MOST_TRANSCRIPT", 100)
     found = read("tls/1.2-rsa-server-key")
     assert (found.http, found.tls.version) == (None, "TLS 1.2")
-    assert found.tls.decryption.startswith("with an RSA key all of the handshake is needed (RFC 7627 §4)")
+    assert found.tls.decryption.startswith("with an RSA key the whole handshake is needed (RFC 7627 §4)")
 
 
 def test_alerts_of_a_connection():
@@ -127,23 +126,3 @@ def test_characters_of_a_name_in_a_certificate():
     assert len(reading.shown(x509.Name(parts[:10]))) < reading.MOST_TEXT
     long = reading.shown(x509.Name(parts))
     assert (len(long), long[-1]) == (reading.MOST_TEXT, "…")
-
-
-def test_signatures_checked_of_a_chain(roots, monkeypatch):
-    evil = issue("Evil", ca=True)
-    same = [issue("Evil", ca=True, by=evil, key=issue(f"other {n}").key) for n in range(12)]
-    monkeypatch.setattr(chains, "MOST_CHECKS", 5)
-    leaf = look(roots, issue("l", by=evil, names=["example.test"]), *same)[0]
-    assert leaf.trusted is False
-    assert leaf.problems == ["unknown authority: more than 5 signatures to check"]
-
-
-def test_bits_of_a_key_that_signs(roots, monkeypatch):
-    """A signature by a longer key is not checked, so it leads to no root."""
-    big = issue("Big", ca=True, by=ROOT, kind="rsa2048")
-    one, other = (issue(name, by=big, names=["example.test"]) for name in ("one", "other"))
-    assert look(roots, one, big)[0].trusted
-    monkeypatch.setattr(chains, "MOST_KEY_BITS", 2047)
-    found = look(roots, other, big)[0]
-    assert found.trusted is False
-    assert "unknown authority" in found.problems[0]

@@ -183,7 +183,7 @@ class Handshake:
             if not self._full:
                 reason = "a resumed session, and the handshake that it began with was not decrypted before"
             elif self.extended_master_secret and not self._session_hash:
-                reason = "with an RSA key all of the handshake is needed (RFC 7627 §4), and it is lost in part or too long"
+                reason = "with an RSA key the whole handshake is needed (RFC 7627 §4): it is lost in part, or too long"
             else:
                 reason = "the RSA key does not fit this server"
             return f"{reason}; {no_secret}" if secrets.has_keylog else reason
