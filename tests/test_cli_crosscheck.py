@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from analyzer.cli import program
-from analyzer.reporter.crosscheck.tshark import MOST_PACKET
+from analyzer.reporter.crosscheck.tshark import MOST_PACKET, MOST_SAID
 from tests.cases import CASES, ROOT, capture_of, keys_of
 
 needs_tshark = pytest.mark.skipif(
@@ -209,6 +209,15 @@ def test_a_packet_without_end(fake):
     done = run(PUSH)
     assert (done.exit_code, done.stdout) == (3, "")
     assert "something else than packets" in done.stderr
+
+
+def test_messages_without_end(fake):
+    """Only the last of them are kept, and the last is shown."""
+    fake(f"yes 'x' | tr -d '\\n' | head -c {50 * MOST_SAID} >&2; echo 'tshark: it went wrong' >&2; exit 1")
+    done = run(PUSH)
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "it went wrong" in done.stderr
+    assert MOST_SAID < len(done.stderr) < MOST_SAID + 500
 
 
 def test_without_tshark(monkeypatch, tmp_path):

@@ -426,3 +426,31 @@ def test_interfaces_are_listed(cable):
     assert "10.0.0.2" in lines["eth0"]
     assert " up " in lines["eth0"]
     assert "Ethernet" in lines["eth0"]
+
+
+MANY_INTERFACES = """\
+import socket
+import threading
+
+from analyzer.capture.live import sockets
+from analyzer.cli import program
+
+sockets.MOST_INTERFACES = 1
+
+def send():
+    for address in ("127.0.0.1", "10.0.0.2"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            one.sendto(b"hello", (address, 9))
+
+threading.Timer(1.5, send).start()
+program(["live", "-i", "any", "--duration", "20"])
+"""
+
+
+def test_more_interfaces_than_there_is_room_for(cable):
+    done = subprocess.run(
+        ["ip", "netns", "exec", cable.client.name, PROGRAM[0], "-c", MANY_INTERFACES], cwd=ROOT, capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 4
+    assert b"analyzer: more than 1 interfaces: name those to capture on with -i\n" in done.stderr

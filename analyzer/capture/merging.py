@@ -46,6 +46,7 @@ class _Part:
         self.name = ""
         self.size: int | None = None
         self.capture: Capture | None = None
+        self.chunk_bytes = 0  # of its capture
         self.frames: Frames | None = None
         self.keys: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self.at = 0
@@ -71,6 +72,7 @@ class _Part:
         return int(np.searchsorted(self.keys[self.at :], limit[0], side))  # type: ignore[call-overload]
 
     def open(self, chunk_bytes: int) -> Capture:
+        self.chunk_bytes = chunk_bytes
         self.capture = open_capture(self.source, chunk_bytes=chunk_bytes)
         self.name, self.size = self.capture.name, self.capture.size
         return self.capture
@@ -169,9 +171,10 @@ class MergedCapture(Capture):
             if self._active and self._waiting[-1].first > min(part.last for part in self._active):
                 return
             part = self._waiting.pop()
-            chunk_bytes = max(MAX_CHUNKS_BYTES // (len(self._active) + 1), LEAST_CHUNK_BYTES)
+            # Nobody knows how many more files there will be at the same time: each has an eighth of what is left.
+            left = MAX_CHUNKS_BYTES - sum(one.chunk_bytes for one in (*self._active, *self._empty))
             try:
-                part.open(min(self._chunk_bytes, chunk_bytes))
+                part.open(min(self._chunk_bytes, max(left // 8, LEAST_CHUNK_BYTES)))
             except InputError as error:  # it could be read a moment ago
                 self.warnings.append(Damage(0, str(error)))
             else:

@@ -189,6 +189,28 @@ def test_rotated_files_are_open_one_after_the_other(tmp_path, monkeypatch):
     assert most <= 2
 
 
+@pytest.mark.parametrize("number", [3, 20, 200])
+def test_files_that_overlap_share_a_bound(tmp_path, monkeypatch, number):
+    """Up to a number of them; from there on each has the least that is of use."""
+    monkeypatch.setattr(merging, "MAX_CHUNKS_BYTES", 4 << 20)
+    monkeypatch.setattr(merging, "LEAST_CHUNK_BYTES", 16 << 10)
+    sizes = []
+
+    def spied(*given, chunk_bytes):
+        sizes.append(chunk_bytes)
+        return open_capture(*given, chunk_bytes=chunk_bytes)
+
+    monkeypatch.setattr(merging, "open_capture", spied)
+    with MergedCapture(files(tmp_path, *[pcap(*at(1, 2, 3))] * number)) as capture:
+        assert sum(frames.count for frames in capture) == 3 * number
+    first, again = sizes[:number], sizes[number:]
+    assert set(first) == {16 << 10}  # opened to see when they begin, and closed
+    assert again == sorted(again, reverse=True)
+    assert again[0] == 512 << 10
+    assert (min(again) == 16 << 10) == (number > 20)
+    assert sum(size for size in again if size > 16 << 10) <= 4 << 20
+
+
 def test_a_file_that_vanishes_is_told_and_the_others_are_read(tmp_path):
     paths = files(tmp_path, pcap(*at(1, 2)), pcap(*at(3, 4)), pcap(*at(5)))
     with MergedCapture(paths) as capture:

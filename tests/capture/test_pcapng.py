@@ -203,6 +203,13 @@ def test_descriptions_of_interfaces_are_bounded(monkeypatch):
     assert interfaces.MAX_INTERFACES == 65_536
 
 
+def test_the_name_of_an_interface_is_bounded():
+    for length, kept in ((pcapng.MAX_NAME_BYTES, pcapng.MAX_NAME_BYTES), (60_000, pcapng.MAX_NAME_BYTES)):
+        said = read(section() + interface(name="e" * length) + enhanced(b"x"))
+        assert [one.name for one in said.interfaces] == ["e" * kept]
+        assert (said.data, said.warnings) == ([b"x"], [])
+
+
 def test_warnings_are_bounded_and_the_reason_for_stopping_is_the_last():
     said = read(START + 300 * statistics(9) + block(6, b""))
 

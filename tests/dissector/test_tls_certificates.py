@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.dissector.tls import certificates
+from analyzer.dissector.tls import certificates, chains
 from analyzer.dissector.tls.certificates import Roots, examine, matches
 from analyzer.errors import InputError
 from analyzer.model import Certificate
@@ -336,8 +336,6 @@ def test_certificates_of_one_name_and_key_end_the_search(roots, monkeypatch):
     evil = issue("Evil", ca=True)
     ends = [END + dt.timedelta(days=number) for number in range(18)]
     same = [issue("Evil", ca=True, key=evil.key, end=end) for end in ends]
-    from analyzer.dissector.tls import chains
-
     asked = []
     signed = chains.signed
     monkeypatch.setattr(chains, "signed", lambda one, issuer, budget: asked.append(1) or signed(one, issuer, budget))
@@ -345,6 +343,26 @@ def test_certificates_of_one_name_and_key_end_the_search(roots, monkeypatch):
     assert leaf.trusted is False
     assert len(asked) < 100
     only("unknown authority", leaf.problems)
+
+
+def test_signatures_checked_of_a_chain(roots, monkeypatch):
+    evil = issue("Evil", ca=True)
+    same = [issue("Evil", ca=True, by=evil, key=issue(f"other {n}").key) for n in range(12)]
+    monkeypatch.setattr(chains, "MOST_CHECKS", 5)
+    leaf = look(roots, issue("l", by=evil, names=["example.test"]), *same)[0]
+    assert leaf.trusted is False
+    assert leaf.problems == ["unknown authority: more than 5 signatures to check"]
+
+
+def test_bits_of_a_key_that_signs(roots, monkeypatch):
+    """A signature by a longer key is not checked, so it leads to no root."""
+    big = issue("Big", ca=True, by=ROOT, kind="rsa2048")
+    one, other = (issue(name, by=big, names=["example.test"]) for name in ("one", "other"))
+    assert look(roots, one, big)[0].trusted
+    monkeypatch.setattr(chains, "MOST_KEY_BITS", 2047)
+    found = look(roots, other, big)[0]
+    assert found.trusted is False
+    assert "unknown authority" in found.problems[0]
 
 
 # Keys and signatures

@@ -128,7 +128,8 @@ class Opener:
         """A ClientKeyExchange, without its four bytes of header: so this is no resumption.
 
         `handshake_hash`: the digest, by hashlib's name of the hash, of all messages of this handshake up to and
-        including this one, with their headers. It is asked for only where the extended master secret needs it.
+        including this one, with their headers; nothing if some are missing. It is asked for only where the extended
+        master secret needs it.
         """
         if self._pending is not None:
             self._pending.key_exchange(body, handshake_hash, self._secrets)

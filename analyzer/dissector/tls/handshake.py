@@ -281,8 +281,11 @@ class Negotiation(RecordLayer):
             h.transcript.append(message)
 
     def _digest(self, algorithm: str) -> bytes:
+        """Nothing if not all messages are there."""
+        if self.current.transcript is None:
+            return b""
         digest = hashlib.new(algorithm, usedforsecurity=False)
-        for message in self.current.transcript or ():
+        for message in self.current.transcript:
             digest.update(message)
         return digest.digest()
 

@@ -97,7 +97,7 @@ class Handshake:
         if not self.extended_master_secret:
             randoms = self.client_random, self.server_random
             return [(key_schedule.master_secret(self.version, hashed, pre_master, *randoms), source)]
-        if self._session_hash is None:
+        if not self._session_hash:
             return []
         return [(key_schedule.extended_master_secret(self.version, hashed, pre_master, self._session_hash), source)]
 
@@ -182,6 +182,8 @@ class Handshake:
         if by_rsa and secrets.rsa_keys:
             if not self._full:
                 reason = "a resumed session, and the handshake that it began with was not decrypted before"
+            elif self.extended_master_secret and not self._session_hash:
+                reason = "with an RSA key the whole handshake is needed (RFC 7627 §4): it is lost in part, or too long"
             else:
                 reason = "the RSA key does not fit this server"
             return f"{reason}; {no_secret}" if secrets.has_keylog else reason

@@ -66,6 +66,8 @@ def _seen(connection: model.Connection) -> Iterator[Line]:
         yield Line(
             fault.packet, f"{OVER}: {escaped(fault.layer)} fault: {escaped(fault.message)} (packet {fault.packet})"
         )
+    if (beyond := len(connection.faults) - MOST_FAULTS) > 0:
+        yield Line(connection.last_packet, f"{OVER}: {words.plural(beyond, 'further fault')}")
 
 
 def _messages(one: model.Exchange) -> Iterator[Line]:
