@@ -5,7 +5,6 @@ from __future__ import annotations
 from analyzer.dissector.http1 import bodies
 from analyzer.dissector.http2 import findings, flow_control, multiplexing
 from analyzer.dissector.http2 import settings as values
-from analyzer.dissector.http2.connection import SERVER
 from analyzer.reporter.verdicts import faults_of
 from tests.dissector import http_talk
 from tests.dissector.http2_talk import (
@@ -68,11 +67,10 @@ def test_different_settings_of_a_side():
 
 def test_settings_that_wait_for_their_acknowledgement():
     """The oldest then count as if they had been acknowledged."""
-    talk = Talk().s(*[settings({5: 16_384 + one}) for one in range(values.MOST_PENDING + 1)])
-    in_force = talk.dissector._settings[SERVER].in_force
-    assert in_force[5] == 16_384
-    talk.s(settings({5: 20_000}))
-    assert in_force[5] == 16_385
+    sent = [[(values.MAX_FRAME_SIZE, 16_384 + one)] for one in range(values.MOST_PENDING + 2)]
+    of_a_side = values.Settings()
+    effects = [of_a_side.send(entries) for entries in sent]
+    assert effects == [*[[]] * values.MOST_PENDING, [sent[0]], [sent[1]]]
 
 
 def test_faults_of_a_connection():
