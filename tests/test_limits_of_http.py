@@ -5,6 +5,7 @@ from __future__ import annotations
 from analyzer.dissector.http1 import bodies
 from analyzer.dissector.http2 import findings, flow_control, multiplexing
 from analyzer.dissector.http2 import settings as values
+from analyzer.dissector.http2.connection import SERVER
 from analyzer.reporter.verdicts import faults_of
 from tests.dissector import http_talk
 from tests.dissector.http2_talk import (
