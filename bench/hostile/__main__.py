@@ -1,6 +1,6 @@
 """Time and peak memory of `analyzer read` for captures made to exhaust it.
 
-    python bench/hostile [CASE...] [--scale 0.1] [--most-seconds 600] [--keep] [--list]
+    python bench/hostile [CASE...] [--scale 0.1] [--most-seconds 600] [--write docs/performance.md] [--keep] [--list]
 
 Every case is written once in full and once a quarter as large (times `--scale`), read, and removed. Growth is seconds
 of the whole by seconds of the quarter, start-up taken off both: 4 is linear. Seconds are those of the processor.
@@ -18,6 +18,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from cases import CASES  # noqa: E402
 from corpus import Run, measure  # noqa: E402
+from run import put  # noqa: E402
 
 OUT = HERE.parent / "out"
 
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", metavar="CASE", help="all if none is named")
     parser.add_argument("--scale", type=float, default=1, help="of the numbers of packets, frames and the like")
     parser.add_argument("--most-seconds", type=float, default=600, help="of the processor, for one run")
+    parser.add_argument("--write", type=Path, help="put the table into this page, at its mark")
     parser.add_argument("--keep", action="store_true", help="leave the captures in bench/out")
     parser.add_argument("--list", action="store_true", help="say what there is, run nothing")
     options = parser.parse_args()
@@ -46,17 +48,21 @@ def main() -> None:
         return
     failed = False
     empty = read("interfaces", 1, options)
-    print("| case | what | seconds | growth for four times as many | peak MB |\n|---|---|--:|--:|--:|", flush=True)
+    table = ["| case | what | seconds | growth for four times as many | peak MB |", "|---|---|--:|--:|--:|"]
+    print(*table, sep="\n", flush=True)
     for name in options.cases or CASES:
         count = max(4, int(CASES[name].count * options.scale))
         quarter, whole = (read(name, size, options) for size in (count // 4, count))
         growth = (whole.seconds - empty.seconds) / max(0.01, quarter.seconds - empty.seconds)
-        told = f"| {name} | {count:,} {CASES[name].what} | {whole.seconds:.1f} | {growth:.1f} | {whole.megabytes:.0f} |"
-        print(told, flush=True)
+        told = f"{count:,} {CASES[name].what}"
+        table.append(f"| `{name}` | {told} | {whole.seconds:.1f} | {growth:.1f} | {whole.megabytes:.0f} |")
+        print(table[-1], flush=True)
         for run in (quarter, whole):
             if run.code or "Traceback" in run.errors:
                 failed = True
                 print(f"{name}: exit code {run.code}: {run.errors.strip()[-1000:]}", file=sys.stderr)
+    if options.write:
+        put("\n".join(table), options.write, "hostile")
     sys.exit(failed)
 
 
