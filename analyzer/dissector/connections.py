@@ -170,6 +170,7 @@ class ConnectionTable(ConnectionNumbers):
             self.note[i] = self._noticed(base, me)
         self.side[i] = side ^ ((self.rows[base + FLAGS] & SWAPPED) != 0)
         self.sender[i] = side
+        self._chain_up(i)
         if self.handed[i] != HANDED_NOT:
             self.began[i] = (
                 (self.rows[me + STATE] | self.rows[base + SIDES + (1 - side) * SIDE_WORDS + STATE])

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
 """The same packet seen twice: captured on two interfaces, on both sides of a router, or copied by a mirror port.
 
-Only what brings nothing new is looked up among the packets before it, so that ordinary traffic does not pay for it.
-Pure-Python mode, types in `copies.pxd`.
+Only what brings nothing new is looked up among the packets before it, and there only among those with the same number
+in the same connection, so that ordinary traffic hardly pays for it. Pure-Python mode, types in `copies.pxd`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,13 @@ _OWNER = cython.declare(cython.Py_ssize_t, 2)  # the connection's id << 1 | who 
 _TIME = cython.declare(cython.Py_ssize_t, 3)
 _MARK = cython.declare(cython.Py_ssize_t, 4)  # as `_mark` says
 
+# Remembered packets are found by chains of those whose numbers mix to the same.
+_CHAINS = cython.declare(cython.ulonglong, 1024)
+_MIX = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio: multiplicative hashing
+_MIXED = cython.declare(cython.int, 54)  # 64 less the bits of a chain's place
+
 _MASK_32 = cython.declare(cython.longlong, 0xFFFFFFFF)
+_MASK_64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
 _NO_CHECKSUM = cython.declare(cython.longlong, 0x10000)
 
 
@@ -47,6 +53,9 @@ class ConnectionCopies(ConnectionHistory):
         ConnectionHistory.__init__(self, automata, tests, seed, settle_ns, linger_ns, most_rows, vlan_key, follow)
         self.remembered = memoryview(np.zeros(_MOST_FRAMES * _WORDS, np.int64))
         self.frames_before = 0
+        # Frames of the capture, counted from 0: the last of each chain, and by a frame's place the one before it.
+        self.chain_last = memoryview(np.full(_CHAINS, -1, np.int64))
+        self.chain_before = memoryview(np.full(_MOST_FRAMES, -1, np.int64))
 
     def load(self, table) -> None:
         ConnectionHistory.load(self, table)
@@ -71,44 +80,51 @@ class ConnectionCopies(ConnectionHistory):
         self.frames_before += count
 
     @cython.cfunc
+    @cython.inline
+    def _chain(self, i: cython.Py_ssize_t) -> cython.Py_ssize_t:
+        """The chain of packet i and of its copies."""
+        mixed: cython.ulonglong = self.connection[i] << 32 ^ self.sequence[i]
+        return (mixed * _MIX & _MASK_64) >> _MIXED
+
+    @cython.cfunc
+    def _chain_up(self, i: cython.Py_ssize_t) -> cython.void:
+        """Packet i has been taken in: the next ones may be its copies."""
+        frame: cython.longlong = self.frames_before + i
+        chain: cython.Py_ssize_t = self._chain(i)
+        self.chain_before[frame % _MOST_FRAMES] = self.chain_last[chain]
+        self.chain_last[chain] = frame
+
+    @cython.cfunc
     def _is_copy(self, i: cython.Py_ssize_t, side: cython.int) -> cython.bint:
         """Whether packet i, sent by `side` of its connection, has been captured before: the packet, not only its bytes.
 
         Hops change the time to live, VLAN tags and the IPv4 checksum; nothing else may differ.
         """
-        j: cython.Py_ssize_t = i - 1
-        first: cython.Py_ssize_t = max(0, i - _MOST_FRAMES)
-        sequence: cython.longlong = self.sequence[i]
-        connection: cython.longlong = self.connection[i]
-        mark: cython.longlong
+        frame: cython.longlong = self.chain_last[self._chain(i)]
+        first: cython.longlong = max(0, self.frames_before + i - _MOST_FRAMES)
+        owner: cython.longlong = self.connection[i] << 1 | side
+        numbers: cython.longlong = self._numbers(i)
+        shape: cython.longlong = self._shape(i)
+        j: cython.Py_ssize_t
         at: cython.Py_ssize_t
-        numbers: cython.longlong
-        shape: cython.longlong
-        while j >= first:
-            if (
-                self.sequence[j] == sequence and self.connection[j] == connection and self.sender[j] == side
-                and self._numbers(j) == self._numbers(i) and self._shape(j) == self._shape(i)
-                and self._equal(i, self._mark(i), self._mark(j), self.time_ns[j])
-            ):  # fmt: skip
-                return True
-            j -= 1
-        if i >= _MOST_FRAMES or self.frames_before == 0:
-            return False
-        mark = self._mark(i)
-        numbers = self._numbers(i)
-        shape = self._shape(i)
-        connection = connection << 1 | side
-        j = self.frames_before - 1
-        first = max(0, self.frames_before + i - _MOST_FRAMES)
-        while j >= first:
-            at = j % _MOST_FRAMES * _WORDS
-            if (
-                self.remembered[at + _NUMBERS] == numbers and self.remembered[at + _SHAPE] == shape
-                and self.remembered[at + _OWNER] == connection
-                and self._equal(i, mark, self.remembered[at + _MARK], self.remembered[at + _TIME])
-            ):  # fmt: skip
-                return True
-            j -= 1
+        while frame >= first:
+            if frame >= self.frames_before:
+                j = frame - self.frames_before
+                if (
+                    self.sequence[j] == self.sequence[i] and self.connection[j] << 1 | self.sender[j] == owner
+                    and self._numbers(j) == numbers and self._shape(j) == shape
+                    and self._equal(i, self._mark(i), self._mark(j), self.time_ns[j])
+                ):  # fmt: skip
+                    return True
+            else:
+                at = frame % _MOST_FRAMES * _WORDS
+                if (
+                    self.remembered[at + _OWNER] == owner
+                    and self.remembered[at + _NUMBERS] == numbers and self.remembered[at + _SHAPE] == shape
+                    and self._equal(i, self._mark(i), self.remembered[at + _MARK], self.remembered[at + _TIME])
+                ):  # fmt: skip
+                    return True
+            frame = self.chain_before[frame % _MOST_FRAMES]
         return False
 
     @cython.cfunc

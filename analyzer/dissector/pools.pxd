@@ -3,6 +3,8 @@
 cdef class ConnectionPools:
     cdef long long[::1] rows
     cdef unsigned long long[::1] keys
+    cdef object row_pages
+    cdef object key_pages
     cdef long long capacity
     cdef long long unused
     cdef long long free_row

@@ -1,10 +1,13 @@
 # cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
 """The room that connections take: rows with their keys, and what hangs on a row as chains, its events and its holes.
 
-Each is an array that doubles when it is full; what is given back is used again first. Pure-Python mode as in `rows.py`.
+Each is an array that doubles when it is full; what is given back is used again first. The rows, which are most of it,
+double where they are: the kernel gives their pages another address. Pure-Python mode as in `rows.py`.
 """
 
 from __future__ import annotations
+
+import mmap
 
 import cython
 import numpy as np
@@ -23,8 +26,9 @@ class ConnectionPools:
 
     def _begin(self) -> None:
         self.capacity = 1024
-        self.rows = memoryview(np.zeros(self.capacity * ROW_WORDS, np.int64))
-        self.keys = memoryview(np.zeros(self.capacity * KEY_WORDS, np.uint64))
+        self.row_pages = mmap.mmap(-1, self.capacity * ROW_WORDS * 8, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.key_pages = mmap.mmap(-1, self.capacity * KEY_WORDS * 8, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._view_rows()
         self.event_capacity = 4096
         self.events = memoryview(np.zeros(self.event_capacity * EVENT_WORDS, np.int64))
         self.gap_capacity = 256
@@ -87,10 +91,20 @@ class ConnectionPools:
         self.unused_gap += 1
         return self.unused_gap - 1
 
+    def _view_rows(self) -> None:
+        self.rows = memoryview(self.row_pages).cast("q")
+        self.keys = memoryview(self.key_pages).cast("Q")
+
     def _grow_rows(self) -> None:
-        self.rows = memoryview(doubled(self.rows))
-        self.keys = memoryview(doubled(self.keys))
         self.capacity *= 2
+        # What is looked at cannot be moved.
+        self.rows = memoryview(np.zeros(0, np.int64))
+        self.keys = memoryview(np.zeros(0, np.uint64))
+        for pages in (self.row_pages, self.key_pages):
+            pages.resize(2 * len(pages))
+            # Fewer and larger pages: a packet of another connection than the last ones' is looked up in many places.
+            pages.madvise(mmap.MADV_HUGEPAGE)
+        self._view_rows()
 
 
 def doubled(view):
