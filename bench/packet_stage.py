@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 
+_AT_A_TIME = 8192  # connections, as the pipeline takes them
+
 
 def packet_stage(path: str) -> int:
     """Reads `path` to its end and returns how many packets there were."""
@@ -23,7 +25,8 @@ def packet_stage(path: str) -> int:
         tracker.feed(frames)
         tracker.take_finished()
     tracker.finish()
-    tracker.take_finished()
+    while len(tracker.take_finished(_AT_A_TIME).rows):
+        pass
     capture.close()
     return packets
 
