@@ -5,6 +5,7 @@ cdef class ConnectionPools:
     cdef unsigned long long[::1] keys
     cdef object row_pages
     cdef object key_pages
+    cdef object event_pages
     cdef long long capacity
     cdef long long unused
     cdef long long free_row

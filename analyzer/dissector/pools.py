@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
 """The room that connections take: rows with their keys, and what hangs on a row as chains, its events and its holes.
 
-Each is an array that doubles when it is full; what is given back is used again first. The rows, which are most of it,
-double where they are: the kernel gives their pages another address. Pure-Python mode as in `rows.py`.
+Each is an array that doubles when it is full; what is given back is used again first. All but the holes double where
+they are: the kernel gives their pages another address. Pure-Python mode as in `rows.py`.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ class ConnectionPools:
 
     def _begin(self) -> None:
         self.capacity = 1024
-        self.row_pages = mmap.mmap(-1, self.capacity * ROW_WORDS * 8, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        self.key_pages = mmap.mmap(-1, self.capacity * KEY_WORDS * 8, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.row_pages = _pages(self.capacity * ROW_WORDS)
+        self.key_pages = _pages(self.capacity * KEY_WORDS)
         self._view_rows()
         self.event_capacity = 4096
-        self.events = memoryview(np.zeros(self.event_capacity * EVENT_WORDS, np.int64))
+        self.event_pages = _pages(self.event_capacity * EVENT_WORDS)
+        self.events = memoryview(self.event_pages).cast("q")
         self.gap_capacity = 256
         self.gaps = memoryview(np.zeros(self.gap_capacity * GAP_WORDS, np.int64))
         self.unused = self.unused_event = self.unused_gap = 0
@@ -74,8 +75,7 @@ class ConnectionPools:
             self.free_event = self.events[event * EVENT_WORDS + EVENT_NEXT]
             return event
         if self.unused_event == self.event_capacity:
-            self.events = memoryview(doubled(self.events))
-            self.event_capacity *= 2
+            self._grow_events()
         self.unused_event += 1
         return self.unused_event - 1
 
@@ -95,16 +95,33 @@ class ConnectionPools:
         self.rows = memoryview(self.row_pages).cast("q")
         self.keys = memoryview(self.key_pages).cast("Q")
 
+    # Pages that are looked at cannot be moved.
+
     def _grow_rows(self) -> None:
-        self.capacity *= 2
-        # What is looked at cannot be moved.
         self.rows = memoryview(np.zeros(0, np.int64))
         self.keys = memoryview(np.zeros(0, np.uint64))
-        for pages in (self.row_pages, self.key_pages):
-            pages.resize(2 * len(pages))
-            # Fewer and larger pages: a packet of another connection than the last ones' is looked up in many places.
-            pages.madvise(mmap.MADV_HUGEPAGE)
+        _double(self.row_pages)
+        _double(self.key_pages)
         self._view_rows()
+        self.capacity *= 2
+
+    def _grow_events(self) -> None:
+        self.events = memoryview(np.zeros(0, np.int64))
+        _double(self.event_pages)
+        self.events = memoryview(self.event_pages).cast("q")
+        self.event_capacity *= 2
+
+
+def _pages(words: int) -> mmap.mmap:
+    """Room for so many words of 64 bits, all zero."""
+    return mmap.mmap(-1, words * 8, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
+def _double(pages: mmap.mmap) -> None:
+    """The new part is zero."""
+    pages.resize(2 * len(pages))
+    # Large pages: the next packet's connection may be anywhere among them, and the processor has to find its page.
+    pages.madvise(mmap.MADV_HUGEPAGE)
 
 
 def doubled(view):
