@@ -12,7 +12,7 @@ cdef class ConnectionRows(ConnectionPools):
     cdef unsigned long long[::1] seed
     cdef long long live
     cdef long long next_stream
-    cdef int[::1] slots
+    cdef unsigned long long[::1] slots
     cdef int slot_bits
     cdef long long slot_mask
     cdef long long[::1] finished

@@ -28,6 +28,10 @@ _LOW_32 = cython.declare(cython.ulonglong, 0xFFFFFFFF)
 _NEVER = cython.declare(cython.longlong, 0x7FFFFFFFFFFFFFFF)
 _TUNNEL = cython.declare(cython.ulonglong, 0xFFFFFFF0)
 
+# A slot of the hash table: the upper half of the hash, so that keys of others are rarely looked at, and the row.
+_HIGH_32 = cython.declare(cython.ulonglong, 0xFFFFFFFF00000000)
+_FREE = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
+
 
 @cython.cclass
 class ConnectionRows(ConnectionPools):
@@ -51,7 +55,7 @@ class ConnectionRows(ConnectionPools):
         self.seed = memoryview(seed)
         self.slot_bits = 12
         self.slot_mask = (1 << self.slot_bits) - 1
-        self.slots = memoryview(np.full(1 << self.slot_bits, -1, np.int32))
+        self.slots = memoryview(np.full(1 << self.slot_bits, _FREE, np.uint64))
         self.finished = memoryview(np.zeros(1024, np.int64))
         self.open_first = self.open_last = self.ended_first = self.ended_last = -1
         self.live = self.next_stream = self.finished_count = self.taken_count = 0
@@ -224,6 +228,7 @@ class ConnectionRows(ConnectionPools):
         ports: cython.ulonglong
         swap: cython.bint
         slot: cython.longlong
+        entry: cython.ulonglong
         row: cython.longlong
         key: cython.longlong
         if self.vlan_key:
@@ -253,19 +258,22 @@ class ConnectionRows(ConnectionPools):
         self.hash = h
         slot = h >> (64 - self.slot_bits)
         while True:
-            row = self.slots[slot]
-            if row == -1:
-                break
-            key = row * KEY_WORDS
-            if (
-                self.keys[key + KEY_HASH] == h and self.keys[key + KEY_LOW_A] == low_a
-                and self.keys[key + KEY_LOW_B] == low_b and self.keys[key + KEY_PORTS] == ports
-                and self.keys[key + KEY_HIGH_A] == high_a and self.keys[key + KEY_HIGH_B] == high_b
-                and self.keys[key + KEY_VLAN] == vlan
-            ):  # fmt: skip
-                break
+            entry = self.slots[slot]
+            if entry == _FREE:
+                self.found = -1
+                return
+            if (entry ^ h) & _HIGH_32 == 0:
+                row = entry & _LOW_32
+                key = row * KEY_WORDS
+                if (
+                    self.keys[key + KEY_HASH] == h and self.keys[key + KEY_LOW_A] == low_a
+                    and self.keys[key + KEY_LOW_B] == low_b and self.keys[key + KEY_PORTS] == ports
+                    and self.keys[key + KEY_HIGH_A] == high_a and self.keys[key + KEY_HIGH_B] == high_b
+                    and self.keys[key + KEY_VLAN] == vlan
+                ):  # fmt: skip
+                    self.found = row
+                    return
             slot = (slot + 1) & self.slot_mask
-        self.found = row
 
     @cython.cfunc
     def _create(self, i: cython.Py_ssize_t, stream: cython.longlong) -> cython.longlong:
@@ -341,9 +349,9 @@ class ConnectionRows(ConnectionPools):
         self.keys[key + KEY_HASH] = self.hash
         self.rows[base + FLAGS] = flags
         slot = self.hash >> (64 - self.slot_bits)
-        while self.slots[slot] != -1:
+        while self.slots[slot] != _FREE:
             slot = (slot + 1) & self.slot_mask
-        self.slots[slot] = row
+        self.slots[slot] = self.hash & _HIGH_32 | cython.cast(cython.ulonglong, row)
         self.live += 1
         self._append(row, False)
         if self.family[i] > 15:
@@ -545,18 +553,18 @@ class ConnectionRows(ConnectionPools):
                 del self.tunnelled[ends]
         # Linear probing: close the hole by moving back what was pushed past it.
         slot = self.keys[row * KEY_WORDS + KEY_HASH] >> (64 - self.slot_bits)
-        while self.slots[slot] != row:
+        while self.slots[slot] & _LOW_32 != cython.cast(cython.ulonglong, row):
             slot = (slot + 1) & self.slot_mask
         hole = slot
         while True:
             slot = (slot + 1) & self.slot_mask
-            if self.slots[slot] == -1:
+            if self.slots[slot] == _FREE:
                 break
-            home = self.keys[self.slots[slot] * KEY_WORDS + KEY_HASH] >> (64 - self.slot_bits)
+            home = self.slots[slot] >> (64 - self.slot_bits)
             if ((slot - home) & self.slot_mask) >= ((slot - hole) & self.slot_mask):
                 self.slots[hole] = self.slots[slot]
                 hole = slot
-        self.slots[hole] = -1
+        self.slots[hole] = _FREE
         self.live -= 1
         if self.rows[base + FLAGS] & (TAKEN | QUOTED):
             self._free_row(row)
@@ -564,17 +572,15 @@ class ConnectionRows(ConnectionPools):
             self.rows[base + FLAGS] |= GONE
 
     def _grow_slots(self) -> None:
-        row: cython.longlong
         slot: cython.longlong
         i: cython.Py_ssize_t
-        old: cython.int[::1] = self.slots
-        self.slot_bits += 1
+        old: cython.ulonglong[::1] = self.slots
+        self.slot_bits += 1  # up to 32, the half of the hash that a slot holds
         self.slot_mask = (1 << self.slot_bits) - 1
-        self.slots = memoryview(np.full(1 << self.slot_bits, -1, np.int32))
+        self.slots = memoryview(np.full(1 << self.slot_bits, _FREE, np.uint64))
         for i in range(old.shape[0]):
-            row = old[i]
-            if row != -1:
-                slot = self.keys[row * KEY_WORDS + KEY_HASH] >> (64 - self.slot_bits)
-                while self.slots[slot] != -1:
+            if old[i] != _FREE:
+                slot = old[i] >> (64 - self.slot_bits)
+                while self.slots[slot] != _FREE:
                     slot = (slot + 1) & self.slot_mask
-                self.slots[slot] = row
+                self.slots[slot] = old[i]

@@ -86,6 +86,7 @@ class Filler:
     @cython.cfunc
     def _number(self, value: cython.longlong) -> cython.void:
         rest: cython.ulonglong
+        pair: cython.uint
         count: cython.Py_ssize_t = 1
         at: cython.Py_ssize_t
         if value < 0:
@@ -93,17 +94,25 @@ class Filler:
             self.at += 1
             value = -value
         rest = value
-        while rest >= 10:
-            rest //= 10
+        while rest >= 100:
+            rest //= 100
+            count += 2
+        if rest >= 10:
             count += 1
         rest = value
         at = self.at + count
         self.at = at
-        while count > 0:
-            at -= 1
-            count -= 1
-            self.out[at] = 48 + rest % 10
+        while rest >= 100:
+            pair = rest % 100
+            rest //= 100
+            at -= 2
+            self.out[at] = 48 + pair // 10
+            self.out[at + 1] = 48 + pair % 10
+        if rest >= 10:
+            self.out[at - 1] = 48 + rest % 10
             rest //= 10
+            at -= 1
+        self.out[at - 1] = 48 + rest
 
     @cython.cfunc
     def _put(self, text: bytes) -> cython.void:
