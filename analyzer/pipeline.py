@@ -278,6 +278,20 @@ class Analysis:
         finally:
             self.close()
 
+    def handed(self, most_bytes: int) -> float:
+        """Instead of iterating: which part of the packets, as far as they show in so many bytes of the capture, the
+        packet stage hands to dissectors."""
+        packets = handed = 0
+        for frames in self._capture:
+            if frames.count:
+                table = self._tracker.feed(self._selection.apply(frames))
+                packets += table.count
+                handed += int(np.count_nonzero(table.handed[: table.count]))
+                self._tracker.take_finished()
+            if self.position >= most_bytes:
+                break
+        return handed / max(1, packets)
+
     def joined(self) -> list[tuple[int, list[int]]]:
         """With `packets`, called before the first: a list to which each IP packet put together is added, as the number
         of the packet that completed it and those of its other fragments. To be emptied by the caller."""

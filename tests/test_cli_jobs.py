@@ -232,4 +232,25 @@ def test_a_pipe_is_read_by_one(tmp_path):
 
 def test_small_captures_are_read_at_once(monkeypatch):
     monkeypatch.undo()
-    assert not jobs.worthwhile([str(capture_of("tcp/refused"))] * 2)
+    assert not jobs.worthwhile([str(capture_of("tcp/refused"))] * 2, pipeline.Options())
+
+
+@pytest.mark.parametrize(
+    ("case", "options", "shared"),
+    [
+        ("http1/keep-alive", {}, True),
+        ("http1/keep-alive", {"tcp_only": True}, False),
+        ("http1/keep-alive", {"keys": ("session.keys",)}, False),
+        ("tcp/refused", {}, False),
+    ],
+)
+def test_one_capture_is_shared_where_there_is_something_to_look_into(case, options, shared):
+    assert jobs.worthwhile([str(capture_of(case))], pipeline.Options(**options)) is shared
+
+
+def test_a_damaged_capture_is_read_by_one(tmp_path):
+    damaged = tmp_path / "damaged.pcap"
+    damaged.write_bytes(b"no capture")
+    assert not jobs.worthwhile([str(damaged)], pipeline.Options())
+    code, _, said = run("--jobs", 2, damaged)
+    assert (code, b"damaged.pcap" in said) == (3, True)

@@ -33,6 +33,8 @@ _Pipe = multiprocessing.connection.Connection
 
 # A process needs about a quarter of a second to start, in which one alone analyses so many bytes.
 LEAST_BYTES = 4_000_000
+# Of a capture's first packets, so many have to be of interest to a dissector: with fewer, one process is faster.
+LEAST_HANDED = 0.02
 # Messages held in memory, of all captures together; what comes before its turn beyond that waits on the disk.
 MOST_HELD_BYTES = 64 << 20
 # Captures that are read before their turn.
@@ -253,9 +255,8 @@ class Jobs:
 
     def _shares(self, path: str, captures: int) -> int:
         """How many processes read the capture."""
-        if self._options.keys:  # a session decrypted in one connection may be resumed in another
-            return 1
-        return max(1, self._number // captures) if _size(path) >= LEAST_BYTES else 1
+        several = self._number // captures
+        return several if several > 1 and _divisible(path, self._options) else 1
 
     def open(self) -> Shared:
         """The next capture. Raises InputError and UsageError as `pipeline.analyze` does."""
@@ -410,6 +411,27 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def worthwhile(captures: Sequence[str]) -> bool:
-    """Whether there is enough to read for processes to be started."""
+def worthwhile(captures: Sequence[str], options: pipeline.Options) -> bool:
+    """Whether processes are worth their start: there is enough to read, and each has a part in it."""
+    if len(captures) == 1:
+        return _divisible(captures[0], options)
     return sum(map(_size, captures)) >= LEAST_BYTES
+
+
+def _divisible(path: str, options: pipeline.Options) -> bool:
+    """Whether several processes may read the capture, and do so faster than one.
+
+    What they share is the looking into connections; where the first packets show nothing to look into, each would do
+    all of the work.
+    """
+    from analyzer import pipeline
+
+    if options.keys:  # a session decrypted in one connection may be resumed in another
+        return False
+    if _size(path) < LEAST_BYTES:
+        return False
+    try:
+        with pipeline.analyze(path, options) as analysis:
+            return analysis.handed(LEAST_BYTES) >= LEAST_HANDED
+    except AnalyzerError:
+        return False

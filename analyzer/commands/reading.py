@@ -206,7 +206,7 @@ class Reading:
             if live:
                 raise UsageError("--jobs is for files: packets of a pipe come to one process; leave out --jobs")
             # A page and Zeek's logs need more of an analysis than its connections.
-            if worthwhile(captures) and self.settings.form not in ("html", "zeek"):
+            if worthwhile(captures, options) and self.settings.form not in ("html", "zeek"):
                 return Jobs(captures, options, self.settings.jobs, lines=self._only_lines())
         return contextlib.nullcontext()
 
