@@ -5,8 +5,10 @@ python bench/packet_stage.py FILE
 
 from __future__ import annotations
 
+import os
 import sys
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does
 _AT_A_TIME = 8192  # connections, as the pipeline takes them
 
 
