@@ -156,6 +156,7 @@ def main() -> None:
     # NumPy starts threads for linear algebra, of which there is none here.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Connections come and go by the thousand, hardly any in cycles: looking for those after every 700 objects, as
-    # Python does by itself, takes a twentieth of the time of a large capture.
-    gc.set_threshold(5_000)
+    # Python does by itself, takes a tenth of the time of a large capture; each search goes through the thousands that
+    # wait for their end.
+    gc.set_threshold(50_000)
     program(prog_name="analyzer")
