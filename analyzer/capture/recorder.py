@@ -73,7 +73,7 @@ def _started(interface: str, packet_filter: str, file: IO[bytes], said: IO[bytes
         _stop(process)
         reasons.append(f"{name}: {_last_line(said) or 'it says nothing'}")
     if not reasons:
-        raise LiveError("nothing here can capture: install tcpdump or dumpcap (sudo apt-get install tcpdump)")
+        raise LiveError("nothing here can capture: install dumpcap (sudo apt-get install wireshark-common) or tcpdump")
     advice = "capture as root, or let dumpcap do it: https://wiki.wireshark.org/CaptureSetup/CapturePrivileges"
     raise LiveError(f"cannot capture on {interface}: {'; '.join(reasons)}: {advice}")
 

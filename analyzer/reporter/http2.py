@@ -15,7 +15,7 @@ from analyzer.dissector.http2.connection import Dissector
 from analyzer.flows.library import Library
 from analyzer.flows.matcher import DEAD, START, Run
 from analyzer.reporter.http import MOST_EXCHANGES, REDACTED, SECRET_FIELDS
-from analyzer.reporter.verdicts import MOST_EVENTS_REMEMBERED, Circumstances, Memo, Ran, Scope, Symbols, label
+from analyzer.reporter.verdicts import MOST_EVENTS_REMEMBERED, Circumstances, Memo, Ran, Scope, Symbols, label, unshared
 
 UNKNOWN: Final = "?"  # an error code that was not captured
 
@@ -132,7 +132,7 @@ class Http2Labeler:
                 fields |= {"outcome": "variant", "differs": [*fields["differs"], said]}
             fields["begun_by"] = "client"  # both sides begin at once
             _remember(self._judged, key, fields)
-        return model.Verdict(**fields, steps=fold(steps))
+        return model.Verdict(**unshared(fields), steps=fold(steps))
 
 
 class Streams:
@@ -158,7 +158,7 @@ class Streams:
         if fields is None:
             fields = _judge(self._scope, symbols, steps, around, quiet=quiet)
             _remember(self._judged, key, fields)
-        return model.Verdict(steps=steps, **fields)
+        return model.Verdict(steps=steps, **unshared(fields))
 
     def _symbol(self, event: found.Http2Event, one: found.Exchange) -> int:
         if event.step != "HEADERS":

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 SILENCE_NS = 1_000_000_000
 
 _NEVER_OPENED = frozenset(f"tcp-open/{name}" for name in ("refused", "unanswered", "half-open", "icmp-unreachable"))
-_NEVER_OPENED_CLOSE = model.CloseVerdict(flow=None, outcome="unseen", cause="never-opened")
 _SIDES: tuple[model.Side, model.Side] = ("client", "server")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -222,7 +221,7 @@ class Labeler:
         flags = row[FLAGS]
         if not run.steps:
             if opened.flow in _NEVER_OPENED or (opened.outcome == "diverged" and not flags & OPENED):
-                return _NEVER_OPENED_CLOSE
+                return model.CloseVerdict(flow=None, outcome="unseen", cause="never-opened")
             if (row[client + STATE] | row[server + STATE]) & UNSURE:
                 return model.CloseVerdict(flow=None, outcome="unseen", cause="lost-in-capture")
             if flags & EVICTED:

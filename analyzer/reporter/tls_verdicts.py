@@ -282,7 +282,7 @@ def _filled(shape: model.Verdict, events: Sequence[TlsEvent], start_ns: int) -> 
         )
         for step in shape.steps
     ]  # fmt: skip
-    return msgspec.structs.replace(shape, steps=steps)
+    return msgspec.structs.replace(shape, steps=steps, branches=shape.branches.copy(), differs=shape.differs.copy())
 
 
 def fold(steps: Sequence[model.Step]) -> list[model.Step]:

@@ -110,6 +110,11 @@ class Scope:
         return found
 
 
+def unshared(fields: dict[str, Any]) -> dict[str, Any]:
+    """Remembered fields for one connection's verdict, whose lists whoever gets it may change."""
+    return {name: value.copy() if type(value) is list else value for name, value in fields.items()}
+
+
 def _of_page(found: Match | Living) -> dict[str, Any]:
     return {
         "flow": found.page.id,
@@ -145,7 +150,7 @@ def label(
     if ran.best != DEAD and (ran.best == ran.state or ran.over):
         while steps[-1].retransmission:  # sent again after the flow was complete: counted, not part of it
             steps.pop()
-        return fields | scope.matched(ran.best, ran.symbols)
+        return fields | unshared(scope.matched(ran.best, ran.symbols))
     if ran.diverged_at is not None:
         return fields | (_unseen(lost) if lost else _diverged(scope, ran, ran.diverged_at))
     completed = scope.completed(ran.state, ran.symbols)
@@ -154,9 +159,9 @@ def label(
     if evicted:
         return fields | _unseen("evicted")
     if completed and quiet:
-        return fields | scope.matched(ran.state, ran.symbols)
+        return fields | unshared(scope.matched(ran.state, ran.symbols))
     cause = "connection-ended" if ended else "open-at-end"
-    return fields | scope.likeliest(ran.state, ran.symbols) | {"outcome": "incomplete", "cause": cause}
+    return fields | unshared(scope.likeliest(ran.state, ran.symbols)) | {"outcome": "incomplete", "cause": cause}
 
 
 def _unseen(cause: model.Cause) -> dict[str, Any]:

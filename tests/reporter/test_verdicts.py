@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from analyzer.dissector.tls import ATTRIBUTES
 from analyzer.flows import load_library
 from analyzer.flows.matcher import LONGEST_VALUE
+from analyzer.pipeline import Options, analyze
 from analyzer.reporter import tls_verdicts
 from analyzer.reporter.tls_verdicts import HandshakeLabeler
 from analyzer.reporter.verdicts import MOST_EVENTS_REMEMBERED, Memo, Symbols
+from tests.cases import capture_of, keys_of
 from tests.flows.tls_talk import STEPS, SUITES, event, talk
 
 LIBRARY = load_library()
@@ -172,3 +174,19 @@ def test_symbols_are_those_of_the_automaton(flights, renegotiation):
         assert symbols.of(one) == automaton.symbol_of(one)
         expected = automaton.symbol_of(one, {"renegotiation": renegotiation})
         assert symbols.of(one, "renegotiation", renegotiation) == expected
+
+
+@pytest.mark.parametrize("case", ["compare/http1", "http1/browser", "http2/h2load", "tcp/half-open"])
+def test_what_is_remembered_is_not_handed_out(case):
+    """Whoever changes a list of one connection through the Python API changes no other's."""
+    verdicts = []
+    with analyze(capture_of(case), Options(keys=keys_of(case))) as analysis:
+        for connection in analysis:
+            verdicts += [connection.open, connection.close, connection.lifecycle]
+            if connection.tls is not None:
+                verdicts += connection.tls.handshakes
+            if connection.http is not None:
+                verdicts += [connection.http.connection, *(one.verdict for one in connection.http.exchanges)]
+    lists = [found for one in verdicts if one is not None for found in (one.branches, one.differs, one.steps)]
+    assert len(lists) > 3
+    assert len({id(found) for found in lists}) == len(lists)
