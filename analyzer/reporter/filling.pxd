@@ -12,6 +12,6 @@ cdef class Filler:
     cdef long long _learn(self, bytes text)
     cdef void _room(self, Py_ssize_t count)
     cdef void _copy(self, Py_ssize_t begin, Py_ssize_t stop)
-    cdef void _number(self, long long value)
+    cdef void _number(self, long long value) noexcept
     cdef void _put(self, bytes text)
     cdef void _quoted(self, str text)

@@ -81,9 +81,10 @@ class Filler:
             self.out[self.at : self.at + count] = self.text[begin:stop]
         self.at += count
 
-    # Of the following, `_number` needs room that was made before.
+    # `_copy` has made room for a number behind the text: so nothing is raised, and nobody needs to look for it.
 
     @cython.cfunc
+    @cython.exceptval(check=False)
     def _number(self, value: cython.longlong) -> cython.void:
         rest: cython.ulonglong
         pair: cython.uint

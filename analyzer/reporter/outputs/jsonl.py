@@ -26,6 +26,10 @@ class JsonLines:
 
     def add_lines(self, lines: bytes) -> None:
         """Lines that are encoded already."""
+        if len(lines) >= self._batch:
+            self.flush()
+            self._write(lines)
+            return
         self._buffer += lines
         if len(self._buffer) >= self._batch:
             self.flush()
