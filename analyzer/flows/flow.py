@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Sequence as Many
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NamedTuple
+
+import msgspec
 
 from analyzer.errors import FlowPageError
 from analyzer.flows.expression import (
@@ -48,8 +49,7 @@ class Alternative(NamedTuple):
 _Preference = tuple[int, int, tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """A page that is complete."""
 
     page: Page
@@ -66,8 +66,7 @@ class Match:
         return "documented" if self.page.drawn_in_article and not self.differs else "variant"
 
 
-@dataclass(frozen=True, slots=True)
-class Living:
+class Living(msgspec.Struct, frozen=True):
     """A page that can still become complete, or is."""
 
     page: Page
@@ -77,8 +76,7 @@ class Living:
     by_abort: bool  # it can only end by an abort
 
 
-@dataclass(slots=True)
-class Flow:
+class Flow(msgspec.Struct, eq=False):
     """One page's own lazy automaton. Its states are numbered too: 0 dead, 1 start.
 
     `traced`: they tell the ways to the same remainder apart by the places gone through. Else only the remainders count,
@@ -88,16 +86,16 @@ class Flow:
     page: Page
     expression: Expression  # what the page's diagram means
     traced: bool = True
-    states: list[tuple[Alternative, ...]] = field(default_factory=list)
-    _ids: dict[frozenset[Alternative], int] = field(default_factory=dict)
-    _moves: dict[tuple[int, frozenset[Step]], int] = field(default_factory=dict)
+    states: list[tuple[Alternative, ...]] = msgspec.field(default_factory=list)
+    _ids: dict[frozenset[Alternative], int] = msgspec.field(default_factory=dict)
+    _moves: dict[tuple[int, frozenset[Step]], int] = msgspec.field(default_factory=dict)
     atoms: tuple[Step, ...] = ()
     names: frozenset[str] = frozenset()
     retransmitted: frozenset[tuple[int, str]] = frozenset()  # steps the page names with [retransmission]
-    _titles: dict[int, str] = field(default_factory=dict)
+    _titles: dict[int, str] = msgspec.field(default_factory=dict)
     _blocks: Places = NOWHERE
     by_abort: bool = False  # it can only end by an abort
-    _tests: dict[int, int] = field(default_factory=dict)  # place of a step -> how many tests it has
+    _tests: dict[int, int] = msgspec.field(default_factory=dict)  # place of a step -> how many tests it has
 
     def __post_init__(self) -> None:
         expression = self.expression
