@@ -156,6 +156,10 @@ def main() -> None:
     # NumPy starts threads for linear algebra, of which there is none here.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Connections come and go by the thousand, hardly any in cycles: looking for those after every 700 objects, as
-    # Python does by itself, takes a twentieth of the time of a large capture.
-    gc.set_threshold(5_000)
-    program(prog_name="analyzer")
+    # Python does by itself, takes a twentieth of the time of a large capture, and of a small one's start.
+    gc.set_threshold(20_000)
+    try:
+        program(prog_name="analyzer")
+    finally:
+        # Nor is what is left at the end worth a search, which would take a tenth of the time of a small capture.
+        gc.freeze()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
 import sys
@@ -45,8 +44,7 @@ if TYPE_CHECKING:
 _LAST_CONNECTIONS = 8192
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How a capture is to be analysed. Times are nanoseconds."""
 
     vlan_key: bool = False  # VLAN ids tell connections apart

@@ -155,7 +155,6 @@ class Branch(Value, frozen=True):
     title: str = ""
     place: int = 0
 
-
     @property
     def trace(self) -> Places:
         """What going through it leaves behind: nothing without a title, since every trace multiplies the states."""
