@@ -157,7 +157,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Connections come and go by the thousand, hardly any in cycles: looking for those after every 700 objects, as
     # Python does by itself, takes a twentieth of the time of a large capture, and of a small one's start.
-    gc.set_threshold(20_000)
+    gc.set_threshold(50_000)
     try:
         program(prog_name="analyzer")
     finally:
