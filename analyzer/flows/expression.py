@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from math import prod
 from typing import Final
@@ -397,24 +397,29 @@ def last_steps(expression: Expression) -> frozenset[str]:
 
 def walk(expression: Expression) -> Iterator[Expression | Branch]:
     """Every node, in the order of the page, branches of an `alt` included."""
-    yield expression
-    match expression:
-        case Sequence(parts) | Interleave(parts):
-            for part in parts:
-                yield from walk(part)
-        case Choice(branches):
-            for branch in branches:
-                yield branch
-                yield from walk(branch.body)
-        case Option(body) | Loop(body) | Shaded(body) | Beginning(body):
-            yield from walk(body)
-        case Step() | Reference():
-            pass
+    waiting: list[Expression | Branch] = [expression]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        match node:
+            case Step() | Reference():
+                pass
+            case Sequence(parts) | Interleave(parts):
+                waiting.extend(reversed(parts))
+            case Choice(branches):
+                waiting.extend(reversed(branches))
+            case _:
+                waiting.append(node.body)
 
 
 def steps_of(expression: Expression) -> Iterator[Step]:
     """Every step of a diagram, references among them as what the matcher sees of them."""
-    for node in walk(expression):
+    return steps_among(walk(expression))
+
+
+def steps_among(nodes: Iterable[Expression | Branch]) -> Iterator[Step]:
+    """The steps among the nodes of a diagram."""
+    for node in nodes:
         if isinstance(node, Step):
             yield node
         elif isinstance(node, Reference):

@@ -23,7 +23,7 @@ from analyzer.flows.expression import (
     last_steps,
     linear,
     passed_over,
-    steps_of,
+    steps_among,
     walk,
 )
 from analyzer.flows.library import Page
@@ -98,18 +98,17 @@ class Flow(msgspec.Struct, eq=False):
     _tests: dict[int, int] = msgspec.field(default_factory=dict)  # place of a step -> how many tests it has
 
     def __post_init__(self) -> None:
-        expression = self.expression
-        self.atoms = tuple(dict.fromkeys(steps_of(expression)))
+        nodes = list(walk(self.expression))
+        self.atoms = tuple(dict.fromkeys(steps_among(nodes)))
         self.names = frozenset(atom.name for atom in self.atoms)
         self.retransmitted = frozenset((atom.side, atom.name) for atom in self.atoms if RETRANSMISSION in atom.tests)
         self._tests = {atom.place: len(atom.tests) for atom in self.atoms if atom.tests and atom.place > 0}
-        for node in walk(expression):
-            if isinstance(node, Option | Loop | Branch) and node.place > 0:
-                self._titles[node.place] = node.title
+        blocks = [node for node in nodes if isinstance(node, Option | Loop | Branch)]
+        self._titles = {node.place: node.title for node in blocks if node.place > 0}
         self.by_abort = last_steps(self.page.expression) <= ABORTS
-        self._blocks = frozenset(node.place for node in walk(expression) if isinstance(node, Option | Loop))
+        self._blocks = frozenset(node.place for node in blocks if not isinstance(node, Branch))
         self._intern(frozenset())
-        self._intern(frozenset((Alternative(expression, NOWHERE),)))
+        self._intern(frozenset((Alternative(self.expression, NOWHERE),)))
 
     def offers(self, side: int, name: str, retransmitted: bool, alphabet: frozenset[str]) -> bool:
         """Whether an event concerns this page at all (rules 2 and 7)."""
