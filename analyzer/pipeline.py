@@ -198,7 +198,10 @@ class Analysis:
             return None
         from analyzer.dissector.recognition import Recognizer
 
-        return Recognizer(keep_fields=self._options.headers, secrets=self._secrets, sink=self._options.bodies)
+        options = self._options
+        return Recognizer(
+            keep_fields=options.headers, secrets=self._secrets, sink=options.bodies, log_frames=options.samples
+        )
 
     def _inside(self, library: Library) -> Inside | None:
         """Who labels what runs inside the connections, if that is wanted."""
