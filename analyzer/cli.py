@@ -157,6 +157,10 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Connections come and go by the thousand, hardly any in cycles: looking for those after every 700 objects, as
     # Python does by itself, takes a tenth of the time of a large capture; each search goes through the thousands that
-    # wait for their end.
+    # wait for their end. It is a part of a small one's start, too.
     gc.set_threshold(50_000)
-    program(prog_name="analyzer")
+    try:
+        program(prog_name="analyzer")
+    finally:
+        # Nor is what is left at the end worth a search, which would take a tenth of the time of a small capture.
+        gc.freeze()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
 import sys
@@ -45,8 +44,7 @@ if TYPE_CHECKING:
 _LAST_CONNECTIONS = 8192
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How a capture is to be analysed. Times are nanoseconds."""
 
     vlan_key: bool = False  # VLAN ids tell connections apart
@@ -200,7 +198,10 @@ class Analysis:
             return None
         from analyzer.dissector.recognition import Recognizer
 
-        return Recognizer(keep_fields=self._options.headers, secrets=self._secrets, sink=self._options.bodies)
+        options = self._options
+        return Recognizer(
+            keep_fields=options.headers, secrets=self._secrets, sink=options.bodies, log_frames=options.samples
+        )
 
     def _inside(self, library: Library) -> Inside | None:
         """Who labels what runs inside the connections, if that is wanted."""

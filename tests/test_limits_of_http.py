@@ -71,7 +71,7 @@ def test_settings_that_wait_for_their_acknowledgement():
     sent = [[(values.MAX_FRAME_SIZE, 16_384 + one)] for one in range(values.MOST_PENDING + 2)]
     of_a_side = values.Settings()
     effects = [of_a_side.send(entries) for entries in sent]
-    assert effects == [*[[]] * values.MOST_PENDING, [sent[0]], [sent[1]]]
+    assert effects == [*[None] * values.MOST_PENDING, sent[0], sent[1]]
 
 
 def test_faults_of_a_connection():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
 from collections.abc import Callable
 from types import TracebackType
 from typing import ClassVar, Self
 
+import msgspec
 import numpy as np
 
 from analyzer.capture.frames import Frames
@@ -30,8 +30,7 @@ TLS_KEY_LOG = 0x544C534B  # a kind of secrets
 IDLE_SECONDS = 1.0
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(msgspec.Struct, frozen=True):
     """Something in the file that could not be read; the message names the place, too."""
 
     offset: int  # bytes from the beginning of the file
@@ -41,8 +40,7 @@ class Damage:
         return self.message
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Secrets:
+class Secrets(msgspec.Struct, frozen=True):
     """A Decryption Secrets Block; `kind` may be `TLS_KEY_LOG` (draft-ietf-opsawg-pcapng §4.7)."""
 
     kind: int

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import numpy as np
 
 # Bytes per chunk. Large enough that Python's cost per chunk vanishes, small enough to stay in the processor's cache.
 CHUNK_BYTES = 1 << 20
 
 
-@dataclasses.dataclass(slots=True)
-class Frames:
+class Frames(msgspec.Struct, eq=False):
     """Some captured frames, in capture order. Valid until the next chunk is asked for: the arrays are reused.
 
     `data` holds the bytes; all columns have shape (count,). `offset` and `captured` always lie inside `data`

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import numpy as np
 
 INT64_MAX = (1 << 63) - 1
@@ -13,8 +12,7 @@ NS_PER_SECOND = 1_000_000_000
 MAX_INTERFACES = 65_536
 
 
-@dataclasses.dataclass(slots=True)
-class Interface:
+class Interface(msgspec.Struct):
     """Where packets were captured. Counts are packets since the capture began, None where the file tells nothing."""
 
     link_type: int  # LINKTYPE_ number, https://www.tcpdump.org/linktypes.html

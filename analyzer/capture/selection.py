@@ -7,10 +7,10 @@ is given. A packet that is left out keeps its number and is not looked at furthe
 from __future__ import annotations
 
 import ctypes
-import dataclasses
 import struct
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from analyzer.capture.frames import Frames
@@ -66,7 +66,7 @@ class Selection:
         if self._filter:
             self._filter.narrow(frames, kept)
         link_type = np.where(kept, frames.link_type, EXCLUDED_LINK_TYPE).astype(np.int32)
-        return dataclasses.replace(frames, link_type=link_type)
+        return msgspec.structs.replace(frames, link_type=link_type)
 
 
 class _Program(ctypes.Structure):

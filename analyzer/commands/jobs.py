@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import dataclasses
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -99,7 +98,7 @@ def _work(pipe: _Pipe, options: pipeline.Options, lines: bool) -> None:
                 return
             path, share = msgspec.msgpack.decode(task, type=tuple[bytes, tuple[int, int]])
             try:
-                _analyse(os.fsdecode(path), dataclasses.replace(options, share=share), lines, tell)
+                _analyse(os.fsdecode(path), msgspec.structs.replace(options, share=share), lines, tell)
             except (UsageError, InputError) as error:
                 tell(_failed(error))
             tell(None)

@@ -12,7 +12,10 @@ from pathlib import Path
 import analyzer
 
 # Whoever takes part in an analysis.
-_PARTS = ("analyzer.capture.compressed", "analyzer.dissector.", "analyzer.flows.", "analyzer.reporter.")
+_PARTS = (
+    "analyzer.capture.compressed", "analyzer.commands.terminal", "analyzer.dissector.", "analyzer.flows.",
+    "analyzer.reporter.",
+)  # fmt: skip
 _INNER_IMPORT = re.compile(r"^ +(?:from (\S+) import |import (\S+))", re.MULTILINE)
 
 

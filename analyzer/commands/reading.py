@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
 
 from analyzer.commands.formats import Report, in_folder, report_of
 from analyzer.commands.inputs import captures_in, ends_on_interrupt, is_live, key_files, refuse_to_overwrite
@@ -32,8 +33,7 @@ _EXCHANGES = ("zeek", "ecs", "har")  # formats that quote header fields, none th
 _NAMED_FAILURES = 10  # connections that `--fail-on` names one by one
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """The command line, as click checked it."""
 
     captures: tuple[str, ...]

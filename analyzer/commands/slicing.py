@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import array
 import contextlib
-import dataclasses
 import os
 import sys
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -122,7 +122,7 @@ class Slicing:
     @contextlib.contextmanager
     def _again(self) -> Iterator[pipeline.Analysis]:
         """The capture once more. Who the connections are does not depend on what is inside them."""
-        options = dataclasses.replace(self._options, tcp_only=True, keys=(), collect_secrets=False)
+        options = msgspec.structs.replace(self._options, tcp_only=True, keys=(), collect_secrets=False)
         analysis = pipeline.analyze(self._source, options)
         with contextlib.closing(analysis), self._progress.of(analysis, analysis.name):
             yield analysis

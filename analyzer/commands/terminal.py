@@ -6,7 +6,6 @@ import contextlib
 import os
 import stat
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -89,6 +88,8 @@ def open_output(path: str | None) -> Iterator[Output]:
 @contextlib.contextmanager
 def whole_file(path: str) -> Iterator[BinaryIO]:
     """A file that appears under its name only when the block ends without an exception."""
+    import tempfile  # takes longer than a small capture, and most runs print
+
     target = Path(os.path.realpath(path))  # a link stays a link
     try:
         if target.exists() and not target.is_file():  # a device or a named pipe cannot be replaced

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import re
 from typing import Any, get_args
 
 import click
+import msgspec
 
 from analyzer import model
 from analyzer.errors import UsageError
@@ -23,8 +23,7 @@ _SHARE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*%")
 _KEYS = re.compile(rb"[A-Z][A-Z0-9_]* [0-9A-Fa-f]+ [0-9A-Fa-f]+\s*|-----BEGIN [A-Z0-9 ]+-----\s*")
 
 
-@dataclasses.dataclass(frozen=True)
-class When:
+class When(msgspec.Struct, frozen=True):
     """A moment in nanoseconds: since 1970 UTC, or since the first packet of the capture."""
 
     ns: int
@@ -74,8 +73,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return ns
 
 
-@dataclasses.dataclass(frozen=True)
-class FileRing:
+class FileRing(msgspec.Struct, frozen=True):
     """So many files of about so many bytes."""
 
     files: int

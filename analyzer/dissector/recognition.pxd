@@ -7,6 +7,7 @@ cdef class Recognizer:
     cdef readonly bint keep_fields
     cdef readonly object secrets
     cdef readonly object sink
+    cdef bint log_frames
 
     cpdef void first(self, Undecided undecided, bytes begin)
     cpdef void decide(self, Undecided undecided, bint midstream=*)

@@ -44,12 +44,13 @@ _NEED_MORE = Probe.NEED_MORE
 @cython.cclass
 class Recognizer:
     """`keep_fields`: keep the header fields of HTTP; `secrets`: what TLS may be decrypted with; `sink`: who gets the
-    bodies of HTTP, a `content.Sink`."""
+    bodies of HTTP, a `content.Sink`; `log_frames`: remember the order of HTTP/2 frames, to draw them."""
 
-    def __init__(self, *, keep_fields=False, secrets=None, sink=None):
+    def __init__(self, *, keep_fields=False, secrets=None, sink=None, log_frames=False):
         self.keep_fields = keep_fields
         self.secrets = secrets
         self.sink = sink
+        self.log_frames = log_frames
 
     @cython.ccall
     def first(self, undecided: Undecided, begin: bytes) -> cython.void:
@@ -98,7 +99,7 @@ class Recognizer:
         if kind == "http2":
             from analyzer.dissector.http2 import connection as http2
 
-            return http2.Dissector(keep_fields=self.keep_fields, midstream=midstream)
+            return http2.Dissector(keep_fields=self.keep_fields, midstream=midstream, log_frames=self.log_frames)
         if kind == "tls":
             from analyzer.dissector.tls import connection as tls
 
@@ -121,7 +122,8 @@ class Recognizer:
         """What a dissector found inside its protocol is decided in turn, down to `MOST_LAYERS`."""
         if isinstance(layer, Http1) and cython.cast(Http1, layer).handover is None:
             return  # as with most connections
-        for inner in inside(layer):
+        streams: list = inside(layer)
+        for inner in streams:
             if inner.open:
                 named = isinstance(inner, Handover) and inner.protocol not in _UNKNOWN_INSIDE
                 if depth >= MOST_LAYERS:
@@ -149,7 +151,7 @@ class Recognizer:
                 layer.exchanges[-1].started_ns or 0, request.body_bytes,
                 None if settings is None else settings.decode("ascii", "replace"), request.head_packet,
             )  # fmt: skip
-        found = Dissector(keep_fields=self.keep_fields, upgraded=upgraded)
+        found = Dissector(keep_fields=self.keep_fields, upgraded=upgraded, log_frames=self.log_frames)
         found.sink = self.sink
         return found
 
@@ -178,8 +180,15 @@ def kind_of(dissector: type) -> str:
 
 def inside(layer) -> list:
     """The byte streams that run inside this layer's, each an `Undecided`."""
-    found = [one for name in ("handover", "plain") if (one := getattr(layer, name, None)) is not None]
-    return found + getattr(layer, "tunnels", [])
+    handover = getattr(layer, "handover", None)
+    plain = getattr(layer, "plain", None)
+    tunnels = getattr(layer, "tunnels", None)
+    found: list = list(tunnels) if tunnels else []
+    if plain is not None:
+        found.insert(0, plain)
+    if handover is not None:
+        found.insert(0, handover)
+    return found
 
 
 @cython.ccall

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final, NoReturn
+
+import msgspec
 
 from analyzer.errors import FlowPageError
 from analyzer.flows.expression import (
@@ -69,32 +70,29 @@ FLOW: Final = "flow"  # in a vocabulary: references may name the flow, as `ref t
 HEADERS: Final = "header.*"  # in a vocabulary: any field whose name begins so
 
 
-@dataclass(slots=True)
-class _Branch:
+class _Branch(msgspec.Struct):
     title: str
     line: int
     place: int
-    items: list[Expression] = field(default_factory=list)
+    items: list[Expression] = msgspec.field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Block:
+class _Block(msgspec.Struct):
     kind: str
     line: int
     branches: list[_Branch]
 
 
-@dataclass(slots=True)
-class _Parser:
+class _Parser(msgspec.Struct):
     path: str
     line: int
     steps: Collection[str] | None
     attributes: Mapping[str, str] | None
     single_numbers: bool = False  # the tests are for a compiled stage
-    sides: dict[str, int] = field(default_factory=dict)  # participant id -> side
-    blocks: list[_Block] = field(default_factory=list)
+    sides: dict[str, int] = msgspec.field(default_factory=dict)  # participant id -> side
+    blocks: list[_Block] = msgspec.field(default_factory=list)
     places: int = 0
-    lines: dict[int, int] = field(default_factory=dict)  # place -> line
+    lines: dict[int, int] = msgspec.field(default_factory=dict)  # place -> line
 
     def fail(self, reason: str, line: int | None = None) -> NoReturn:
         raise FlowPageError(self.path, self.line if line is None else line, reason)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from math import prod
 from typing import Final
+
+import msgspec
 
 CLIENT: Final = 0
 SERVER: Final = 1
@@ -67,23 +68,11 @@ def span_of(text: str) -> tuple[int, int] | None:
     return None
 
 
-class Remembering:
-    """Works out its hash once. What is left to do of a page is a large tree, and a key wherever automata grow."""
-
-    __slots__ = ("_hash",)
-    _hash: int
-
-    def __hash__(self) -> int:
-        found: int | None = getattr(self, "_hash", None)
-        if found is None:
-            fields = type(self).__slots__  # as dataclasses have them: of this class, in the order of its fields
-            found = hash(tuple([getattr(self, name) for name in fields]))
-            object.__setattr__(self, "_hash", found)
-        return found
+class Value(msgspec.Struct, frozen=True, cache_hash=True):
+    """Works out its hash once: what is left to do of a page is a large tree, and a key wherever automata grow."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeTest(Remembering):
+class AttributeTest(Value, frozen=True):
     """A comparison with a field of an event: `payload>0`. Without operator: the field is true (not 0, not empty).
 
     `others`: further values of `=` and `!=`, one of which must fit, or none of which may.
@@ -93,8 +82,6 @@ class AttributeTest(Remembering):
     operator: str = ""  # "", "!" (it is not there), "=", "!=", "<", ">", "<=" or ">="
     value: str = ""  # for "=" and "!=" a glob, of a number also a range
     others: tuple[str, ...] = ()
-
-    __hash__ = Remembering.__hash__  # dataclasses leave what a class defines itself
 
     def __str__(self) -> str:
         if self.operator == "!":
@@ -138,8 +125,7 @@ class AttributeTest(Remembering):
 RETRANSMISSION: Final = AttributeTest("retransmission")
 
 
-@dataclass(frozen=True, slots=True)
-class Step(Remembering):
+class Step(Value, frozen=True):
     """One step of one side. `place` tells it from every other node of its diagram and grows down the page."""
 
     side: int
@@ -147,38 +133,27 @@ class Step(Remembering):
     tests: tuple[AttributeTest, ...] = ()
     place: int = 0
 
-    __hash__ = Remembering.__hash__  # dataclasses leave what a class defines itself
 
-
-@dataclass(frozen=True, slots=True)
-class Reference(Remembering):
+class Reference(Value, frozen=True):
     """`Note over Client,Server: ref tls`: the verdict of another scope stands at this place."""
 
     scope: str
     place: int = 0
     tests: tuple[AttributeTest, ...] = ()
 
-    __hash__ = Remembering.__hash__  # dataclasses leave what a class defines itself
 
-
-@dataclass(frozen=True, slots=True)
-class Sequence(Remembering):
+class Sequence(Value, frozen=True):
     """One after the other. With no items: nothing is left to do."""
 
     items: tuple[Expression, ...] = ()
 
-    __hash__ = Remembering.__hash__  # dataclasses leave what a class defines itself
 
-
-@dataclass(frozen=True, slots=True)
-class Branch(Remembering):
+class Branch(Value, frozen=True):
     """One way through an `alt`. It is no expression by itself."""
 
     body: Expression
     title: str = ""
     place: int = 0
-
-    __hash__ = Remembering.__hash__  # dataclasses leave what a class defines itself
 
     @property
     def trace(self) -> Places:
@@ -186,65 +161,47 @@ class Branch(Remembering):
         return frozenset((self.place,)) if self.title else NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Choice(Remembering):
+class Choice(Value, frozen=True):
     """`alt`/`else`: exactly one branch."""
 
     branches: tuple[Branch, ...]
 
-    __hash__ = Remembering.__hash__  # dataclasses leave what a class defines itself
 
-
-@dataclass(frozen=True, slots=True)
-class Option(Remembering):
+class Option(Value, frozen=True):
     """`opt`: may be absent."""
 
     body: Expression
     title: str = ""
     place: int = 0
 
-    __hash__ = Remembering.__hash__  # dataclasses leave what a class defines itself
 
-
-@dataclass(frozen=True, slots=True)
-class Loop(Remembering):
+class Loop(Value, frozen=True):
     """`loop`: zero or more times."""
 
     body: Expression
     title: str = ""
     place: int = 0
 
-    __hash__ = Remembering.__hash__  # dataclasses leave what a class defines itself
 
-
-@dataclass(frozen=True, slots=True)
-class Interleave(Remembering):
+class Interleave(Value, frozen=True):
     """`par`/`and`: all branches, each in its own order, mixed in any way."""
 
     branches: tuple[Expression, ...]
 
-    __hash__ = Remembering.__hash__  # dataclasses leave what a class defines itself
 
-
-@dataclass(frozen=True, slots=True)
-class Shaded(Remembering):
+class Shaded(Value, frozen=True):
     """`rect`: what travels encrypted. Its steps are matched one by one where they can be read; `shading.py` adds the
     other way to see it."""
 
     body: Expression
 
-    __hash__ = Remembering.__hash__  # dataclasses leave what a class defines itself
 
-
-@dataclass(frozen=True, slots=True)
-class Beginning(Remembering):
+class Beginning(Value, frozen=True):
     """`Note over Client,Server: ref beginning`: any first steps of another flow of the scope, at least one, at most
     all. As drawn, `body` is empty; the automaton puts the other flows there."""
 
     body: Expression = Sequence()
     begun: bool = False  # there was a step, so that it may end
-
-    __hash__ = Remembering.__hash__  # dataclasses leave what a class defines itself
 
 
 Expression = Step | Reference | Sequence | Choice | Option | Loop | Interleave | Shaded | Beginning
@@ -440,24 +397,29 @@ def last_steps(expression: Expression) -> frozenset[str]:
 
 def walk(expression: Expression) -> Iterator[Expression | Branch]:
     """Every node, in the order of the page, branches of an `alt` included."""
-    yield expression
-    match expression:
-        case Sequence(parts) | Interleave(parts):
-            for part in parts:
-                yield from walk(part)
-        case Choice(branches):
-            for branch in branches:
-                yield branch
-                yield from walk(branch.body)
-        case Option(body) | Loop(body) | Shaded(body) | Beginning(body):
-            yield from walk(body)
-        case Step() | Reference():
-            pass
+    waiting: list[Expression | Branch] = [expression]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        match node:
+            case Step() | Reference():
+                pass
+            case Sequence(parts) | Interleave(parts):
+                waiting.extend(reversed(parts))
+            case Choice(branches):
+                waiting.extend(reversed(branches))
+            case _:
+                waiting.append(node.body)
 
 
 def steps_of(expression: Expression) -> Iterator[Step]:
     """Every step of a diagram, references among them as what the matcher sees of them."""
-    for node in walk(expression):
+    return steps_among(walk(expression))
+
+
+def steps_among(nodes: Iterable[Expression | Branch]) -> Iterator[Step]:
+    """The steps among the nodes of a diagram."""
+    for node in nodes:
         if isinstance(node, Step):
             yield node
         elif isinstance(node, Reference):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Sequence as Many
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NamedTuple
+
+import msgspec
 
 from analyzer.errors import FlowPageError
 from analyzer.flows.expression import (
@@ -22,7 +23,7 @@ from analyzer.flows.expression import (
     last_steps,
     linear,
     passed_over,
-    steps_of,
+    steps_among,
     walk,
 )
 from analyzer.flows.library import Page
@@ -48,8 +49,7 @@ class Alternative(NamedTuple):
 _Preference = tuple[int, int, tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """A page that is complete."""
 
     page: Page
@@ -66,8 +66,7 @@ class Match:
         return "documented" if self.page.drawn_in_article and not self.differs else "variant"
 
 
-@dataclass(frozen=True, slots=True)
-class Living:
+class Living(msgspec.Struct, frozen=True):
     """A page that can still become complete, or is."""
 
     page: Page
@@ -77,8 +76,7 @@ class Living:
     by_abort: bool  # it can only end by an abort
 
 
-@dataclass(slots=True)
-class Flow:
+class Flow(msgspec.Struct, eq=False):
     """One page's own lazy automaton. Its states are numbered too: 0 dead, 1 start.
 
     `traced`: they tell the ways to the same remainder apart by the places gone through. Else only the remainders count,
@@ -88,30 +86,29 @@ class Flow:
     page: Page
     expression: Expression  # what the page's diagram means
     traced: bool = True
-    states: list[tuple[Alternative, ...]] = field(default_factory=list)
-    _ids: dict[frozenset[Alternative], int] = field(default_factory=dict)
-    _moves: dict[tuple[int, frozenset[Step]], int] = field(default_factory=dict)
+    states: list[tuple[Alternative, ...]] = msgspec.field(default_factory=list)
+    _ids: dict[frozenset[Alternative], int] = msgspec.field(default_factory=dict)
+    _moves: dict[tuple[int, frozenset[Step]], int] = msgspec.field(default_factory=dict)
     atoms: tuple[Step, ...] = ()
     names: frozenset[str] = frozenset()
     retransmitted: frozenset[tuple[int, str]] = frozenset()  # steps the page names with [retransmission]
-    _titles: dict[int, str] = field(default_factory=dict)
+    _titles: dict[int, str] = msgspec.field(default_factory=dict)
     _blocks: Places = NOWHERE
     by_abort: bool = False  # it can only end by an abort
-    _tests: dict[int, int] = field(default_factory=dict)  # place of a step -> how many tests it has
+    _tests: dict[int, int] = msgspec.field(default_factory=dict)  # place of a step -> how many tests it has
 
     def __post_init__(self) -> None:
-        expression = self.expression
-        self.atoms = tuple(dict.fromkeys(steps_of(expression)))
+        nodes = list(walk(self.expression))
+        self.atoms = tuple(dict.fromkeys(steps_among(nodes)))
         self.names = frozenset(atom.name for atom in self.atoms)
         self.retransmitted = frozenset((atom.side, atom.name) for atom in self.atoms if RETRANSMISSION in atom.tests)
         self._tests = {atom.place: len(atom.tests) for atom in self.atoms if atom.tests and atom.place > 0}
-        for node in walk(expression):
-            if isinstance(node, Option | Loop | Branch) and node.place > 0:
-                self._titles[node.place] = node.title
+        blocks = [node for node in nodes if isinstance(node, Option | Loop | Branch)]
+        self._titles = {node.place: node.title for node in blocks if node.place > 0}
         self.by_abort = last_steps(self.page.expression) <= ABORTS
-        self._blocks = frozenset(node.place for node in walk(expression) if isinstance(node, Option | Loop))
+        self._blocks = frozenset(node.place for node in blocks if not isinstance(node, Branch))
         self._intern(frozenset())
-        self._intern(frozenset((Alternative(expression, NOWHERE),)))
+        self._intern(frozenset((Alternative(self.expression, NOWHERE),)))
 
     def offers(self, side: int, name: str, retransmitted: bool, alphabet: frozenset[str]) -> bool:
         """Whether an event concerns this page at all (rules 2 and 7)."""

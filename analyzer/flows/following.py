@@ -8,8 +8,9 @@ event has a bound that does not depend on the traffic, and no page can make it e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from analyzer.flows.expression import EITHER, Expression, Step, linear, passed_over, steps_of
 from analyzer.flows.library import Page
@@ -53,8 +54,7 @@ class Remainders:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
+class Followed(msgspec.Struct, frozen=True):
     """How far events went along a page."""
 
     page: Page

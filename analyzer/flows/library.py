@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
+
+import msgspec
 
 from analyzer.dissector import http1, http2, tcp, tls
 from analyzer.errors import FlowPageError, UsageError
@@ -25,12 +26,11 @@ if TYPE_CHECKING:
 PAGES: Final = Path(__file__).parent / "pages"
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
+class Vocabulary(msgspec.Struct, frozen=True):
     """What the diagrams of a scope may say: step names and attributes, as the scope's dissector promises them."""
 
     steps: tuple[str, ...]
-    attributes: Mapping[str, str] = field(default_factory=dict)  # name -> "number", "flag" or "text"
+    attributes: Mapping[str, str] = msgspec.field(default_factory=dict)  # name -> "number", "flag" or "text"
     compiled: bool = False  # its automaton is walked by the compiled packet stage
     traced: bool = True  # its automaton's states say which blocks were taken: too many where pages have many blocks
     whole: bool = False  # its pages are not run by an automaton, but one by one (`following.py`)
@@ -74,8 +74,7 @@ _ID = re.compile(r"[a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*")
 _LAST: Final = 1 << 30  # the order of pages that ask for none
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True, eq=False):
     """One documented flow."""
 
     id: str
@@ -95,7 +94,7 @@ class Page:
     times: str | None = None  # how many must follow it, as "1..3" or ">=1"; None: any number
     required: bool = False  # to follow another page of the scope instead is not enough
     ignores: tuple[Step, ...] = ()  # events that do not matter to it, of either side
-    lines: Mapping[str, int] = field(default_factory=dict, compare=False)  # of the front matter's keys
+    lines: Mapping[str, int] = msgspec.field(default_factory=dict)  # of the front matter's keys
     diagram_line: int = 1  # where `mermaid` begins
 
     @property
@@ -109,14 +108,13 @@ class Page:
         return any(isinstance(node, Beginning) for node in walk(self.expression))
 
 
-@dataclass(slots=True)
-class _Text:
+class _Text(msgspec.Struct):
     """A page's text, cut into its three parts."""
 
     path: str
-    values: dict[str, tuple[str, int]] = field(default_factory=dict)  # key -> value, line
-    prose: list[str] = field(default_factory=list)
-    diagram: list[str] = field(default_factory=list)
+    values: dict[str, tuple[str, int]] = msgspec.field(default_factory=dict)  # key -> value, line
+    prose: list[str] = msgspec.field(default_factory=list)
+    diagram: list[str] = msgspec.field(default_factory=list)
     diagram_line: int = 0  # 0: none yet
 
     def fail(self, line: int, reason: str) -> NoReturn:

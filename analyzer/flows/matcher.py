@@ -10,10 +10,10 @@ from Python alone need none, and so may have more symbols.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
+import msgspec
 import numpy as np
 
 from analyzer.errors import FlowPageError
@@ -305,8 +305,7 @@ def _match_order(match: Match) -> tuple[object, ...]:
     return match.by_silence, -match.tests, match.blocks, match.page.rank, match.swapped
 
 
-@dataclass(slots=True)
-class Run:
+class Run(msgspec.Struct, eq=False):
     """One run of a scope (rule 6): takes events while some page can consume them, and remembers the longest match."""
 
     automaton: Automaton

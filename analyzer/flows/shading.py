@@ -8,6 +8,7 @@ called `Encrypted`; a run of steps by one side is then one or more of them. Whic
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence as Many
 from itertools import groupby
 from typing import Final
@@ -60,8 +61,7 @@ def meant(expression: Expression, others: Many[Expression], *, shaded: bool) -> 
                 return readable
             return Choice((Branch(readable), Branch(unread(body), "unread", UNREAD)))
         case Beginning():
-            bodies = (_undrawn(meant(one, (), shaded=shaded)) for one in others)
-            return Beginning(Choice(tuple(Branch(body) for body in bodies)))
+            return _beginning_of(tuple(others), shaded)
         case Step() | Reference():
             return expression
         case Sequence(items):
@@ -74,6 +74,12 @@ def meant(expression: Expression, others: Many[Expression], *, shaded: bool) -> 
             return Loop(meant(body, others, shaded=shaded), title, place)
         case Choice(ways):
             return Choice(tuple(Branch(meant(way.body, others, shaded=shaded), way.title, way.place) for way in ways))
+
+
+@functools.lru_cache(maxsize=16)
+def _beginning_of(others: tuple[Expression, ...], shaded: bool) -> Beginning:
+    """The same in every diagram of a scope."""
+    return Beginning(Choice(tuple(Branch(_undrawn(meant(one, (), shaded=shaded))) for one in others)))
 
 
 def unread(expression: Expression) -> Expression:

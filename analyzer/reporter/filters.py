@@ -8,13 +8,14 @@ networks, numbers take units and compare with `<`, `<=`, `>`, `>=`. `!=` is alwa
 
 from __future__ import annotations
 
-import dataclasses
 import fnmatch
 import functools
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, get_args
+
+import msgspec
 
 from analyzer import model
 from analyzer.errors import UsageError
@@ -25,8 +26,7 @@ _Read = Callable[[model.Connection], Sequence[Any]]  # the values a field has; s
 _Check = Callable[[Any], bool]
 
 
-@dataclasses.dataclass(frozen=True)
-class Predicate:
+class Predicate(msgspec.Struct, frozen=True):
     """Whether a connection is wanted. `needs_content`: the answer depends on what is inside the connection."""
 
     holds: _Holds

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -72,13 +71,13 @@ def test_the_twin_is_interpreted():
 def test_on_recorded_captures(case):
     with open_capture(capture_of(case), chunk_bytes=1024) as capture:
         chunks = [
-            dataclasses.replace(
+            msgspec.structs.replace(
                 chunk,
                 data=memoryview(bytearray(chunk.data)),
                 **{
-                    field.name: getattr(chunk, field.name).copy()
-                    for field in dataclasses.fields(chunk)
-                    if isinstance(getattr(chunk, field.name), np.ndarray)
+                    name: getattr(chunk, name).copy()
+                    for name in chunk.__struct_fields__
+                    if isinstance(getattr(chunk, name), np.ndarray)
                 },
             )
             for chunk in capture

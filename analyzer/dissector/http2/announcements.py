@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import cython
 
-from analyzer.dissector.http2 import settings as values
 from analyzer.dissector.http2.exchanges import Alternative, Goaway, Http2Event, Origins
 from analyzer.dissector.http2.findings import MOST_ANNOUNCED, MOST_GOAWAYS, error_name
 from analyzer.dissector.http2.frames import MOST_COLLECTED
 from analyzer.dissector.http2.header_blocks import MOST_TABLE
+from analyzer.dissector.http2.settings import ENTRY, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE
 
 if cython.compiled:
+    from cython.cimports.analyzer.dissector.http2 import settings as values
     from cython.cimports.analyzer.dissector.http2.field_blocks import FieldBlocks
     from cython.cimports.analyzer.dissector.http2.findings import SIDE_NAMES
     from cython.cimports.analyzer.dissector.http2.frames import FrameReader
     from cython.cimports.analyzer.dissector.http2.header_blocks import HeaderDecoder
+    from cython.cimports.analyzer.dissector.http2.settings import Settings
     from cython.cimports.analyzer.dissector.http2.streams import Stream
     from cython.cimports.analyzer.dissector.http2.wire import ACK, CLIENT, STREAM_ID
 else:
+    from analyzer.dissector.http2 import settings as values
     from analyzer.dissector.http2.field_blocks import FieldBlocks
     from analyzer.dissector.http2.findings import SIDE_NAMES
     from analyzer.dissector.http2.frames import FrameReader
     from analyzer.dissector.http2.header_blocks import HeaderDecoder
+    from analyzer.dissector.http2.settings import Settings
     from analyzer.dissector.http2.streams import Stream
     from analyzer.dissector.http2.wire import ACK, CLIENT, STREAM_ID
 
@@ -33,6 +37,9 @@ COMPILED = cython.compiled
 
 MOST_EMPTY = 1000  # DATA without content or end, SETTINGS frames of a side, settings of a frame
 _MOST_DEBUG = 200  # bytes of GOAWAY's debug data that are shown
+_HEADER_TABLE_SIZE = cython.declare(cython.int, HEADER_TABLE_SIZE)
+_INITIAL_WINDOW_SIZE = cython.declare(cython.int, INITIAL_WINDOW_SIZE)
+_ENTRY = cython.declare(cython.longlong, ENTRY)
 _MOST_TEXT = 1000  # bytes of an origin and of what it offers
 
 
@@ -49,6 +56,8 @@ class Announcements(FieldBlocks):
     def _settings_frame(self, reader: FrameReader, flags: cython.int, payload: bytes | None) -> cython.void:
         side: cython.int = reader.number
         decoder: HeaderDecoder = self._headers[1 - side]
+        settings: Settings = self._settings[side]
+        entries: list
         if flags & ACK:
             if reader.length:
                 message = f"SETTINGS ACK of {reader.length} bytes (RFC 9113 §6.5)"
@@ -56,7 +65,8 @@ class Announcements(FieldBlocks):
             self._event(
                 side, "SETTINGS ACK", Http2Event(SIDE_NAMES[side], "SETTINGS ACK", reader.packet, reader.at_ns, 0, 0)
             )
-            for entries in self._settings[1 - side].acknowledge():
+            entries = cython.cast(Settings, self._settings[1 - side]).acknowledge()
+            if entries is not None:
                 self._take_effect(1 - side, entries, reader.at_ns, reader.packet)
             return
         event = Http2Event(SIDE_NAMES[side], "SETTINGS", reader.packet, reader.at_ns, 0, reader.length)
@@ -65,7 +75,7 @@ class Announcements(FieldBlocks):
         if self._setting_frames[side] > MOST_EMPTY:
             message = f"more than {MOST_EMPTY} SETTINGS frames: ENHANCE_YOUR_CALM (RFC 9113 §10.5)"
             self._once(f"settings {side}", reader.packet, message)
-        if reader.length % values.ENTRY:
+        if reader.length % _ENTRY:
             message = f"SETTINGS of {reader.length} bytes, which is no multiple of six (RFC 9113 §6.5)"
             self._wrong(reader, 0, "FRAME_SIZE_ERROR", message)
         if payload is None:
@@ -75,27 +85,30 @@ class Announcements(FieldBlocks):
             # Nobody knows what it says: neither the windows nor the size of the dynamic table.
             self.flow.forget()
             decoder.allowed = MOST_TABLE
-            self._settings[side].send([])
+            settings.send([])
             return
         entries = values.parse(payload)
         self._check_settings(side, entries, reader.packet, reader.at_ns)
-        effective = self._settings[side].send(entries)
-        decoder.allowed = self._settings[side].highest(values.HEADER_TABLE_SIZE)
-        for each in effective:
-            self._take_effect(side, each, reader.at_ns, reader.packet)
+        effective: list = settings.send(entries)
+        decoder.allowed = settings.highest(_HEADER_TABLE_SIZE)
+        if effective is not None:
+            self._take_effect(side, effective, reader.at_ns, reader.packet)
 
     @cython.cfunc
     def _check_settings(
         self, side: cython.int, entries: list, packet: cython.longlong, at_ns: cython.longlong
     ) -> cython.void:
-        said = set()
+        said: set = None
+        entry: tuple
         if len(entries) > MOST_EMPTY:
             message = f"more than {MOST_EMPTY} settings in a frame: ENHANCE_YOUR_CALM (RFC 9113 §10.5)"
             self._once("many settings", packet, message)
-        for code, value in entries:
-            fault = values.fault(side, code, value) if code not in said else None
-            if fault is not None:
-                said.add(code)
+        for entry in entries:
+            fault = values.fault(side, entry[0], entry[1])
+            if fault is not None and (said is None or entry[0] not in said):
+                if said is None:
+                    said = set()
+                said.add(entry[0])
                 error, message = fault
                 self._violated(side, 0, None, error, message, packet, at_ns)
 
@@ -104,13 +117,20 @@ class Announcements(FieldBlocks):
         self, side: cython.int, entries: list, at_ns: cython.longlong, packet: cython.longlong
     ) -> cython.void:
         """The peer of `side` follows these from now on."""
-        settings = self._settings[side]
+        settings: Settings = self._settings[side]
+        entry: tuple
+        window: cython.longlong = -1  # the last one counts
+        table: cython.bint = False
         settings.take_effect(entries)
-        latest = dict(entries)
-        if values.INITIAL_WINDOW_SIZE in latest and self.flow.known:
-            self.flow.initial(1 - side, latest[values.INITIAL_WINDOW_SIZE], at_ns, packet)
-        if values.HEADER_TABLE_SIZE in latest:
-            cython.cast(HeaderDecoder, self._headers[1 - side]).allowed = settings.highest(values.HEADER_TABLE_SIZE)
+        for entry in entries:
+            if entry[0] == _INITIAL_WINDOW_SIZE:
+                window = entry[1]
+            elif entry[0] == _HEADER_TABLE_SIZE:
+                table = True
+        if window >= 0 and self.flow.known:
+            self.flow.initial(1 - side, window, at_ns, packet)
+        if table:
+            cython.cast(HeaderDecoder, self._headers[1 - side]).allowed = settings.highest(_HEADER_TABLE_SIZE)
 
     @cython.cfunc
     def _ping(self, reader: FrameReader, flags: cython.int) -> cython.void:

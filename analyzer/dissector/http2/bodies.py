@@ -17,14 +17,14 @@ from analyzer.dissector.layer import EVERYTHING
 if cython.compiled:
     from cython.cimports.analyzer.dissector.http2.findings import SIDE_NAMES
     from cython.cimports.analyzer.dissector.http2.frames import FrameReader
-    from cython.cimports.analyzer.dissector.http2.lifecycles import NEXT, Lifecycles
-    from cython.cimports.analyzer.dissector.http2.streams import Stream
+    from cython.cimports.analyzer.dissector.http2.lifecycles import Lifecycles
+    from cython.cimports.analyzer.dissector.http2.streams import Stream, following
     from cython.cimports.analyzer.dissector.http2.wire import SERVER
 else:
     from analyzer.dissector.http2.findings import SIDE_NAMES
     from analyzer.dissector.http2.frames import FrameReader
-    from analyzer.dissector.http2.lifecycles import NEXT, Lifecycles
-    from analyzer.dissector.http2.streams import Stream
+    from analyzer.dissector.http2.lifecycles import Lifecycles
+    from analyzer.dissector.http2.streams import Stream, following
     from analyzer.dissector.http2.wire import SERVER
 
 COMPILED = cython.compiled
@@ -70,7 +70,7 @@ class Bodies(Lifecycles):
             found = self._new(stream, states.OPEN, True)
         if found is None:
             self._misplaced(reader, stream, _DATA, _DATA)
-        elif (found.state, side, _DATA) not in NEXT and not found.uncertain:
+        elif following(found.state, side, _DATA) < 0 and not found.uncertain:
             self._forbidden(reader, found, _DATA)
             self._stray[side] = found
             found = None

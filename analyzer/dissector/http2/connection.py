@@ -31,6 +31,7 @@ if cython.compiled:
     from cython.cimports.analyzer.dissector.http2.frames import FrameReader
     from cython.cimports.analyzer.dissector.http2.header_blocks import HeaderDecoder
     from cython.cimports.analyzer.dissector.http2.lifecycles import HeaderBlock
+    from cython.cimports.analyzer.dissector.http2.settings import Settings
     from cython.cimports.analyzer.dissector.http2.streams import Stream
 else:
     from analyzer.dissector.http2 import wire
@@ -40,6 +41,7 @@ else:
     from analyzer.dissector.http2.frames import FrameReader
     from analyzer.dissector.http2.header_blocks import HeaderDecoder
     from analyzer.dissector.http2.lifecycles import HeaderBlock
+    from analyzer.dissector.http2.settings import Settings
     from analyzer.dissector.http2.streams import Stream
 
 COMPILED = cython.compiled
@@ -51,6 +53,8 @@ __all__ = [
 
 _MOST_PRIORITY = 200  # bytes of a priority that are kept
 _SMALLEST_FRAME = cython.declare(cython.longlong, values.SMALLEST_FRAME)
+_INITIAL_WINDOW_SIZE = cython.declare(cython.int, values.INITIAL_WINDOW_SIZE)
+_MAX_FRAME_SIZE = cython.declare(cython.int, values.MAX_FRAME_SIZE)
 _UPDATE = cython.declare(str, states.WINDOW_UPDATE)
 _SERVER_ENDED = cython.declare(cython.int, states.SERVER_ENDED)
 
@@ -61,11 +65,14 @@ class Dissector(Announcements):
     """One connection. See `Findings` for what is found.
 
     `keep_fields`: whether `Message.fields` shall be filled. `midstream`: the connection was open before the capture
-    began. `upgraded`: the HTTP/1.1 request that became stream 1.
+    began. `upgraded`: the HTTP/1.1 request that became stream 1. `log_frames`: whether `Multiplexing.log` shall be
+    filled.
     """
 
-    def __init__(self, *, keep_fields=False, midstream=False, upgraded=None):
+    def __init__(self, *, keep_fields=False, midstream=False, upgraded=None, log_frames=False):
         self._begin_announcements(keep_fields, not midstream)
+        if log_frames:
+            self.multiplexing.begin_log()
         self._client = FrameReader(CLIENT, midstream)
         self._server = FrameReader(SERVER, midstream)
         self._closes = [None, None]
@@ -204,7 +211,7 @@ class Dissector(Announcements):
             self._wrong(reader, 0, "PROTOCOL_ERROR", "DATA on stream 0 (RFC 9113 §6.1)")
         self._on[side] = None
         if self.flow.known and reader.length:
-            most: cython.longlong = self._settings[1 - side].highest(values.INITIAL_WINDOW_SIZE)
+            most: cython.longlong = cython.cast(Settings, self._settings[1 - side]).highest(_INITIAL_WINDOW_SIZE)
             problem = self.flow.sent(side, found, reader.length, reader.at_ns, most)
             if problem is not None:
                 self._wrong(reader, stream, "FLOW_CONTROL_ERROR", f"{problem} (RFC 9113 §6.9.1)")
@@ -296,7 +303,8 @@ class Dissector(Announcements):
                 first = "SETTINGS ACK" if kind == wire.SETTINGS else called
                 self._wrong(reader, 0, "PROTOCOL_ERROR", f"{first} before SETTINGS (RFC 9113 §3.4)")
         if reader.length > _SMALLEST_FRAME and not self.lost:
-            most = max(self._settings[1 - side].highest(values.MAX_FRAME_SIZE), values.SMALLEST_FRAME)
+            most = cython.cast(Settings, self._settings[1 - side]).highest(_MAX_FRAME_SIZE)
+            most = max(most, _SMALLEST_FRAME)
             if reader.length > most:
                 message = f"{called} of {reader.length} bytes, {most} are allowed (RFC 9113 §4.2)"
                 self._wrong(reader, 0, "FRAME_SIZE_ERROR", message)

@@ -20,18 +20,20 @@ if cython.compiled:
     from cython.cimports.analyzer.dissector.http2.findings import SIDE_NAMES
     from cython.cimports.analyzer.dissector.http2.frames import FrameReader
     from cython.cimports.analyzer.dissector.http2.header_blocks import Block, HeaderDecoder
-    from cython.cimports.analyzer.dissector.http2.lifecycles import NEXT, HeaderBlock
+    from cython.cimports.analyzer.dissector.http2.lifecycles import HeaderBlock
     from cython.cimports.analyzer.dissector.http2.sections import Section
-    from cython.cimports.analyzer.dissector.http2.streams import Stream
+    from cython.cimports.analyzer.dissector.http2.settings import Settings
+    from cython.cimports.analyzer.dissector.http2.streams import Stream, following
     from cython.cimports.analyzer.dissector.http2.wire import CLIENT, SERVER
 else:
     from analyzer.dissector.http2.bodies import Bodies
     from analyzer.dissector.http2.findings import SIDE_NAMES
     from analyzer.dissector.http2.frames import FrameReader
     from analyzer.dissector.http2.header_blocks import Block, HeaderDecoder
-    from analyzer.dissector.http2.lifecycles import NEXT, HeaderBlock
+    from analyzer.dissector.http2.lifecycles import HeaderBlock
     from analyzer.dissector.http2.sections import Section
-    from analyzer.dissector.http2.streams import Stream
+    from analyzer.dissector.http2.settings import Settings
+    from analyzer.dissector.http2.streams import Stream, following
     from analyzer.dissector.http2.wire import CLIENT, SERVER
 
 COMPILED = cython.compiled
@@ -74,7 +76,7 @@ class Conversation(Bodies):
             stream = self._opened(reader, number)
             if stream is None:
                 return
-        elif (stream.state, side, _HEADERS) not in NEXT and not stream.uncertain:
+        elif following(stream.state, side, _HEADERS) < 0 and not stream.uncertain:
             self._forbidden(reader, stream, _HEADERS)
             return
         self._move(stream, side, _HEADERS)
@@ -129,9 +131,10 @@ class Conversation(Bodies):
     def _asked(self, reader: FrameReader, number: cython.longlong) -> Stream | None:
         """A client opens a stream."""
         stream: Stream
-        most = self._settings[SERVER].in_force.get(MAX_CONCURRENT_STREAMS)
+        settings: Settings = self._settings[SERVER]
+        most = settings.in_force.get(MAX_CONCURRENT_STREAMS)
         if most is not None and self._open[CLIENT] >= most and not self.lost:
-            most = max(most, self._settings[SERVER].highest(MAX_CONCURRENT_STREAMS))
+            most = max(most, settings.highest(MAX_CONCURRENT_STREAMS))
             if self._open[CLIENT] >= most:
                 message = f"more than {most} streams are open (RFC 9113 §5.1.2)"
                 self._violated(CLIENT, number, None, "REFUSED_STREAM", message, reader.packet, reader.at_ns)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import cython
 
 from analyzer.dissector.http2.exchanges import HeadOfLine, Http2Event, Stall
-from analyzer.dissector.http2.settings import Settings
 from analyzer.dissector.registries import name
 from analyzer.model import Fault
 
@@ -17,11 +16,13 @@ if cython.compiled:
     from cython.cimports.analyzer.dissector.http2.flow_control import FlowControl
     from cython.cimports.analyzer.dissector.http2.frames import Sink
     from cython.cimports.analyzer.dissector.http2.multiplexing import Multiplexing
+    from cython.cimports.analyzer.dissector.http2.settings import Settings
     from cython.cimports.analyzer.dissector.http2.streams import Stream
 else:
     from analyzer.dissector.http2.flow_control import FlowControl
     from analyzer.dissector.http2.frames import Sink
     from analyzer.dissector.http2.multiplexing import Multiplexing
+    from analyzer.dissector.http2.settings import Settings
     from analyzer.dissector.http2.streams import Stream
 
 COMPILED = cython.compiled
@@ -79,7 +80,7 @@ class Findings(Sink):
     @property
     def settings(self) -> tuple[dict[str, int], dict[str, int]]:
         """The last value of what each side set, by name."""
-        return self._settings[0].sent, self._settings[1].sent
+        return cython.cast(Settings, self._settings[0]).sent, cython.cast(Settings, self._settings[1]).sent
 
     @property
     def max_concurrent(self) -> int:

@@ -373,7 +373,8 @@ class FrameReader:
         count: cython.longlong = min(self.remaining, len(data) - at)
         if count == self.length and not self._buffer:
             self.remaining = 0
-            self._end_frame(sink, bytes(data[at : at + count]))
+            payload = data[at : at + count]
+            self._end_frame(sink, payload if type(payload) is bytes else bytes(payload))
             return at + count
         self._buffer += data[at : at + count]
         self._collected(sink, count)

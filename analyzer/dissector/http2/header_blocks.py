@@ -290,4 +290,6 @@ def _huffman(block: bytes, at: cython.Py_ssize_t, end: cython.Py_ssize_t) -> byt
                 count += 1
     if not means & _COMPLETE:
         raise _malformed("incomplete huffman string")
+    if cython.compiled:
+        return cython.cast(cython.p_char, out)[:count]
     return bytes(out[:count])

@@ -4,7 +4,6 @@ from analyzer.dissector.http2.findings cimport Findings
 from analyzer.dissector.http2.frames cimport FrameReader
 from analyzer.dissector.http2.streams cimport Stream
 
-cdef dict NEXT
 cdef frozenset OVER
 
 cdef class HeaderBlock:

@@ -17,13 +17,13 @@ if cython.compiled:
     from cython.cimports.analyzer.dissector.http2.findings import Findings
     from cython.cimports.analyzer.dissector.http2.frames import FrameReader
     from cython.cimports.analyzer.dissector.http2.header_blocks import HeaderDecoder
-    from cython.cimports.analyzer.dissector.http2.streams import Stream
+    from cython.cimports.analyzer.dissector.http2.streams import Stream, following
     from cython.cimports.analyzer.dissector.http2.wire import CLIENT, SERVER
 else:
     from analyzer.dissector.http2.findings import Findings
     from analyzer.dissector.http2.frames import FrameReader
     from analyzer.dissector.http2.header_blocks import HeaderDecoder
-    from analyzer.dissector.http2.streams import Stream
+    from analyzer.dissector.http2.streams import Stream, following
     from analyzer.dissector.http2.wire import CLIENT, SERVER
 
 COMPILED = cython.compiled
@@ -33,7 +33,6 @@ MOST_REMEMBERED = 1000  # streams that are over, to judge what still comes
 MOST_EARLY = 100
 
 
-NEXT = cython.declare(dict, states.NEXT)
 OVER = cython.declare(frozenset, states.OVER)
 _CLOSED = cython.declare(cython.int, states.CLOSED)
 
@@ -113,7 +112,7 @@ class Lifecycles(Findings):
         if stream is None:
             self._misplaced(reader, number, step, called)
             return None
-        if (stream.state, side, step) in NEXT or stream.uncertain:
+        if following(stream.state, side, step) >= 0 or stream.uncertain:
             return stream
         self._forbidden(reader, stream, called)
         return None
@@ -137,7 +136,7 @@ class Lifecycles(Findings):
             if side == SERVER and number % 2:
                 self._answers_early(reader, number, message)
                 return
-        elif (state, side, step) in NEXT or self.lost:
+        elif following(state, side, step) >= 0 or self.lost:
             return
         else:
             message = f"{called} on a stream that is {STATE_NAMES[state]} (RFC 9113 §5.1)"
@@ -167,8 +166,8 @@ class Lifecycles(Findings):
     @cython.cfunc
     def _move(self, stream: Stream, side: cython.int, step: str) -> cython.void:
         """A stream that may not make this step stays as it is, unless frames of it may be missing."""
-        after = NEXT.get((stream.state, side, step))
-        if after is None:
+        after: cython.int = following(stream.state, side, step)
+        if after < 0:
             if not stream.uncertain or step not in (states.END_STREAM, states.RST_STREAM):
                 return
             after = _CLOSED

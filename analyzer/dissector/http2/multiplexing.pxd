@@ -5,6 +5,7 @@ from analyzer.dissector.http2.streams cimport Stream
 cdef class Multiplexing:
     cdef public long long most
     cdef public list switches
+    cdef bint logging
     cdef public object log
     cdef public list head_of_line
     cdef public long long head_of_line_beyond
@@ -17,6 +18,7 @@ cdef class Multiplexing:
     cdef list _last
     cdef list _apart
 
+    cdef void begin_log(self)
     cdef void opened(self, Stream stream)
     cdef void missed(self)
     cdef Stream forgotten(self)

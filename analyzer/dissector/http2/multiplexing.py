@@ -37,12 +37,13 @@ MOST_LOGGED = 4_096  # frames of a connection whose order and time are kept
 @cython.cclass
 class Multiplexing:
     """`most`: streams open at once; `switches`: per side, how often HEADERS or DATA of another stream followed; `log`:
-    of the first HEADERS and DATA, four words each: stream, side, packet, time."""
+    of the first HEADERS and DATA, four words each, if it was begun: stream, side, packet, time."""
 
     def __init__(self):
         self.most = 0
         self.switches = [0, 0]
-        self.log = array("q")
+        self.logging = False
+        self.log = None
         self.head_of_line = []
         self.head_of_line_beyond = 0
         self._live = {}
@@ -55,6 +56,11 @@ class Multiplexing:
         self._last = [None, None]
         # Per side, streams that are not yet known to be interleaved, the one with the latest frame last.
         self._apart = [{}, {}]
+
+    @cython.cfunc
+    def begin_log(self) -> cython.void:
+        self.logging = True
+        self.log = array("q")
 
     @cython.cfunc
     def opened(self, stream: Stream) -> cython.void:
@@ -155,7 +161,7 @@ class Multiplexing:
         """HEADERS or DATA of a stream."""
         last: Stream = self._last[side]
         apart: dict
-        if len(self.log) < 4 * MOST_LOGGED:
+        if self.logging and len(self.log) < 4 * MOST_LOGGED:
             self.log.extend((stream.number, side, packet, at_ns))
         if self._doubtful and stream.number in self._doubtful:
             self._went_on(stream)

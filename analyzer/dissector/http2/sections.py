@@ -6,8 +6,6 @@ What is not known of a section is no fault of it. Pure-Python mode, types in `se
 
 from __future__ import annotations
 
-import re
-
 import cython
 
 if cython.compiled:
@@ -30,8 +28,6 @@ _PSEUDO = {
 _SEEN = frozenset(
     (b"host", b"content-length", b"content-type", b"grpc-status", b"priority", b"te", b"sec-websocket-extensions")
 )
-_STATUS = re.compile(rb"[1-9][0-9][0-9]\Z")
-_NUMBER = re.compile(rb"[0-9]{1,18}\Z")
 _SHOWN = 60  # bytes of a name in a message
 
 
@@ -61,14 +57,16 @@ class Section:
     @cython.cfunc
     def number(self, name: bytes) -> object:
         """The value as a number; None if it is none."""
-        value = self.field(name)
-        return int(value) if value is not None and _NUMBER.match(value) else None
+        value: bytes = self.field(name)
+        number: cython.longlong = _digits(value, 18)
+        return number if number >= 0 else None
 
     @cython.cfunc
     def status(self) -> object:
         """As a number; None if it is none, or not known."""
-        value = self._pseudo.get(b":status")
-        return int(value) if value is not None and _STATUS.match(value) else None
+        value: bytes = self._pseudo.get(b":status")
+        number: cython.longlong = _digits(value, 3)
+        return number if number >= 100 else None
 
     @cython.cfunc
     def _read(self, block: Block) -> cython.void:
@@ -170,6 +168,20 @@ class Section:
             self.fault("status", "a :status that is not three digits (RFC 9113 §8.3.2)")
         elif status == 101:
             self.fault("status", "status 101, which HTTP/2 does not have (RFC 9113 §8.6)")
+
+
+@cython.cfunc
+def _digits(value: bytes | None, most: cython.int) -> cython.longlong:
+    """The number that at most so many digits are, and nothing else; -1: it is none."""
+    number: cython.longlong = 0
+    byte: cython.uchar
+    if value is None or not 0 < len(value) <= most:
+        return -1
+    for byte in value:
+        if not 48 <= byte <= 57:
+            return -1
+        number = number * 10 + byte - 48
+    return number
 
 
 @cython.cfunc

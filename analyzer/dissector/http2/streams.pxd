@@ -1,5 +1,7 @@
 # The types of streams.py, for the compiled modules.
 
+cdef int following(int state, int side, str step)
+
 cdef class Stream:
     cdef public long long number
     cdef public object exchange

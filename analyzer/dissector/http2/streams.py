@@ -56,7 +56,23 @@ NEXT = {
     **{(RESET_BY_CLIENT, SERVER, step): RESET_BY_CLIENT for step in (HEADERS, DATA, END_STREAM, PROMISES)},
     **{(RESET_BY_SERVER, CLIENT, step): RESET_BY_SERVER for step in (HEADERS, DATA, END_STREAM)},
 }
+# The same by step, then twice the state and the side.
+FORBIDDEN = -1
+_AFTER = cython.declare(
+    dict,
+    {
+        step: [NEXT.get((at >> 1, at & 1, step), FORBIDDEN) for at in range(2 * len(STATE_NAMES))]
+        for step in (HEADERS, DATA, WINDOW_UPDATE, RST_STREAM, END_STREAM, PROMISE, PROMISES)
+    },
+)
 OVER = frozenset((CLOSED, RESET_BY_CLIENT, RESET_BY_SERVER))
+
+
+@cython.cfunc
+def following(state: cython.int, side: cython.int, step: str) -> cython.int:
+    """The next state; `FORBIDDEN` for what `NEXT` does not have."""
+    after: list = _AFTER[step]
+    return after[2 * state + side]
 
 
 def error_of(state):

@@ -6,10 +6,11 @@ Memory is bounded whatever the size of the capture: counts, a few examples, and 
 from __future__ import annotations
 
 import collections
-import dataclasses
 import textwrap
 from collections.abc import Iterator
 from typing import Protocol
+
+import msgspec
 
 from analyzer import model
 from analyzer.dissector.encapsulation import MOST_LAYERS
@@ -72,13 +73,12 @@ _FRAGMENTS = {
 }  # fmt: skip
 
 
-@dataclasses.dataclass
-class _Scope:
+class _Scope(msgspec.Struct):
     """How often each thing came out, in one scope."""
 
     # By outcome and the word for it.
-    counts: collections.Counter[tuple[str, str]] = dataclasses.field(default_factory=collections.Counter)
-    sources: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
+    counts: collections.Counter[tuple[str, str]] = msgspec.field(default_factory=collections.Counter)
+    sources: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)
 
     def add(self, verdict: model.Verdict) -> None:
         key = (words.outcome(verdict), words.verdict_word(verdict))

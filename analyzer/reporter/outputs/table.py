@@ -12,11 +12,12 @@ are no cells and change no widths.
 from __future__ import annotations
 
 import collections
-import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
+
+import msgspec
 
 from analyzer import model
 from analyzer.reporter import words, words_of_http2, words_of_tls
@@ -40,8 +41,7 @@ ESSENTIAL = 2
 LUXURY = 10
 
 
-@dataclasses.dataclass(frozen=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """`rank`: 0 stays longest, up to ESSENTIAL are squeezed before they go; LUXURY comes only where all others have the
     room they want.
 
@@ -287,7 +287,7 @@ class Table:
         self._write, self._width, self._colour = write, width, colour
         names = distinct_names(captures)
         self._columns = [
-            dataclasses.replace(column, text=lambda c: escape(names.get(c.capture, c.capture)))
+            msgspec.structs.replace(column, text=lambda c: escape(names.get(c.capture, c.capture)))
             if column.header == "capture"
             else column
             for column in COLUMNS
