@@ -36,7 +36,7 @@ cdef class Application(Layer):
     cdef void _end(self, int side, long long missing, long long acked)
     cdef void _finish(self, int side, long long offset, long long at_ns, long long packet, long long missing)
     cdef void turn(self)
-    cdef bint _decide(self)
+    cdef bint _decide(self, bint last=*)
 
 cdef class Applications:
     cdef ConnectionRows _connections

@@ -163,8 +163,8 @@ class Application(Layer):
     # Finding out what it is.
 
     @cython.cfunc
-    def _decide(self) -> cython.bint:
-        """Look at what came so far; False if it is certain that there is nothing to tell of it."""
+    def _decide(self, last: cython.bint = False) -> cython.bint:
+        """Look at what came so far; False if it is certain that there is nothing to tell of it. `last`: no more comes."""
         content: Undecided = self.content
         if content.inner is None and not content.dropped:
             if self.proxy is None:
@@ -173,7 +173,8 @@ class Application(Layer):
                     return True
                 if isinstance(header, proxy_protocol.Header):
                     self.proxy = header
-            self._recognizer.decide(content, self.midstream)
+            if last or not self.midstream or content.grown():
+                self._recognizer.decide(content, self.midstream)
         if content.inner is not None:
             if type(content.inner) is _Unknown and content.inner.over:
                 return self.proxy is not None
@@ -298,6 +299,8 @@ class Applications:
         application: Application = self._followed.pop(rows[i, ID], None)
         if application is None:
             return None
+        if application.midstream and application.content.open:
+            application._decide(True)
         if (
             application.content.inner is None and application.proxy is None
             and not application.client.contradicted and not application.server.contradicted

@@ -11,6 +11,7 @@ cdef class Undecided(Layer):
     cdef long long _client_bytes
     cdef long long _server_bytes
     cdef long long _size
+    cdef long long _looked_at
     cdef list _held
     cdef bytes _client_begin
     cdef bytes _server_begin
@@ -18,6 +19,7 @@ cdef class Undecided(Layer):
     cdef bint _server_broken
 
     cpdef object pending(self, int side)
+    cpdef bint grown(self)
     cpdef void take(self, Layer inner)
     cpdef void drop(self)
     cpdef void turn(self)

@@ -20,6 +20,9 @@ COMPILED = cython.compiled
 HELD_LIMIT = 262_144  # bytes kept of both sides; beyond it nobody seems to want them
 # Many small pieces cost more than their bytes.
 _PIECE_BYTES = 64
+# Where something may begin anywhere, so much is looked through again with every piece; more when it is four times as
+# much as the last time.
+_MOST_LOOKED_AT_OFTEN = 8192
 
 
 @cython.no_gc
@@ -34,6 +37,7 @@ class Undecided(Layer):
         self._client_bytes = 0
         self._server_bytes = 0
         self._size = 0
+        self._looked_at = 0
         # What came: side, bytes, how many are missing, why or how the side closed, time, packet.
         self._held = None
         self._client_begin = b""
@@ -55,6 +59,14 @@ class Undecided(Layer):
     def pending(self, side: cython.int):
         """What is held of a side, up to its first gap: enough to tell what it is."""
         return self._server_begin if side else self._client_begin
+
+    @cython.ccall
+    def grown(self) -> cython.bint:
+        """Whether so much has come since this was last asked that another look through all of it is worth its time."""
+        if self._size > _MOST_LOOKED_AT_OFTEN and self._size < 4 * self._looked_at:
+            return False
+        self._looked_at = self._size
+        return True
 
     @cython.ccall
     def take(self, inner: Layer) -> cython.void:

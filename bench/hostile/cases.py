@@ -406,3 +406,16 @@ def reopened(out: BinaryIO, count: int) -> None:
         made["sequence"] = np.arange(first, first + many) * 7919
         made["destination"] = SERVER
         out.write(stamped(made, first))
+
+
+@case(50_000)
+def midstream(out: BinaryIO, count: int) -> None:
+    """segments in which HTTP/2 frames might begin anywhere, 250 each of connections that were open before"""
+    out.write(FILE_HEADER)
+    for first, many in batches(count):
+        made = rows(many, 1000)
+        number = np.arange(first, first + many)
+        made["source"] = CLIENT + number // 250
+        made["sequence"] = 1 + number % 250 * 1000
+        made["payload"] = np.tile(np.array([0, 0, 0, 1], np.uint8), 250)
+        out.write(stamped(made, first))

@@ -350,6 +350,13 @@ class TestWhatItIs:
         answered = [exchange for exchange in connection.http.exchanges if exchange.request]
         assert [exchange.response.status for exchange in answered] == [200]
 
+    @pytest.mark.parametrize("noise", [0, 3000, 9000, 20_000, 60_000])
+    def test_midstream_in_what_nobody_knows(self, noise):
+        """However long that was, and though no more comes than the request."""
+        lines = in_segments("C", "noise", bytes(noise) or b"x", ack=False)
+        connection = talk(*lines, "C DATA get", *CLOSE, data=DATA | {"noise": bytes(noise) or b"x"})
+        assert [exchange.request.target for exchange in connection.http.exchanges] == ["/page"]
+
     def test_a_reset_in_a_body(self):
         connection = talk(*HANDSHAKE, *ASK, "S DATA page[0:100]", "C ACK", "S RST")
         response = only_exchange(connection).response

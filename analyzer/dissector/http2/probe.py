@@ -9,6 +9,7 @@ from analyzer.dissector.http2.resync import CHAIN, HEADER, PLAUSIBLE, Resync, ch
 from analyzer.dissector.probing import Probe
 
 _SETTINGS: Final = 4
+_MOST_SEARCHED: Final = 65_536  # bytes in which frames may begin anywhere
 _MOST_SETTINGS: Final = 50  # of a frame that is taken for the server's first; there are about ten
 _KNOWN: Final = frozenset((1, 2, 3, 4, 5, 6, 8, 9))  # of RFC 9113 §6.5.2, RFC 8441, RFC 9218
 
@@ -21,7 +22,7 @@ def probe(side: int, data: bytes | memoryview, *, anywhere: bool = False) -> Pro
     if side == 0 and PREFACE.startswith(first[: len(PREFACE)]):
         return Probe.MATCH if len(first) >= len(PREFACE) else Probe.NEED_MORE
     if anywhere:
-        return Probe.MATCH if Resync().feed(first, 0, 0) is not None else Probe.NEED_MORE
+        return Probe.MATCH if Resync().feed(first[:_MOST_SEARCHED], 0, 0) is not None else Probe.NEED_MORE
     return _probe_settings(first) if side else Probe.NO_MATCH
 
 
