@@ -35,8 +35,8 @@ _BY_TYPE: Final = (
     _SIZE + rb"\x0c\x00" + _ZERO,
     rb"(?!\x00[\x00-\x03])\x00[\x00-\xff]\x10\x00" + _ZERO,
 )
-# A whole header. Nothing but zeros is none of these, which is said at once: files may have megabytes of them.
-PLAUSIBLE: Final = re.compile(rb"\x00(?!\x00{8})(?:" + rb"|".join(_BY_TYPE) + rb")")
+# A whole header. None begins with five zeros, which is said at once: files may have megabytes of them.
+PLAUSIBLE: Final = re.compile(rb"\x00(?!\x00{4})(?:" + rb"|".join(_BY_TYPE) + rb")")
 _SETTINGS, _CONTINUATION = 4, 9
 _WITH_BLOCK: Final = (1, 5, 9)  # HEADERS, PUSH_PROMISE, CONTINUATION
 _END_HEADERS: Final = 4
