@@ -108,10 +108,11 @@ class Filler:
     @cython.cfunc
     def _put(self, text: bytes) -> cython.void:
         count: cython.Py_ssize_t = len(text)
-        k: cython.Py_ssize_t
         self._room(count)
-        for k in range(count):
-            self.out[self.at + k] = text[k]
+        if cython.compiled:
+            memcpy(cython.address(self.out[self.at]), cython.cast(cython.p_char, text), count)
+        else:
+            self.out[self.at : self.at + count] = text
         self.at += count
 
     @cython.cfunc
