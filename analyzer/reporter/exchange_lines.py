@@ -85,7 +85,7 @@ class ExchangeFiller(Filler):
     @cython.cfunc
     def _inside(self, application: Application, at: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """Writes to `key`, from `at` on, all that the text depends on besides numbers; where it ends, 0 if too
-        special."""
+        special, -1 if it is not HTTP/1 alone."""
         layer = application.content.inner
         state: cython.longlong = 1
         best: cython.longlong = 0
@@ -98,12 +98,14 @@ class ExchangeFiller(Filler):
             return 0
         if type(layer) is _Unknown and layer.handover is None:
             return at  # nothing is said of it
-        if self.automaton is None or not isinstance(layer, Dissector):
+        if layer is None:
             return 0
+        if self.automaton is None or not isinstance(layer, Dissector):
+            return -1
         http: Dissector = layer
         # Faults and divergences name packets in words.
         if http.handover is not None or http._faults is not None or len(http.exchanges) > MOST_EXCHANGES:
-            return 0
+            return -1
         self.found = http
         self.step_count = 0
         for event in http.events:

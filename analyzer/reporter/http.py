@@ -12,6 +12,7 @@ from analyzer.dissector.websocket import Dissector as WebSocket
 from analyzer.flows.library import Library
 from analyzer.flows.matcher import DEAD, START, Run
 from analyzer.reporter.lifecycle import in_words
+from analyzer.reporter.shapes import Judged
 from analyzer.reporter.verdicts import Circumstances, Ran, Scope, Symbols, label
 
 # Exchanges listed per connection; further ones are counted.
@@ -29,18 +30,20 @@ class HttpLabeler:
         self._symbols = Symbols(self._scope.automaton, ATTRIBUTES)
         self._headers, self._secrets = headers, secrets
 
-    def label(self, dissector: Dissector, around: Circumstances) -> model.Http:
-        """What one dissector found."""
+    def label(self, dissector: Dissector, around: Circumstances) -> tuple[model.Http, Judged]:
+        """What one dissector found, and the connection's verdict."""
         inner = dissector.handover.inner if dissector.handover else None
         websocket = websocket_of(inner) if isinstance(inner, WebSocket) else None
-        return model.Http(
+        judged = Judged.of(self._verdict(dissector, around))
+        http = model.Http(
             version=dissector.version,
-            connection=self._verdict(dissector, around),
+            connection=around.told(judged),
             max_concurrent=dissector.max_outstanding,
             exchanges=[self.exchange(one, around.start_ns) for one in dissector.exchanges[:MOST_EXCHANGES]],
             exchanges_not_listed=max(0, len(dissector.exchanges) - MOST_EXCHANGES) + dissector.exchanges_beyond,
             websocket=websocket,
         )
+        return http, judged
 
     def exchange(self, one: found.Exchange, start_ns: int) -> model.Exchange:
         """`start_ns`: of the connection."""

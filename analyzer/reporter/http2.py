@@ -15,7 +15,8 @@ from analyzer.dissector.http2.connection import Dissector
 from analyzer.flows.library import Library
 from analyzer.flows.matcher import DEAD, START, Run
 from analyzer.reporter.http import MOST_EXCHANGES, REDACTED, SECRET_FIELDS
-from analyzer.reporter.verdicts import MOST_EVENTS_REMEMBERED, Circumstances, Memo, Ran, Scope, Symbols, label, unshared
+from analyzer.reporter.shapes import Judged, Shape
+from analyzer.reporter.verdicts import MOST_EVENTS_REMEMBERED, Circumstances, Memo, Ran, Scope, Symbols, label
 
 UNKNOWN: Final = "?"  # an error code that was not captured
 
@@ -24,7 +25,7 @@ _RESET: Final = "RST_STREAM"
 _NEVER_EXPECTED: Final = (_VIOLATION, _RESET)  # what cuts any flow short is never what was about to happen
 
 _Fields = dict[str, Any]  # of a verdict
-_Judged = Memo[tuple[object, ...], _Fields]
+_Shapes = Memo[tuple[object, ...], Shape]
 
 
 class Http2Labeler:
@@ -34,18 +35,19 @@ class Http2Labeler:
         self._connections = Scope(library.automaton("http2"))
         self._names = self._connections.automaton.names
         self._symbols = Symbols(self._connections.automaton, ATTRIBUTES)
-        self._judged = _Judged(MOST_EVENTS_REMEMBERED)
+        self._shapes = _Shapes(MOST_EVENTS_REMEMBERED)
         self._streams = Streams(library)
         self._headers, self._secrets = headers, secrets
 
-    def label(self, dissector: Dissector, around: Circumstances, *, tls: bool = False) -> model.Http:
-        """What one dissector found. `tls`: it was inside TLS."""
+    def label(self, dissector: Dissector, around: Circumstances, *, tls: bool = False) -> tuple[model.Http, Judged]:
+        """What one dissector found, and the connection's verdict. `tls`: it was inside TLS."""
         if around.lost == "mid-stream" and dissector.lost is None:
             around = around._replace(lost=None)  # the connection had not been used before the capture began
         settings, stalls = dissector.settings, dissector.stalls
-        return model.Http(
+        judged = self._connection(dissector, around, tls=tls)
+        http = model.Http(
             version=dissector.version,
-            connection=self._connection(dissector, around, tls=tls),
+            connection=around.told(judged),
             max_concurrent=dissector.max_concurrent,
             exchanges=[self.exchange(one, around) for one in dissector.exchanges[:MOST_EXCHANGES]],
             exchanges_not_listed=max(0, len(dissector.exchanges) - MOST_EXCHANGES) + dissector.exchanges_beyond,
@@ -65,6 +67,7 @@ class Http2Labeler:
             origins=[model.Origins(one.origins, one.packet) for one in dissector.origins],
             head_of_line_waits=len(dissector.head_of_line) + dissector.multiplexing.head_of_line_beyond,
         )
+        return http, judged
 
     def exchange(self, one: found.Exchange, around: Circumstances) -> model.Exchange:
         """One stream, with its verdict."""
@@ -81,7 +84,7 @@ class Http2Labeler:
             one.interleaved,
             one.pushed,
             one.interim,
-            self._streams.verdict(one, around),
+            around.told(self._streams.judge(one, around)),
             max(0, one.multiplexed - len(one.multiplexed_with)),
             None if request is None else request.protocol,
             self._trailers(one) if self._headers else None,
@@ -115,24 +118,27 @@ class Http2Labeler:
             (name, value if self._secrets or name.lower() not in SECRET_FIELDS else REDACTED) for name, value in fields
         ]
 
-    def _connection(self, dissector: Dissector, around: Circumstances, *, tls: bool) -> model.Verdict:
+    def _connection(self, dissector: Dissector, around: Circumstances, *, tls: bool) -> Judged:
         lost, ended = around.lost, around.ended
         events = [event for event in dissector.events if event.step in self._names]
         if lost == "mid-stream" or not events:
             cause: model.Cause = lost or ("connection-ended" if ended else "open-at-end")
-            return model.Verdict(flow=None, outcome="unseen" if lost else "incomplete", cause=cause)
+            return Judged.of(model.Verdict(flow=None, outcome="unseen" if lost else "incomplete", cause=cause))
         symbols = [self._symbols.of(event, "tls", tls) for event in events]
-        steps = [_step(event, around.start_ns) for event in events]
+        folded, numbers = fold(events, around.start_ns)
         key = (*symbols, lost, ended, around.evicted)
-        fields = self._judged.get(key)
-        if fields is None:
+        shape = self._shapes.get(key)
+        if shape is None:
+            steps = [_step(event, around.start_ns) for event in events]
             fields = _judge(self._connections, symbols, steps, around, quiet=ended)
             if fields["outcome"] in ("documented", "variant") and not any(event.step == "GOAWAY" for event in events):
                 said = "no GOAWAY" if ended and not lost else "no GOAWAY was captured"
                 fields |= {"outcome": "variant", "differs": [*fields["differs"], said]}
             fields["begun_by"] = "client"  # both sides begin at once
-            _remember(self._judged, key, fields)
-        return model.Verdict(**unshared(fields), steps=fold(steps))
+            steps = [model.Step(one.side, one.step, 0, 0, 0) for one in folded]
+            shape = Shape(model.Verdict(**fields, steps=steps))
+            _remember(self._shapes, key, shape)
+        return Judged(shape, numbers)
 
 
 class Streams:
@@ -142,23 +148,28 @@ class Streams:
     def __init__(self, library: Library):
         self._scope = Scope(library.automaton("http2-stream"))
         self._symbols = Symbols(self._scope.automaton, ATTRIBUTES)
-        self._judged = _Judged(MOST_EVENTS_REMEMBERED)
+        self._shapes = _Shapes(MOST_EVENTS_REMEMBERED)
 
-    def verdict(self, one: found.Exchange, around: Circumstances) -> model.Verdict:
+    def judge(self, one: found.Exchange, around: Circumstances) -> Judged:
         events = in_order(one.events)
         start_ns = around.start_ns
         if not events:
             cause: model.Cause = around.lost or ("connection-ended" if around.ended else "open-at-end")
-            return model.Verdict(flow=None, outcome="unseen" if around.lost else "incomplete", cause=cause)
+            return Judged.of(model.Verdict(flow=None, outcome="unseen" if around.lost else "incomplete", cause=cause))
         symbols = [self._symbol(event, one) for event in events]
-        steps = [_step(event, start_ns) for event in events]
         quiet = around.ended or one.above_goaway
         key = (*symbols, around.lost, around.ended, around.evicted, quiet)
-        fields = self._judged.get(key)
-        if fields is None:
+        shape = self._shapes.get(key)
+        if shape is None:
+            steps = [_step(event, start_ns) for event in events]
             fields = _judge(self._scope, symbols, steps, around, quiet=quiet)
-            _remember(self._judged, key, fields)
-        return model.Verdict(steps=steps, **unshared(fields))
+            shape = Shape(model.Verdict(steps=steps, **fields))
+            _remember(self._shapes, key, shape)
+        numbers: list[int] = []
+        for event in events:
+            packet = event.packet
+            numbers += (packet, event.last_packet or packet, event.at_ns - start_ns, event.times)
+        return Judged(shape, numbers)
 
     def _symbol(self, event: found.Http2Event, one: found.Exchange) -> int:
         if event.step != "HEADERS":
@@ -198,9 +209,9 @@ def _judge(scope: Scope, symbols: list[int], steps: list[model.Step], around: Ci
     return fields
 
 
-def _remember(judged: _Judged, key: tuple[object, ...], fields: _Fields) -> None:
-    if fields["outcome"] != "diverged":  # which names packets
-        judged.remember(key, fields, size=len(key))
+def _remember(shapes: _Shapes, key: tuple[object, ...], shape: Shape) -> None:
+    if shape.verdict.outcome != "diverged":  # which names packets
+        shapes.remember(key, shape, size=len(key))
 
 
 def _tunnel(one: found.Exchange) -> bool | None:
@@ -228,16 +239,19 @@ def _step(event: found.Http2Event, start_ns: int) -> model.Step:
     )
 
 
-def fold(steps: Sequence[model.Step]) -> list[model.Step]:
-    """Equal steps that follow each other are one."""
-    folded: list[model.Step] = []
-    for step in steps:
-        last = folded[-1] if folded else None
-        if last is not None and (last.side, last.step) == (step.side, step.step):
-            folded[-1] = msgspec.structs.replace(last, last_packet=step.last_packet, times=last.times + step.times)
+def fold(events: Sequence[found.Http2Event], start_ns: int) -> tuple[list[found.Http2Event], list[int]]:
+    """Equal steps that follow each other are one: the first event of each, and the numbers of all (`Judged`)."""
+    first: list[found.Http2Event] = []
+    numbers: list[int] = []
+    for event in events:
+        packet = event.packet
+        if first and first[-1].step == event.step and first[-1].side == event.side:
+            numbers[-3] = event.last_packet or packet
+            numbers[-1] += event.times
         else:
-            folded.append(step)
-    return folded
+            first.append(event)
+            numbers += (packet, event.last_packet or packet, event.at_ns - start_ns, event.times)
+    return first, numbers
 
 
 def _grpc(call: found.Grpc) -> model.Grpc:

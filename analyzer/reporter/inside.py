@@ -23,6 +23,7 @@ from analyzer.flows.library import Library
 from analyzer.reporter.http import HttpLabeler, websocket_of
 from analyzer.reporter.labels import Found
 from analyzer.reporter.lifecycle import HIDDEN, LifecycleLabeler
+from analyzer.reporter.shapes import Part
 from analyzer.reporter.verdicts import Circumstances, faults_of
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
     from analyzer.reporter.http2 import Http2Labeler
     from analyzer.reporter.tls import TlsLabeler
 
-Part = tuple[str, model.Verdict]  # a scope and what it came to
-
+MOST_PARTS: Final = 256  # of a connection's life, in a line that has a template
 _MOST_FAULTS: Final = 1000  # of an HTTP/2 connection and of what runs inside its streams
 
 # What TLS carries where it is not read but named, RFC 7301 §6.
@@ -54,6 +54,15 @@ class Contents(NamedTuple):
     parts: tuple[Part, ...] = ()  # of the connection's life, between its opening and its close
     exchanges: int | None = None  # of the part that carried them
     unread: str | None = None  # as `LifecycleLabeler.label` has it
+
+
+class Written(NamedTuple):
+    """What was found inside a connection, for a line whose template has places for it."""
+
+    shape: tuple[object, ...]  # all that the rest of the line depends on, besides numbers
+    texts: list[bytes]  # JSON of `Found.tls`, `http` and `tunnel`, and of `faults` without the brackets
+    # `Found.tls_ns` and `first_response_ns`, 0 where there is none; last packet and time of each part that has steps
+    numbers: list[int]
 
 
 class InsideLabeler:
@@ -81,6 +90,7 @@ class InsideLabeler:
         self._frame_log: array[int] | None = None
         self._http = HttpLabeler(library, headers=headers, secrets=secrets)
         self._lifecycle = LifecycleLabeler(library)
+        self._encoder = msgspec.json.Encoder()
 
     # Only when a connection speaks them: their pages and tables take time to load.
 
@@ -106,20 +116,14 @@ class InsideLabeler:
         """`application`: the row's connection, as `applications` gave it."""
         found, start_ns = Contents(), row[layout.START_NS]
         if application is not None and application.layer is not None:
-            flags = row[layout.FLAGS]
-            around = Circumstances(
-                start_ns,
-                lost_below(application),
-                ended=bool(flags & (layout.ENDED | layout.REUSED)),
-                evicted=bool(flags & layout.EVICTED),
-            )
-            found = self._contents(application.layer, around)
+            found = self._contents(application.layer, _around(application, start_ns, row[layout.FLAGS]))
             if self.frame_logs is not None:
                 self.frame_logs.clear()
                 if self._frame_log:
                     self.frame_logs[row[layout.ID]] = self._frame_log
             self._frame_log = None
-        parts = (("tcp-open", opening), *found.parts, ("tcp-close", close))
+        inner = ((scope, judged.verdict) for scope, judged in found.parts)
+        parts = (("tcp-open", opening), *inner, ("tcp-close", close))
         first = found.first_response_ns
         proxy = None if application is None else application.proxy
         return Found(
@@ -133,6 +137,34 @@ class InsideLabeler:
             None if first is None else first - start_ns,
             found.tls_ns,
         )
+
+    def written(self, application: Application, start_ns: int, flags: int) -> Written | None:
+        """What `label` finds, as text. `flags`: FLAGS of the connection's row. None: its divergence, or how many parts
+        its life has, makes it unlike all others."""
+        assert application.layer is not None
+        found = self._contents(application.layer, _around(application, start_ns, flags)._replace(written=True))
+        self._frame_log = None
+        if len(found.parts) > MOST_PARTS or any(judged.diverged for _, judged in found.parts):
+            return None
+        first, tls_ns = found.first_response_ns, found.tls_ns
+        encode = self._encoder.encode
+        numbers = [0 if tls_ns is None else tls_ns, 0 if first is None else first - start_ns]
+        for _, judged in found.parts:
+            numbers += judged.numbers[-3:-1]
+        return Written(
+            (
+                found.tls is None, found.http is None, found.tunnel is None, not found.faults, tls_ns is None,
+                first is None, found.exchanges, found.unread,
+                *((scope, judged.shape.text) for scope, judged in found.parts),
+            ),
+            [
+                encode(found.tls),
+                encode(found.http),
+                encode(found.tunnel),
+                encode(found.faults)[1:-1],
+            ],
+            numbers,
+        )  # fmt: skip
 
     def _contents(self, layer: Layer, around: Circumstances, *, inside_tls: bool = False) -> Contents:
         match kind_of(cast("type", layer.__class__)):
@@ -148,11 +180,11 @@ class InsideLabeler:
                 return Contents()
 
     def _http1(self, dissector: http1.Dissector, around: Circumstances) -> Contents:
-        http = self._http.label(dissector, _as_seen_by(dissector.lost, around))
+        http, judged = self._http.label(dissector, _as_seen_by(dissector.lost, around))
         found, tunnel = self._tunnel(dissector.handover, around)
         first = min((one.first_byte_ns for one in dissector.exchanges if one.first_byte_ns is not None), default=None)
         faults = (*faults_of(dissector), *found.faults)
-        parts: tuple[tuple[str, model.Verdict], ...] = (("http1", http.connection),)
+        parts: tuple[Part, ...] = (("http1", judged),)
         exchanges: int | None = _count(http)
         if dissector.handover is not None and dissector.handover.protocol == "h2c" and found.parts:
             parts, exchanges = (*parts, *found.parts), found.exchanges
@@ -161,7 +193,7 @@ class InsideLabeler:
     def _http2_connection(
         self, dissector: http2.Dissector, around: Circumstances, *, inside_tls: bool = False
     ) -> Contents:
-        http = self._http2.label(dissector, _as_seen_by(dissector.lost, around), tls=inside_tls)
+        http, judged = self._http2.label(dissector, _as_seen_by(dissector.lost, around), tls=inside_tls)
         first = min((one.first_byte_ns for one in dissector.exchanges if one.first_byte_ns is not None), default=None)
         self._frame_log = dissector.multiplexing.log
         faults = faults_of(dissector)
@@ -173,7 +205,7 @@ class InsideLabeler:
             http=http,
             faults=tuple(faults),
             first_response_ns=first,
-            parts=(("http2", http.connection),),
+            parts=(("http2", judged),),
             exchanges=_count(http),
         )
 
@@ -190,7 +222,7 @@ class InsideLabeler:
         return msgspec.structs.replace(exchange, tunnel=tunnel), found.faults
 
     def _inside_tls(self, dissector: tls.Dissector, around: Circumstances) -> Contents:
-        labelled = self._tls.label(dissector, _as_seen_by(dissector.lost, around))
+        labelled, handshakes = self._tls.label(dissector, _as_seen_by(dissector.lost, around))
         plain = dissector.plain.inner if isinstance(dissector.plain, Undecided) else None
         found = Contents() if plain is None else self._contents(plain, around, inside_tls=True)
         unread = None
@@ -201,7 +233,7 @@ class InsideLabeler:
             tls=labelled,
             faults=(*faults_of(dissector), *found.faults),
             tls_ns=None if started is None or finished is None else finished - started,
-            parts=(*(("tls", one) for one in labelled.handshakes), *found.parts),
+            parts=(*(("tls", one) for one in handshakes), *found.parts),
             unread=unread,
         )
 
@@ -234,6 +266,12 @@ def layers(layer: Layer) -> Iterator[Layer]:
     for one in found:
         if one.inner is not None:
             yield from layers(one.inner)
+
+
+def _around(application: Application, start_ns: int, flags: int) -> Circumstances:
+    """`flags`: FLAGS of the connection's row."""
+    ended = bool(flags & (layout.ENDED | layout.REUSED))
+    return Circumstances(start_ns, lost_below(application), ended, evicted=bool(flags & layout.EVICTED))
 
 
 def _count(http: model.Http) -> int:

@@ -19,6 +19,7 @@ from analyzer.reporter.verdicts import Ran, Scope, label
 if TYPE_CHECKING:
     from analyzer.dissector.applications import Application, Applications
     from analyzer.dissector.http1.exchanges import Exchange
+    from analyzer.reporter.inside import Written
 
 # A page that ends by silence is complete after this much of it (flow-page rules, 8).
 SILENCE_NS = 1_000_000_000
@@ -64,6 +65,8 @@ class Inside(Protocol):
     def label(
         self, row: list[int], content: Application | None, opening: model.Verdict, close: model.Verdict
     ) -> Found: ...
+
+    def written(self, application: Application, start_ns: int, flags: int) -> Written | None: ...
 
     def exchange(self, exchange: Exchange, start_ns: int) -> model.Exchange: ...
 

@@ -35,6 +35,11 @@ VALUES = VALUE_NOTES + NOTES
 EVENT_WIDTH = 4
 TEXT_CLIENT, TEXT_SERVER, TEXT_START = range(VALUES, VALUES + 3)
 EVENT = 33
+# Of what was found inside and comes as text (`inside.Written`): the texts, and the numbers beside them.
+WRITTEN = 4000
+(WRITTEN_TLS, WRITTEN_HTTP, WRITTEN_TUNNEL, WRITTEN_FAULTS) = range(WRITTEN, WRITTEN + 4)
+WRITTEN_NUMBER = 5000
+(WRITTEN_TLS_NS, WRITTEN_FIRST_RESPONSE, WRITTEN_PART) = range(WRITTEN_NUMBER, WRITTEN_NUMBER + 3)
 
 _NOTES = cython.declare(cython.longlong, 14)
 _VALUE_NOTES = cython.declare(cython.longlong, 16)
@@ -44,6 +49,10 @@ _TEXT_SERVER = cython.declare(cython.longlong, 31)
 _TEXT_START = cython.declare(cython.longlong, 32)
 _EVENT = cython.declare(cython.longlong, 33)
 _HTTP = cython.declare(cython.longlong, 1900)
+_WRITTEN = cython.declare(cython.longlong, 4000)
+_WRITTEN_NUMBER = cython.declare(cython.longlong, 5000)
+# A word that stands for what was found inside: no other word of a shape is as large.
+_SHAPE_INSIDE = cython.declare(cython.longlong, 1 << 62)
 _SECOND_NS = cython.declare(cython.longlong, 1_000_000_000)
 _SILENCE_NS = cython.declare(cython.longlong, 1_000_000_000)
 
@@ -57,8 +66,12 @@ _MOST_TEXT = cython.declare(cython.longlong, 1 << 24)
 class Labels(Protocol):
     """What only the labeler knows of connection i of the batch. `content`: what was found inside, or None."""
 
-    def template(self, i: int, content: Any) -> bytes | None:
-        """Its line with placeholders; None if it cannot have one."""
+    def template(self, i: int, content: Any, *, written: bool) -> bytes | None:
+        """Its line with placeholders; None if it cannot have one. `written`: what was found inside comes as text."""
+
+    def written(self, content: Any, start_ns: int, flags: int) -> Any:
+        """What was found inside as text (`inside.Written`); None if its line cannot have a template. `start_ns`,
+        `flags`: of its row."""
 
     def line(self, i: int, content: Any) -> bytes:
         """Its line."""
@@ -82,6 +95,9 @@ class LineWriter(ExchangeFiller):
     """
 
     applications: Applications
+    written: object
+    insides: dict
+    inside_count: cython.longlong
     known: dict
     values: cython.longlong[::1]
     next = cython.declare(cython.Py_ssize_t, visibility="readonly")
@@ -95,6 +111,9 @@ class LineWriter(ExchangeFiller):
         ExchangeFiller.__init__(self, labels, automaton)
         self.applications = applications
         self.known = {}
+        self.written = None  # of the connection that is being written
+        self.insides = {}  # a number for each shape that was found inside
+        self.inside_count = 0
         self.values = memoryview(np.zeros(VALUES, np.int64))
         self.next = 0
         self.second = -1
@@ -124,23 +143,24 @@ class LineWriter(ExchangeFiller):
             end = limits[i]
             length = self._shape(i, begin, end, clock_ns)
             application = None
+            self.written = None
             if self.rows[i, FLAGS] & FOLLOWED and self.applications is not None:
                 application = self.applications.finish(self.rows, i)
                 if application is not None and length > 0:
-                    length = self._inside(application, length)
+                    length = self._content(application, i, length)
             found = None
             if length > 0:
                 shape = bytes(self.scratch[: 8 * length])
                 found = self.known.get(shape)
                 if found is None and len(self.known) < MOST_TEMPLATES and self.text_length < _MOST_TEXT:
-                    text = self.labels.template(i, application)
+                    text = self.labels.template(i, application, written=self.written is not None)
                     found = self.known[shape] = -1 if text is None else self._learn(text)
             if found is None or found < 0:
                 self._put(self.labels.line(i, application))
             else:
                 self._fill(i, begin, end, found)
             begin = end
-        self.found = None
+        self.found = self.written = None
         return bytes(self.out[: self.at])
 
     @cython.cfunc
@@ -194,6 +214,26 @@ class LineWriter(ExchangeFiller):
         return length
 
     @cython.cfunc
+    def _content(self, application: Application, i: cython.Py_ssize_t, at: cython.Py_ssize_t) -> cython.Py_ssize_t:
+        """Writes to `key`, from `at` on, all that the text depends on of what was found inside, besides numbers; where
+        it ends, 0 if too special."""
+        end: cython.Py_ssize_t = self._inside(application, at)
+        if end >= 0:
+            return end
+        written = self.labels.written(application, self.rows[i, START_NS], self.rows[i, FLAGS])
+        if written is None:
+            return 0
+        number = self.insides.get(written.shape)
+        if number is None:
+            if len(self.insides) >= MOST_TEMPLATES:
+                self.insides.clear()
+            self.inside_count += 1
+            number = self.insides[written.shape] = self.inside_count  # never one that had another meaning
+        self.written = written
+        self.key[at] = _SHAPE_INSIDE | cython.cast(cython.longlong, number)
+        return at + 1
+
+    @cython.cfunc
     def _fill(
         self, i: cython.Py_ssize_t, begin: cython.Py_ssize_t, end: cython.Py_ssize_t, template: cython.longlong
     ) -> cython.void:
@@ -213,7 +253,11 @@ class LineWriter(ExchangeFiller):
             at = stop
             if code < 0:
                 return
-            if code >= _HTTP:
+            if code >= _WRITTEN_NUMBER:
+                self._number(self.written.numbers[code - _WRITTEN_NUMBER])
+            elif code >= _WRITTEN:
+                self._put(self.written.texts[code - _WRITTEN])
+            elif code >= _HTTP:
                 self._fill_inside(code, start)
             elif code >= _EVENT:
                 event = begin + (code - _EVENT) // 4

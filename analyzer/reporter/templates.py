@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +16,9 @@ from analyzer.reporter import exchange_lines, filling, lines
 from analyzer.reporter.labels import Labeler, address, second
 
 if TYPE_CHECKING:
+    from analyzer.dissector.applications import Application
     from analyzer.dissector.http1.exchanges import Exchange
+    from analyzer.reporter.inside import Written
 
 _NOTHING = np.zeros((0, 0), np.int64)
 _EMPTY = Finished(_NOTHING, np.zeros((0, 0), np.uint64), _NOTHING, np.zeros(0, np.int64))
@@ -50,12 +53,17 @@ class Lines:
     def line(self, i: int, content: Any) -> bytes:
         return encode_line(self._encoder, self._connection(i, content))
 
-    def template(self, i: int, content: Any) -> bytes | None:
+    def template(self, i: int, content: Any, *, written: bool) -> bytes | None:
         if self._plain:
             return None
         begin = self._batch.ends[i - 1] if i else 0
         codes = self._batch.events[begin : self._batch.ends[i], layout.EVENT_CODE].tolist()
-        return encode_line(self._encoder, _with_placeholders(self._connection(i, content), codes))
+        connection = self._connection(i, content)
+        return encode_line(self._encoder, _with_placeholders(connection, codes, written=written))
+
+    def written(self, content: Application, start_ns: int, flags: int) -> Written | None:
+        assert self._labeler.inside is not None
+        return None if self._plain else self._labeler.inside.written(content, start_ns, flags)
 
     def exchange(self, exchange: Exchange, start_ns: int) -> bytes:
         assert self._labeler.inside is not None
@@ -89,10 +97,10 @@ def _notes(notes: model.Notes) -> model.Notes:
     return model.Notes(**{name: _number(lines.VALUE_NOTES + k) for k, name in enumerate(counted)})
 
 
-def _with_placeholders(connection: model.Connection, codes: list[int]) -> model.Connection:
+def _with_placeholders(connection: model.Connection, codes: list[int], *, written: bool) -> model.Connection:
     """The connection with placeholders where another one of its shape has other numbers.
 
-    `codes`: EVENT_CODE of its events.
+    `codes`: EVENT_CODE of its events; `written`: what was found inside it comes as text.
     """
     replace = msgspec.structs.replace
     tcp, timing = connection.tcp, connection.timing
@@ -106,12 +114,23 @@ def _with_placeholders(connection: model.Connection, codes: list[int]) -> model.
     closing = [event for event, code in enumerate(codes) if code & 2]
     opened = _verdict(connection.open, opening, lines.VALUE_OPEN_RETRANSMITTED)
     closed = _verdict(connection.close, closing, lines.VALUE_CLOSE_RETRANSMITTED)
-    http = connection.http and _http(connection.http)
-    if timing.first_response_ns is not None:
-        timing = replace(timing, first_response_ns=_number(exchange_lines.HTTP_FIRST_RESPONSE))
-    parts = {"ref tcp-open": opened, "ref tcp-close": closed}
-    if http is not None:
-        parts["ref http1"] = http.connection
+    life = connection.lifecycle
+    inner: Iterator[_End] = iter(())
+    if written:
+        connection = _with_texts(connection)
+        timing = replace(
+            timing,
+            tls_ns=None if timing.tls_ns is None else _number(lines.WRITTEN_TLS_NS),
+            first_response_ns=None if timing.first_response_ns is None else _number(lines.WRITTEN_FIRST_RESPONSE),
+        )
+        parts = itertools.count(lines.WRITTEN_PART, 2)
+        inner = ((_number(code), _number(code + 1)) for code in parts)
+    elif connection.http is not None:
+        http = _http(connection.http)
+        connection = replace(connection, http=http)
+        inner = _end(http.connection)
+        if timing.first_response_ns is not None:
+            timing = replace(timing, first_response_ns=_number(exchange_lines.HTTP_FIRST_RESPONSE))
     return replace(
         connection,
         id=_number(lines.VALUE_ID),
@@ -127,23 +146,45 @@ def _with_placeholders(connection: model.Connection, codes: list[int]) -> model.
         tcp=tcp,
         open=opened,
         close=closed,
-        http=http,
         timing=timing,
-        lifecycle=_life(connection.lifecycle, parts),
+        lifecycle=life and _life(life, _end(opened), inner, _end(closed)),
         notes=_notes(connection.notes),
     )
 
 
-def _life(life: model.Verdict | None, parts: dict[str, model.Verdict]) -> model.Verdict | None:
-    """The whole life refers to the last step of each part."""
-    if life is None:
-        return None
-    steps = []
-    for step in life.steps:
-        last = parts[step.step].steps[-1]
-        steps.append(
-            msgspec.structs.replace(step, packet=last.last_packet, last_packet=last.last_packet, at_ns=last.at_ns)
+def _with_texts(connection: model.Connection) -> model.Connection:
+    """With placeholders for what was found inside the connection and comes as text."""
+    found: Any = {
+        name: _number(code)
+        for name, code in (
+            ("tls", lines.WRITTEN_TLS), ("http", lines.WRITTEN_HTTP), ("tunnel", lines.WRITTEN_TUNNEL)
         )
+        if getattr(connection, name) is not None
+    }  # fmt: skip
+    if connection.faults:
+        found["faults"] = [_number(lines.WRITTEN_FAULTS)]
+    return msgspec.structs.replace(connection, **found)
+
+
+_End = tuple[int, int]  # packet and time of a part's last step
+
+
+def _end(verdict: model.Verdict) -> Iterator[_End]:
+    for step in verdict.steps[-1:]:
+        yield step.last_packet, step.at_ns
+
+
+def _life(
+    life: model.Verdict, opening: Iterator[_End], inner: Iterator[_End], closing: Iterator[_End]
+) -> model.Verdict:
+    """The whole life refers to the last step of each part."""
+    ends = [*opening]
+    close = [*closing]
+    ends += itertools.islice(inner, len(life.steps) - len(ends) - len(close))
+    steps = [
+        msgspec.structs.replace(step, packet=packet, last_packet=packet, at_ns=at_ns)
+        for step, (packet, at_ns) in zip(life.steps, ends + close, strict=True)
+    ]
     return msgspec.structs.replace(life, steps=steps)
 
 

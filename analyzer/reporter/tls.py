@@ -11,6 +11,7 @@ from analyzer.dissector.tls.certificates import Roots, examine
 from analyzer.dissector.tls.connection import CLIENT, SERVER, Dissector
 from analyzer.dissector.tls.strength import strength
 from analyzer.flows.library import Library
+from analyzer.reporter.shapes import Judged
 from analyzer.reporter.tls_verdicts import HandshakeLabeler
 from analyzer.reporter.verdicts import Circumstances
 
@@ -24,8 +25,8 @@ class TlsLabeler:
         self._handshakes = HandshakeLabeler(library)
         self._roots = roots
 
-    def label(self, dissector: Dissector, around: Circumstances) -> model.Tls:
-        """What one dissector found."""
+    def label(self, dissector: Dissector, around: Circumstances) -> tuple[model.Tls, list[Judged]]:
+        """What one dissector found, and its handshakes."""
         first, hello = dissector.first, dissector.client_hello
         suite = None if first.cipher_suite is None else first.suite_name
         rated = strength(suite, dissector.version) if suite is not None else None
@@ -36,7 +37,7 @@ class TlsLabeler:
         # Of TLS 1.3 only the hellos can be read without keys.
         hidden = first.tls13 and not dissector.decrypted
         at_ns = dissector.started_ns if dissector.started_ns is not None else around.start_ns
-        return model.Tls(
+        labelled = model.Tls(
             version=dissector.version,
             cipher_suite=suite,
             key_exchange=group or first.key_exchange,
@@ -62,8 +63,9 @@ class TlsLabeler:
             application_bytes=model.PerSide(
                 *(dissector.plain_bytes if dissector.decrypted else dissector.application_bytes)
             ),
-            handshakes=handshakes,
+            handshakes=[around.told(one) for one in handshakes],
         )
+        return labelled, handshakes
 
     def _certificates(
         self, chain: Sequence[bytes], server_name: str | None, at_ns: int, *, client: bool = False
@@ -79,23 +81,22 @@ def _decryption(dissector: Dissector) -> str | None:
     return NO_KEYS if encrypted else None
 
 
-def _resumed(dissector: Dissector, handshakes: Sequence[model.Verdict]) -> bool | None:
+def _resumed(dissector: Dissector, handshakes: Sequence[Judged]) -> bool | None:
     """Whether the first handshake went on with an earlier session. Up to TLS 1.2 what is absent tells (the flow), in
     TLS 1.3 the ServerHello."""
     if dissector.server_hello is None:
         return None
     if dissector.first.tls13:
         return dissector.first.resumed
-    flow = handshakes[0].flow
-    return None if flow is None or handshakes[0].outcome == "incomplete" else "resumption" in flow
+    first = handshakes[0].shape.verdict
+    return None if first.flow is None or first.outcome == "incomplete" else "resumption" in first.flow
 
 
-def _client_authenticated(handshakes: Sequence[model.Verdict]) -> bool | None:
+def _client_authenticated(handshakes: Sequence[Judged]) -> bool | None:
     """Whether the client proved to own a certificate, in any of the handshakes: RFC 8446 §4.4.3."""
-    steps = {(step.side, step.step) for one in handshakes for step in one.steps}
-    if ("client", "CertificateVerify") in steps:
+    if any(("client", "CertificateVerify") in one.shape.steps for one in handshakes):
         return True
-    whole = all(one.outcome in ("documented", "variant") for one in handshakes)
+    whole = all(one.shape.verdict.outcome in ("documented", "variant") for one in handshakes)
     return False if whole else None
 
 

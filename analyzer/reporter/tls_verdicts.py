@@ -14,6 +14,7 @@ from analyzer.dissector.tls.steps import TlsEvent
 from analyzer.flows.library import Library
 from analyzer.flows.matcher import DEAD, START, Run
 from analyzer.flows.shading import ENCRYPTED
+from analyzer.reporter.shapes import Judged, Shape
 from analyzer.reporter.verdicts import MOST_EVENTS_REMEMBERED, MOST_KINDS_REMEMBERED, Memo, Ran, Scope, label
 
 _TLS_1_3: Final = "TLS 1.3"  # drafts of it begin like this
@@ -51,6 +52,13 @@ class _Judged(NamedTuple):
     end: int
 
 
+class _Handshakes(NamedTuple):
+    """A handshake of all connections that are alike."""
+
+    shape: Shape
+    spans: tuple[tuple[int, int, int], ...]  # of each step the indices of its first and last event, and how often
+
+
 class HandshakeLabeler:
     """Labels the handshakes of connections.
 
@@ -67,7 +75,7 @@ class HandshakeLabeler:
         self._attributes = attrgetter(*(field for field in TlsEvent.__struct_fields__ if field in asked))
         self._kinds: Memo[tuple[object, ...], int] = Memo(MOST_KINDS_REMEMBERED)
         self._last_kind = 0
-        self._known: Memo[tuple[object, ...], list[model.Verdict] | None] = Memo(MOST_EVENTS_REMEMBERED)
+        self._known: Memo[tuple[object, ...], list[_Handshakes] | None] = Memo(MOST_EVENTS_REMEMBERED)
 
     def handshakes(
         self,
@@ -77,7 +85,7 @@ class HandshakeLabeler:
         lost: model.Cause | None = None,
         ended: bool = False,
         evicted: bool = False,
-    ) -> list[model.Verdict]:
+    ) -> list[Judged]:
         """The first handshake of a connection and its renegotiations (rule 6), at least one verdict.
 
         `events` in the order of their packets; `start_ns`: when the connection began; `lost`: why the capture may lack
@@ -85,16 +93,17 @@ class HandshakeLabeler:
         """
         key = (lost, ended, evicted, *self._alike(events))
         if key in self._known:
-            shape = self._known[key]
+            found = self._known[key]
         else:
             numbered = [msgspec.structs.replace(event, packet=at, at_ns=at) for at, event in enumerate(events)]
-            shape = self._judge(numbered, 0, lost=lost, ended=ended, evicted=evicted)
-            if any(one.divergence is not None for one in shape):
-                shape = None  # explanations name packets
-            self._known.remember(key, shape, size=len(key))
-        if shape is None:
-            return self._judge(events, start_ns, lost=lost, ended=ended, evicted=evicted)
-        return [_filled(one, events, start_ns) for one in shape]
+            verdicts = self._judge(numbered, 0, lost=lost, ended=ended, evicted=evicted)
+            diverged = any(one.divergence is not None for one in verdicts)  # explanations name packets
+            found = None if diverged else [_handshake(one) for one in verdicts]
+            self._known.remember(key, found, size=len(key))
+        if found is None:
+            verdicts = self._judge(events, start_ns, lost=lost, ended=ended, evicted=evicted)
+            return [Judged.of(one) for one in verdicts]
+        return [Judged(shape, _numbers(spans, events, start_ns)) for shape, spans in found]
 
     def _alike(self, events: Sequence[TlsEvent]) -> list[int]:
         """Of each event a number that stands for all that verdicts depend on, but for the length of an unreadable
@@ -273,16 +282,17 @@ class _Handshake:
         return model.Step(event.side, event.step, event.packet, event.packet, at_ns, seen=event.seen)
 
 
-def _filled(shape: model.Verdict, events: Sequence[TlsEvent], start_ns: int) -> model.Verdict:
-    """The verdict of these events. `shape`: of the same ones, numbered."""
-    steps = [
-        model.Step(
-            step.side, step.step, events[step.packet].packet, events[step.last_packet].packet,
-            events[step.at_ns].at_ns - start_ns, step.times, step.seen,
-        )
-        for step in shape.steps
-    ]  # fmt: skip
-    return msgspec.structs.replace(shape, steps=steps, branches=shape.branches.copy(), differs=shape.differs.copy())
+def _handshake(numbered: model.Verdict) -> _Handshakes:
+    """`numbered`: of events whose packets and times are their indices."""
+    return _Handshakes(Shape(numbered), tuple((one.packet, one.last_packet, one.times) for one in numbered.steps))
+
+
+def _numbers(spans: Sequence[tuple[int, int, int]], events: Sequence[TlsEvent], start_ns: int) -> list[int]:
+    numbers: list[int] = []
+    for first, last, times in spans:
+        event = events[first]
+        numbers += (event.packet, events[last].packet, event.at_ns - start_ns, times)
+    return numbers
 
 
 def fold(steps: Sequence[model.Step]) -> list[model.Step]:

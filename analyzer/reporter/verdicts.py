@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 from analyzer import model
 from analyzer.flows.explain import Explainer, Seen
 from analyzer.flows.flow import Living, Match
 from analyzer.flows.matcher import DEAD, LONGEST_VALUE, NO_MORE, Automaton, Event
+from analyzer.reporter.shapes import Judged
 
 MOST_EVENTS_REMEMBERED: Final = 65_536  # of all connections whose verdicts are remembered
 MOST_KINDS_REMEMBERED: Final = 4096  # of events
@@ -47,6 +48,11 @@ class Circumstances(NamedTuple):
     lost: model.Cause | None  # why the capture may lack steps
     ended: bool  # the connection is over
     evicted: bool  # it had to make room
+    written: bool = False  # its report is only written: verdicts are wanted as text
+
+    def told(self, judged: Judged) -> model.Verdict:
+        """A verdict as it is wanted: if as text, a `msgspec.Raw` that stands for it."""
+        return cast("model.Verdict", judged.text) if self.written else judged.verdict
 
 
 class Symbols:
@@ -84,16 +90,18 @@ class Scope:
 
     def matched(self, state: int, symbols: Sequence[int]) -> dict[str, Any]:
         """The fields of a verdict that follow from a state in which a page is complete, and, where states do not say
-        all, from the events that led there. Shared: not to be changed."""
-        return self._remembered(self._matched, state, symbols, self._find_matched)
+        all, from the events that led there."""
+        found = self._remembered(self._matched, state, symbols, self._find_matched)
+        return found | {"branches": list(found["branches"]), "differs": list(found["differs"])}
 
     def likeliest(self, state: int, symbols: Sequence[int]) -> dict[str, Any]:
         """The same for a state in which a page is alive: of the one that is complete or most likely to be next."""
-        return self._remembered(self._likeliest, state, symbols, self._find_likeliest)
+        found = self._remembered(self._likeliest, state, symbols, self._find_likeliest)
+        return found | {"branches": list(found["branches"])}
 
     def _find_matched(self, state: int, symbols: Sequence[int]) -> dict[str, Any]:
         match = self.completed(state, symbols)[0]
-        return _of_page(match) | {"outcome": match.outcome, "differs": list(match.differs)}
+        return _of_page(match) | {"outcome": match.outcome, "differs": match.differs}
 
     def _find_likeliest(self, state: int, symbols: Sequence[int]) -> dict[str, Any]:
         completed = self.completed(state, symbols)
@@ -110,17 +118,12 @@ class Scope:
         return found
 
 
-def unshared(fields: dict[str, Any]) -> dict[str, Any]:
-    """Remembered fields for one connection's verdict, whose lists whoever gets it may change."""
-    return {name: value.copy() if type(value) is list else value for name, value in fields.items()}
-
-
 def _of_page(found: Match | Living) -> dict[str, Any]:
     return {
         "flow": found.page.id,
         "drawn_in_article": found.page.drawn_in_article,
         "standard": found.page.standard,
-        "branches": list(found.branches),
+        "branches": found.branches,
     }
 
 
@@ -150,7 +153,7 @@ def label(
     if ran.best != DEAD and (ran.best == ran.state or ran.over):
         while steps[-1].retransmission:  # sent again after the flow was complete: counted, not part of it
             steps.pop()
-        return fields | unshared(scope.matched(ran.best, ran.symbols))
+        return fields | scope.matched(ran.best, ran.symbols)
     if ran.diverged_at is not None:
         return fields | (_unseen(lost) if lost else _diverged(scope, ran, ran.diverged_at))
     completed = scope.completed(ran.state, ran.symbols)
@@ -159,9 +162,9 @@ def label(
     if evicted:
         return fields | _unseen("evicted")
     if completed and quiet:
-        return fields | unshared(scope.matched(ran.state, ran.symbols))
+        return fields | scope.matched(ran.state, ran.symbols)
     cause = "connection-ended" if ended else "open-at-end"
-    return fields | unshared(scope.likeliest(ran.state, ran.symbols)) | {"outcome": "incomplete", "cause": cause}
+    return fields | scope.likeliest(ran.state, ran.symbols) | {"outcome": "incomplete", "cause": cause}
 
 
 def _unseen(cause: model.Cause) -> dict[str, Any]:
@@ -178,7 +181,7 @@ def _diverged(scope: Scope, ran: Ran, at: int) -> dict[str, Any]:
         saw=saw.step,
         expected=scope.automaton.expected(ran.state),
         nearest=explanation.page.id if explanation else None,
-        edits=explanation.edits if explanation else [],
+        edits=list(explanation.edits) if explanation else [],
     )
     return {"flow": None, "outcome": "diverged", "divergence": divergence}
 

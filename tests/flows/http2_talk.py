@@ -73,7 +73,7 @@ def stream(text: str, *, above_goaway: bool = False, **circumstances: object) ->
 def connection(text: str, *, tls: bool = True, **circumstances: object) -> model.Verdict:
     dissector = Dissector()
     dissector.events = talk(text)
-    return LABELER.label(dissector, around(**circumstances), tls=tls).connection  # type: ignore[arg-type]
+    return LABELER.label(dissector, around(**circumstances), tls=tls)[1].verdict  # type: ignore[arg-type]
 
 
 def flow_of(verdict: model.Verdict) -> str | None:

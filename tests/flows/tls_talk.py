@@ -53,7 +53,7 @@ def talk(text: str) -> list[TlsEvent]:
 
 def handshakes(text: str, **around: Any) -> list[model.Verdict]:
     """The verdicts of a conversation; around: `lost`, `ended`, `evicted`."""
-    return LABELER.handshakes(talk(text), 0, **around)
+    return [one.verdict for one in LABELER.handshakes(talk(text), 0, **around)]
 
 
 def handshake(text: str, **around: Any) -> model.Verdict:

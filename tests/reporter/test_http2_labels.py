@@ -47,7 +47,12 @@ def label(
     talk: Talk, *, lost: model.Cause | None = None, ended: bool = True, tls: bool = False, **options
 ) -> model.Http:
     labeler = Http2Labeler(LIBRARY, **options) if options else LABELER
-    return labeler.label(talk.dissector, Circumstances(START, lost, ended, False), tls=tls)
+    around = Circumstances(START, lost, ended, False)
+    http, judged = labeler.label(talk.dissector, around, tls=tls)
+    assert http.connection == judged.verdict
+    written, _ = labeler.label(talk.dissector, around._replace(written=True), tls=tls)
+    assert msgspec.json.encode(written) == msgspec.json.encode(http)
+    return http
 
 
 def flows(http: model.Http) -> dict[int, str | None]:
@@ -219,10 +224,10 @@ def test_many_streams_are_listed_up_to_a_limit_and_judged_once():
     for stream in range(1, 2 * MOST_EXCHANGES + 11, 2):
         talk.c(get(stream, "/a" if stream % 4 == 1 else "/b")).s(ok(stream), data(stream, b"x", END))
     labeler = Http2Labeler(LIBRARY)
-    http = labeler.label(talk.close().dissector, Circumstances(START, None, True, False))
+    http, _ = labeler.label(talk.close().dissector, Circumstances(START, None, True, False))
     assert (len(http.exchanges), http.exchanges_not_listed) == (MOST_EXCHANGES, 5)
     assert {one.verdict.flow for one in http.exchanges} == {"http2-stream/exchange"}
-    assert len(labeler._streams._judged) == 1
+    assert len(labeler._streams._shapes) == 1
     assert {one.verdict.steps[-1].packet for one in http.exchanges} == set(range(5, 5 + 2 * MOST_EXCHANGES, 2))
 
 
@@ -250,7 +255,7 @@ def test_any_conversation_can_be_told(turns, midstream, how):
     talk.close(how)
     for lost in (None, "mid-stream" if midstream else "lost-in-capture"):
         http = label(talk, lost=lost)
-        afresh = Http2Labeler(LIBRARY).label(talk.dissector, Circumstances(START, lost, True, False))
+        afresh, _ = Http2Labeler(LIBRARY).label(talk.dissector, Circumstances(START, lost, True, False))
         assert http == afresh  # what the labeller of all tests remembers is what is worked out afresh
         assert msgspec.json.decode(msgspec.json.encode(http), type=model.Http) == http
         for verdict in (http.connection, *(one.verdict for one in http.exchanges)):

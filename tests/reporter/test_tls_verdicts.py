@@ -11,7 +11,7 @@ RENEWED = "C CH · S SH=rsa CERT SHD · C CKE CCS FIN · S CCS FIN"
 
 
 def test_steps_are_the_evidence():
-    verdict = LABELER.handshakes(talk(FULL), start_ns=-10)[0]
+    verdict = LABELER.handshakes(talk(FULL), start_ns=-10)[0].verdict
     assert (verdict.flow, verdict.outcome, verdict.begun_by) == ("tls/1.2-ecdhe", "variant", "client")
     assert verdict.standard == "RFC 5246 §7.3, RFC 8422 §2"
     assert [(step.step, step.packet, step.at_ns) for step in verdict.steps[:2]] == [

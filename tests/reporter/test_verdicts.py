@@ -46,6 +46,15 @@ def afresh(events, start_ns=0, library=LIBRARY, **around):
     return HandshakeLabeler(library)._judge(events, start_ns, **around)
 
 
+def verdicts(labeler, events, start_ns=0, **around):
+    """As structs. Their text is always that of the structs."""
+    judged = labeler.handshakes(events, start_ns, **around)
+    texts = [bytes(one.text) for one in judged]
+    found = [one.verdict for one in judged]
+    assert texts == [msgspec.json.encode(verdict) for verdict in found]
+    return found
+
+
 def elsewhere(events, packet, at_ns):
     """The same events, later in a capture."""
     replace = msgspec.structs.replace
@@ -70,9 +79,9 @@ def test_what_is_remembered_equals_what_is_worked_out_afresh(beginning, flights,
     events = talk(beginning)
     events += [event(side, word, len(events) + at) for at, (side, word) in enumerate(flights)]
     around = {"lost": lost, "ended": ended, "evicted": evicted}
-    assert LABELER.handshakes(events, 3, **around) == afresh(events, 3, **around)
+    assert verdicts(LABELER, events, 3, **around) == afresh(events, 3, **around)
     later = elsewhere(events, packet, 10**9)
-    assert LABELER.handshakes(later, 10**6, **around) == afresh(later, 10**6, **around)
+    assert verdicts(LABELER, later, 10**6, **around) == afresh(later, 10**6, **around)
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -83,14 +92,14 @@ def test_every_length_of_an_unreadable_record_is_judged_by_itself(suite):
             f"C CH · S SH13={suite} E{length} · C E{length}",
             f"{FULL} · C E{length}",
         ):
-            assert LABELER.handshakes(talk(text), 0, ended=True) == afresh(talk(text), ended=True)
+            assert verdicts(LABELER, talk(text), ended=True) == afresh(talk(text), ended=True)
 
 
 def test_the_same_handshake_in_other_packets_is_not_judged_again(monkeypatch):
     labeler = HandshakeLabeler(LIBRARY)
-    first = labeler.handshakes(talk(FULL), 0)
+    first = verdicts(labeler, talk(FULL))
     monkeypatch.setattr(labeler, "_judge", None)  # nobody can call it
-    (verdict,) = labeler.handshakes(elsewhere(talk(FULL), 100, 1000), 500)
+    (verdict,) = verdicts(labeler, elsewhere(talk(FULL), 100, 1000), 500)
     assert (verdict.flow, verdict.outcome) == (first[0].flow, first[0].outcome)
     assert [(step.packet, step.at_ns) for step in verdict.steps[:2]] == [(103, 507), (106, 514)]
 
@@ -101,7 +110,7 @@ def test_a_diverged_one_names_its_own_packets():
     texts = []
     for packet in (0, 50):
         events = elsewhere(diverged, packet, 0)
-        (verdict,) = labeler.handshakes(events, 0)
+        (verdict,) = verdicts(labeler, events)
         assert [verdict] == afresh(events)
         assert verdict.divergence.packet == packet + 6
         texts.append(verdict.divergence.edits)
@@ -118,7 +127,7 @@ def test_what_only_a_users_page_asks_for_counts(tmp_path):
         for length in (100, 101):
             events = talk(f"C CH · S E{length}")
             events[0] = msgspec.structs.replace(events[0], sni=name)
-            found = labeler.handshakes(events, 0, ended=True)
+            found = verdicts(labeler, events, ended=True)
             assert found == afresh(events, library=library, ended=True)
             flows.append(found[0].flow)
     assert [flow == "tls/own" for flow in flows] == [True, False, False, False, True, False]
@@ -141,7 +150,7 @@ def test_different_handshakes_without_end_do_not_fill_the_memory(monkeypatch):
 def test_very_long_ones_are_judged_and_not_remembered():
     labeler = HandshakeLabeler(LIBRARY)
     events = talk("C CH · " + " · ".join(["C DATA", "S DATA"] * MOST_EVENTS_REMEMBERED))
-    assert labeler.handshakes(events, 0) == afresh(events)
+    assert verdicts(labeler, events) == afresh(events)
     assert not labeler._known
 
 
