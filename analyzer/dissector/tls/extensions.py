@@ -1,9 +1,17 @@
-"""Extensions of hello messages and certificates. RFC 8446 §4.2; RFC 6066 for the older ones."""
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
+"""Extensions of hello messages and certificates. RFC 8446 §4.2; RFC 6066 for the older ones.
+
+Pure-Python mode, types in `extensions.pxd`.
+"""
 
 from __future__ import annotations
 
 import struct
 from typing import Final
+
+import cython
+
+COMPILED = cython.compiled
 
 SERVER_NAME: Final = 0
 MAX_FRAGMENT_LENGTH: Final = 1
@@ -43,75 +51,92 @@ class Malformed(Exception):
     """A message that contradicts its own lengths. Caught where messages are parsed; nothing else sees it."""
 
 
+@cython.final
+@cython.cclass
 class Reader:
-    """Reads a message from its beginning. Lengths are big endian, RFC 8446 §3.3."""
+    """Reads a message from its beginning; `left`: its bytes to come. Lengths are big endian, RFC 8446 §3.3."""
 
-    __slots__ = ("_at", "_data", "_end")
-
-    def __init__(self, data: bytes):
+    def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
-        self._end = len(data)
+        self.left = len(data)
 
-    @property
-    def left(self) -> int:
-        return self._end - self._at
+    @cython.ccall
+    def take(self, count: cython.longlong) -> bytes:
+        at: cython.Py_ssize_t = self._at
+        self._pass(count)
+        return self._data[at : self._at]
 
-    def take(self, count: int) -> bytes:
-        at = self._at
-        end = at + count
-        if end > self._end:
-            raise Malformed(f"{count} bytes are said to follow, {self._end - at} do")
-        self._at = end
-        return self._data[at:end]
+    @cython.ccall
+    def number(self, size: cython.int) -> cython.longlong:
+        """Of up to four bytes."""
+        octets: cython.p_uchar = self._data
+        at: cython.Py_ssize_t = self._at
+        found: cython.longlong = 0
+        self._pass(size)
+        while at < self._at:
+            found = found << 8 | octets[at]
+            at += 1
+        return found
 
-    def number(self, size: int) -> int:
-        return int.from_bytes(self.take(size), "big")
-
-    def vector(self, size: int) -> bytes:
+    @cython.ccall
+    def vector(self, size: cython.int) -> bytes:
         """Bytes after their length, which takes `size` bytes. RFC 8446 §3.4."""
         return self.take(self.number(size))
 
-    def rest(self) -> bytes:
-        return self.take(self.left)
+    @cython.cfunc
+    def _pass(self, count: cython.longlong) -> cython.void:
+        if count > self.left:
+            raise Malformed(f"{count} bytes are said to follow, {self.left} do")
+        self._at += count
+        self.left -= count
 
 
-def numbers(data: bytes, size: int = 2) -> tuple[int, ...]:
+@cython.ccall
+def numbers(data: bytes, size: cython.int = 2) -> tuple:
     """A list of numbers of two bytes, or one."""
     if len(data) % size:
         raise Malformed(f"{len(data)} bytes are no list of numbers of {size} bytes")
     return tuple(data) if size == 1 else struct.unpack(f">{len(data) // 2}H", data)
 
 
-def items(data: bytes, size: int) -> list[bytes]:
+@cython.ccall
+def items(data: bytes, size: cython.int) -> list:
     """A list of vectors."""
-    found, reader = [], Reader(data)
+    found: list = []
+    reader: Reader = Reader(data)
     while reader.left:
         found.append(reader.vector(size))
     return found
 
 
-def parse(data: bytes) -> tuple[Extensions, tuple[int, ...], str | None]:
+@cython.ccall
+def parse(data: bytes) -> tuple:
     """Bodies by type (the first where a type is repeated), types in order, and what is wrong. RFC 8446 §4.2.
 
     `data` is what comes behind the length of all extensions.
     """
-    found: Extensions = {}
-    types: list[int] = []
-    at, size = 0, len(data)
-    fault = None
+    octets: cython.p_uchar = data
+    at: cython.Py_ssize_t = 0
+    end: cython.Py_ssize_t
+    size: cython.Py_ssize_t = len(data)
+    kind: cython.int
+    found: dict = {}
+    types: list = []
+    fault: str = None
     while at < size:
         if at + 4 > size:
             return found, tuple(types), "extensions end inside a header (RFC 8446 §4.2)"
-        kind = data[at] << 8 | data[at + 1]
-        end = at + 4 + (data[at + 2] << 8 | data[at + 3])
+        kind = octets[at] << 8 | octets[at + 1]
+        end = at + 4 + (octets[at + 2] << 8 | octets[at + 3])
         if end > size:
             return found, tuple(types), "an extension is longer than its message (RFC 8446 §4.2)"
-        if kind in found:
+        number: object = kind
+        if number in found:
             fault = f"extension {kind} is there twice (RFC 8446 §4.2)"
         else:
-            found[kind] = data[at + 4 : end]
-        types.append(kind)
+            found[number] = data[at + 4 : end]
+        types.append(number)
         at = end
     return found, tuple(types), fault
 
@@ -120,24 +145,29 @@ def parse(data: bytes) -> tuple[Extensions, tuple[int, ...], str | None]:
 GREASE: Final = frozenset(range(0x0A0A, 0x10000, 0x1010))
 
 
+@cython.ccall
 def server_name(body: bytes) -> str | None:
     """RFC 6066 §3: of a list with one name, in practice."""
-    reader = Reader(Reader(body).vector(2))
+    reader: Reader = Reader(Reader(body).vector(2))
     while reader.left:
-        kind, value = reader.number(1), reader.vector(2)
+        kind = reader.number(1)
+        value: bytes = reader.vector(2)
         if kind == 0:
             return value.decode("ascii", "backslashreplace")
     return None
 
 
-def protocols(body: bytes) -> tuple[bytes, ...]:
+@cython.ccall
+def protocols(body: bytes) -> tuple:
     """RFC 7301 §3.1."""
     return tuple(items(Reader(body).vector(2), 1))
 
 
-def key_shares(body: bytes) -> tuple[int, ...]:
+@cython.ccall
+def key_shares(body: bytes) -> tuple:
     """Groups for which a ClientHello has a key share. RFC 8446 §4.2.8."""
-    reader, found = Reader(Reader(body).vector(2)), []
+    reader: Reader = Reader(Reader(body).vector(2))
+    found: list = []
     while reader.left:
         found.append(reader.number(2))
         reader.vector(2)

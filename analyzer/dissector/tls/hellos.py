@@ -1,7 +1,8 @@
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
 """Hello messages: what their bytes say. RFC 8446 §4.1, RFC 5246 §7.4.1; in SSL 2.0's form RFC 5246 §E.2.
 
 Each `parse_…` takes a message without its header of four bytes and returns what it found and what is wrong with it.
-Nothing is raised; what cannot be read at all is None.
+Nothing is raised; what cannot be read at all is None. Pure-Python mode, types in `hellos.pxd`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,23 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, TypeVar
 
+import cython
 import msgspec
 
 from analyzer.dissector.tls import extensions as ext
-from analyzer.dissector.tls.extensions import Extensions, Malformed, Reader, numbers
+from analyzer.dissector.tls.extensions import Malformed
+
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.tls.extensions import Reader, numbers, parse
+else:
+    from analyzer.dissector.tls.extensions import Reader, numbers, parse
+
+COMPILED = cython.compiled
 
 TLS_1_3: Final = 0x0304
 TLS_1_2: Final = 0x0303
 SSL_2: Final = 0x0002
+_TLS_1_3 = cython.declare(cython.int, TLS_1_3)
 # RFC 8446 §4.1.3: SHA-256 of "HelloRetryRequest".
 _RETRY: Final = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 _VERSIONS: Final = {
@@ -39,12 +49,14 @@ Body = TypeVar("Body", bytes, tuple[int, ...])
 Found = tuple[T | None, list[str]]
 
 
-def normal(version: int) -> int:
+@cython.ccall
+def normal(version: cython.int) -> cython.int:
     """TLS 1.3's number for its drafts (0x7f12 is draft 18; 0xfb17 Facebook's draft 23), else the number itself."""
-    return TLS_1_3 if version >> 8 in (0x7F, 0xFB, 0x7E) else version
+    return _TLS_1_3 if version >> 8 in (0x7F, 0xFB, 0x7E) else version
 
 
-def version_name(version: int) -> str:
+@cython.ccall
+def version_name(version: cython.int) -> str:
     """ "TLS 1.2"; drafts of TLS 1.3 are "TLS 1.3"; what has no name is "0x1234"."""
     return _VERSIONS.get(normal(version)) or f"0x{version:04x}"
 
@@ -125,10 +137,12 @@ class ServerHello(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     @property
     def downgrade(self) -> bool:
         """The server could speak a higher version, and was made to speak this one. RFC 8446 §4.1.3."""
-        return not self.tls13 and self.random[-8:-1] == b"DOWNGRD" and self.random[-1] in (0, 1)
+        return not self.tls13 and self.random[24:] in (b"DOWNGRD\0", b"DOWNGRD\1")
 
 
-def extension(found: Extensions, kind: int, read: Callable[[bytes], T], default: T, faults: list[str]) -> T:
+@cython.ccall
+def extension(found: dict, kind, read, default, faults: list):
+    """What `read` makes of the body of an extension, if it is there."""
     body = found.get(kind)
     if body is None:
         return default
@@ -139,16 +153,19 @@ def extension(found: Extensions, kind: int, read: Callable[[bytes], T], default:
         return default
 
 
-def block(reader: Reader, faults: list[str]) -> tuple[Extensions, tuple[int, ...]]:
-    """Extensions, at the end of a message; they may be missing altogether (RFC 5246 §7.4.1.2)."""
+@cython.ccall
+def block(reader: Reader, faults: list) -> tuple:
+    """Extensions by type and their types in order, at the end of a message; they may be missing altogether (RFC 5246
+    §7.4.1.2)."""
+    length: cython.longlong
     if not reader.left:
         return {}, ()
     length = reader.number(2)
     if length > reader.left:
         faults.append("extensions are longer than their message (RFC 8446 §4.2)")
         length = reader.left
-    found, types, fault = ext.parse(reader.take(length))
-    if fault:
+    found, types, fault = parse(reader.take(length))
+    if fault is not None:
         faults.append(fault)
     if reader.left:
         faults.append(f"{reader.left} bytes follow the extensions (RFC 8446 §4.2)")
@@ -169,7 +186,7 @@ def number(size: int) -> Callable[[bytes], int | None]:
     return lambda body: Reader(body).number(size)
 
 
-_suites: Final = remembered(numbers)
+_suites: Final = remembered(ext.numbers)
 _protocols: Final = remembered(ext.protocols)
 _bytes_in_1: Final = listed(1, 1)
 _numbers_in_1: Final = listed(1)
@@ -178,9 +195,12 @@ _byte: Final = number(1)
 _number: Final = number(2)
 
 
-def parse_client_hello(body: bytes) -> Found[ClientHello]:
-    reader = Reader(body)
-    faults: list[str] = []
+@cython.ccall
+def parse_client_hello(body: bytes) -> tuple:
+    reader: Reader = Reader(body)
+    faults: list = []
+    found: dict
+    types: tuple
     try:
         version, random = reader.number(2), reader.take(32)
         session_id = reader.vector(1)
@@ -220,9 +240,11 @@ def parse_client_hello(body: bytes) -> Found[ClientHello]:
     return hello, faults
 
 
-def _identities(body: bytes) -> tuple[bytes, ...]:
+@cython.ccall
+def _identities(body: bytes) -> tuple:
     """RFC 8446 §4.2.11"""
-    reader, found = Reader(Reader(body).vector(2)), []
+    reader: Reader = Reader(Reader(body).vector(2))
+    found: list = []
     while reader.left:
         found.append(reader.vector(2))
         reader.take(4)
@@ -231,7 +253,7 @@ def _identities(body: bytes) -> tuple[bytes, ...]:
 
 def parse_ssl2_client_hello(fragment: bytes) -> Found[ClientHello]:
     """RFC 5246 §E.2. `fragment`: the whole record behind its length."""
-    reader = Reader(fragment)
+    reader: Reader = Reader(fragment)
     try:
         reader.take(1)
         version = reader.number(2)
@@ -248,9 +270,12 @@ def parse_ssl2_client_hello(fragment: bytes) -> Found[ClientHello]:
     ), []  # fmt: skip
 
 
-def parse_server_hello(body: bytes) -> Found[ServerHello]:
-    reader = Reader(body)
-    faults: list[str] = []
+@cython.ccall
+def parse_server_hello(body: bytes) -> tuple:
+    reader: Reader = Reader(body)
+    faults: list = []
+    found: dict
+    types: tuple
     try:
         legacy, random = reader.number(2), reader.take(32)
         # Drafts of TLS 1.3 before the 22nd had neither session id nor compression method; since, this is 0x0303.
@@ -283,8 +308,10 @@ def parse_server_hello(body: bytes) -> Found[ServerHello]:
 
 def parse_hello_retry_request(body: bytes) -> Found[ServerHello]:
     """The message of its own that drafts of TLS 1.3 had before the 22nd."""
-    reader = Reader(body)
-    faults: list[str] = []
+    reader: Reader = Reader(body)
+    faults: list = []
+    found: dict
+    types: tuple
     try:
         version = reader.number(2)
         # From draft 19 on with the cipher suite.
@@ -300,7 +327,7 @@ def parse_hello_retry_request(body: bytes) -> Found[ServerHello]:
 
 def ssl2_certificate(fragment: bytes) -> bytes | None:
     """The certificate in a SERVER-HELLO of SSL 2.0 (draft-hickman-netscape-ssl §2.6)."""
-    reader = Reader(fragment)
+    reader: Reader = Reader(fragment)
     try:
         reader.take(5)
         length = reader.number(2)
