@@ -164,7 +164,7 @@ class Application(Layer):
 
     @cython.cfunc
     def _decide(self, last: cython.bint = False) -> cython.bint:
-        """Look at what came so far; False if it is certain that there is nothing to tell of it. `last`: no more comes."""
+        """Look at what came so far; False if it is certain that there is nothing to tell of it. `last`: that is all."""
         content: Undecided = self.content
         if content.inner is None and not content.dropped:
             if self.proxy is None:
