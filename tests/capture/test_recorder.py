@@ -58,7 +58,7 @@ def test_nobody_may(programs, tmp_path):
 
 
 def test_nobody_is_there(programs, tmp_path):
-    told = "install tcpdump or dumpcap"
+    told = r"install dumpcap \(sudo apt-get install wireshark-common\) or tcpdump"
     with pytest.raises(LiveError, match=told), recording(str(tmp_path / "a.pcap"), "lo", ""):
         pytest.fail("nothing is captured")
 
