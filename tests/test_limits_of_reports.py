@@ -18,7 +18,7 @@ from analyzer.dissector.http2 import multiplexing
 from analyzer.errors import FlowPageError, InputError
 from analyzer.flows import explain, language, matcher
 from analyzer.flows.matcher import Automaton
-from analyzer.reporter import exchange_lines, labels, lines, watching
+from analyzer.reporter import exchange_lines, inside, labels, lines, watching
 from analyzer.reporter.crosscheck import streams
 from analyzer.reporter.crosscheck.streams import Streams
 from analyzer.reporter.outputs import html, mermaid
@@ -37,13 +37,15 @@ HTTP = {
     "hint": b"HTTP/1.1 103 Early Hints\r\n\r\n",
     "ok": b"HTTP/1.1 204 No Content\r\n\r\n",
 }
+CONNECT = b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"  # its line's template has places for HTTP as text
 
 
-def encoded(capture: bytes, monkeypatch) -> int:
-    """How many connections were encoded one by one, and not from a template. Their lines are the same."""
-    whole: list[int] = []
-    line = Lines.line
-    monkeypatch.setattr(Lines, "line", lambda self, i, inside: whole.append(i) or line(self, i, inside))
+def encoded(capture: bytes, monkeypatch, how: str = "line") -> int:
+    """How many connections were encoded one by one, and not from a template; or what is inside how many (`how` is
+    "written"). Their lines are the same."""
+    whole: list[object] = []
+    encode = getattr(Lines, how)
+    monkeypatch.setattr(Lines, how, lambda self, *one: whole.append(one) or encode(self, *one))
     told = b"".join(analyzer.analyze(io.BytesIO(capture)).lines())
     assert told == b"".join(ENCODER.encode(one) + b"\n" for one in analyzer.analyze(io.BytesIO(capture)))
     return len(whole)
@@ -67,7 +69,14 @@ def test_steps_of_a_connection_with_a_template(monkeypatch):
 def test_exchanges_of_a_connection_with_a_template(monkeypatch):
     for count, whole in ((exchange_lines.MOST_EXCHANGES, 0), (exchange_lines.MOST_EXCHANGES + 1, 1)):
         talk = Conversation(data=HTTP).say(*HANDSHAKE, *["C DATA get", "S DATA ok"] * count)
-        assert encoded(capture_of(talk), monkeypatch) == whole
+        assert encoded(capture_of(talk), monkeypatch, "written") == whole
+
+
+def test_parts_of_a_life_with_a_template(monkeypatch):
+    capture = capture_of(Conversation(data=HTTP | {"connect": CONNECT}).say(*HANDSHAKE, "C DATA connect", "S DATA ok"))
+    for most, whole in ((1, 0), (0, 1)):
+        monkeypatch.setattr(inside, "MOST_PARTS", most)
+        assert encoded(capture, monkeypatch) == whole
 
 
 def test_silence_that_completes_a_flow():
@@ -240,7 +249,7 @@ def test_faults_in_a_diagram():
 
 
 def test_frames_kept_to_be_drawn():
-    talk = http2_talk.Talk().c(http2_talk.get(1)).s(http2_talk.ok(1))
+    talk = http2_talk.Talk(log_frames=True).c(http2_talk.get(1)).s(http2_talk.ok(1))
     talk.s(*[http2_talk.data(1, b"x")] * multiplexing.MOST_LOGGED)
     assert len(talk.dissector.multiplexing.log) == 4 * multiplexing.MOST_LOGGED
     assert talk.exchange(1).response.body_bytes == multiplexing.MOST_LOGGED

@@ -2,11 +2,12 @@
 """The room that connections take: rows with their keys, and what hangs on a row as chains, its events and its holes.
 
 Each is an array that doubles when it is full; what is given back is used again first. All but the holes double where
-they are: the kernel gives their pages another address. Pure-Python mode as in `rows.py`.
+they are, where the kernel can give their pages another address. Pure-Python mode as in `rows.py`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 
 import cython
@@ -100,28 +101,37 @@ class ConnectionPools:
     def _grow_rows(self) -> None:
         self.rows = memoryview(np.zeros(0, np.int64))
         self.keys = memoryview(np.zeros(0, np.uint64))
-        _double(self.row_pages)
-        _double(self.key_pages)
+        self.row_pages = _doubled_pages(self.row_pages)
+        self.key_pages = _doubled_pages(self.key_pages)
         self._view_rows()
         self.capacity *= 2
 
     def _grow_events(self) -> None:
         self.events = memoryview(np.zeros(0, np.int64))
-        _double(self.event_pages)
+        self.event_pages = _doubled_pages(self.event_pages)
         self.events = memoryview(self.event_pages).cast("q")
         self.event_capacity *= 2
 
 
 def _pages(words: int) -> mmap.mmap:
-    """Room for so many words of 64 bits, all zero."""
+    """Room for so many words of 64 bits, all zero. Private pages: shared ones, Python's default, cannot grow."""
     return mmap.mmap(-1, words * 8, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
-def _double(pages: mmap.mmap) -> None:
-    """The new part is zero."""
-    pages.resize(2 * len(pages))
+def _doubled_pages(pages: mmap.mmap) -> mmap.mmap:
+    """Room for as much again; the new part is zero. `pages` is not to be used any longer."""
+    size = len(pages)
+    try:
+        pages.resize(2 * size)
+    except SystemError:  # only Linux can
+        found = _pages(size // 4)
+        found[:size] = pages[:]
+        pages.close()
+        return found
     # Large pages: the next packet's connection may be anywhere among them, and the processor has to find its page.
-    pages.madvise(mmap.MADV_HUGEPAGE)
+    with contextlib.suppress(OSError):  # of a kernel that has none
+        pages.madvise(mmap.MADV_HUGEPAGE)
+    return pages
 
 
 def doubled(view):
