@@ -76,7 +76,8 @@ class TlsLabeler:
 def _decryption(dissector: Dissector) -> str | None:
     """Where the keys came from, or why nothing was decrypted; None where nothing was encrypted."""
     if dissector.opener is not None:
-        return dissector.decryption
+        why: str | None = dissector.decryption
+        return why
     encrypted = any(dissector.application_bytes) or any(event.seen != "observed" for event in dissector.events)
     return NO_KEYS if encrypted else None
 
@@ -87,7 +88,8 @@ def _resumed(dissector: Dissector, handshakes: Sequence[Judged]) -> bool | None:
     if dissector.server_hello is None:
         return None
     if dissector.first.tls13:
-        return dissector.first.resumed
+        resumed: bool = dissector.first.resumed
+        return resumed
     first = handshakes[0].shape.verdict
     return None if first.flow is None or first.outcome == "incomplete" else "resumption" in first.flow
 

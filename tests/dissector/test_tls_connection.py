@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.dissector.layer import Layer
 from analyzer.dissector.tls import ATTRIBUTES, STEPS
 from analyzer.dissector.tls.connection import CLIENT, SERVER, Dissector
 from analyzer.dissector.tls.steps import TlsEvent
@@ -299,7 +300,7 @@ class FakeOpener:
             content_type, fragment[1:])  # fmt: skip
 
 
-class Sink:
+class Sink(Layer):
     def __init__(self):
         self.got = []
 
@@ -322,7 +323,7 @@ class TestWithKeys:
     def test_tls12(self):
         opener, sink = FakeOpener(), Sink()
         dissector = Dissector(opener=opener)
-        dissector.plain = sink
+        dissector.plain.take(sink)
         finished = record(b"p" + message(20, bytes(12)))
         turns = [*RSA[:2], ("C", record(CLIENT_KEY_EXCHANGE) + CCS + finished), ("S", CCS + finished),
                  ("C", record(b"pGET", kind=23)), ("S", record(b"p\1\0", kind=21)), ("S", data(30))]  # fmt: skip

@@ -1,13 +1,23 @@
 # The types of records.py, for the compiled modules.
 
+cimport cython
+
 from analyzer.dissector.layer cimport Layer
 
+@cython.no_gc
 cdef class RecordLayer(Layer):
     cdef readonly RecordReader client
     cdef readonly RecordReader server
 
     cdef RecordReader _reader(self, int side)
+    cdef bint wanted(self, RecordReader reader, int content_type)
+    cdef void record(self, RecordReader reader, int content_type, int version, bytes fragment)
+    cdef void holed(self, RecordReader reader, int content_type, long long lost, bytes begin)
+    cdef void ssl2(self, RecordReader reader, bytes fragment)
+    cdef void unframed(self, RecordReader reader, str why)
+    cpdef void fault(self, long long packet, str message)
 
+@cython.no_gc
 cdef class RecordReader:
     cdef readonly int number
     cdef readonly str cause
@@ -36,6 +46,9 @@ cdef class RecordReader:
     cdef object _resync
     cdef list _found
 
+    cdef bint inside(self)
+    cdef void ignore(self)
+    cdef long long end(self)
     cdef void feed(self, RecordLayer layer, object data, long long at_ns, long long packet)
     cdef void _now(self, long long at_ns, long long packet)
     cdef void skip(self, RecordLayer layer, long long length, long long at_ns, long long packet)

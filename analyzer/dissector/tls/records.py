@@ -41,6 +41,7 @@ _SSL2_FRAGMENT = cython.declare(cython.int, 4)
 _IGNORED = cython.declare(cython.int, 5)
 
 
+@cython.no_gc
 @cython.cclass
 class RecordLayer(Layer):
     """The records of both sides. Who reads them derives from this."""
@@ -94,30 +95,39 @@ class RecordLayer(Layer):
 
     # What was read
 
-    def wanted(self, reader, content_type) -> bool:
+    @cython.cfunc
+    def wanted(self, reader: RecordReader, content_type: cython.int) -> cython.bint:
         """Whether the fragment that begins now shall be collected."""
         raise NotImplementedError
 
-    def record(self, reader, content_type, version, fragment) -> None:
+    @cython.cfunc
+    def record(
+        self, reader: RecordReader, content_type: cython.int, version: cython.int, fragment: bytes | None
+    ) -> cython.void:
         """A record of `reader.length` bytes has ended. No fragment: it was not wanted."""
         raise NotImplementedError
 
-    def holed(self, reader, content_type, lost, begin) -> None:
+    @cython.cfunc
+    def holed(self, reader: RecordReader, content_type: cython.int, lost: cython.longlong, begin: bytes) -> cython.void:
         """A record has ended of which `lost` bytes are missing; `begin`: what came before the first missing one."""
         raise NotImplementedError
 
-    def ssl2(self, reader, fragment) -> None:
+    @cython.cfunc
+    def ssl2(self, reader: RecordReader, fragment: bytes) -> cython.void:
         """A record in SSL 2.0's form has ended."""
         raise NotImplementedError
 
-    def unframed(self, reader, why) -> None:
+    @cython.cfunc
+    def unframed(self, reader: RecordReader, why: str | None) -> cython.void:
         """Records may be missing from here on. `why` is a fault, None if a gap or the capture's beginning is."""
         raise NotImplementedError
 
-    def fault(self, packet, message) -> None:
+    @cython.ccall
+    def fault(self, packet: cython.longlong, message: str) -> cython.void:
         raise NotImplementedError
 
 
+@cython.no_gc
 @cython.final
 @cython.cclass
 class RecordReader:
@@ -158,17 +168,19 @@ class RecordReader:
         found["application_data"] = self._application_records
         return found
 
-    @property
-    def inside(self) -> bool:
+    @cython.cfunc
+    def inside(self) -> cython.bint:
         """The side's bytes end in the middle of a record."""
-        return self.state == _FRAGMENT or self.state == _SSL2_FRAGMENT or bool(self._buffer)
+        return self.state == _FRAGMENT or self.state == _SSL2_FRAGMENT or len(self._buffer) > 0
 
-    def ignore(self) -> None:
+    @cython.cfunc
+    def ignore(self) -> cython.void:
         """What follows is not read any more."""
         self.state = _IGNORED
         self._buffer.clear()
 
-    def end(self) -> int:
+    @cython.cfunc
+    def end(self) -> cython.longlong:
         """The side is over: how many of its last bytes were not read because the framing was lost."""
         return self._resync.dropped + self._resync.held if self._resync is not None else 0
 

@@ -1,16 +1,29 @@
-"""What the TLS dissector finds: the steps the flow pages are matched against, alerts, and the handshakes behind."""
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
+"""What the TLS dissector finds: the steps the flow pages are matched against, alerts, and the handshakes behind.
+
+Pure-Python mode, types in `steps.pxd`.
+"""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, Literal
 
+import cython
 import msgspec
 
 from analyzer.dissector.registries import name
 from analyzer.dissector.tls.ciphers import suite
-from analyzer.dissector.tls.hellos import TLS_1_3, ClientHello, ServerHello, normal, version_name
+from analyzer.dissector.tls.hellos import TLS_1_3
 from analyzer.model import Side
+
+if cython.compiled:
+    from cython.cimports.analyzer.dissector.tls.hellos import normal, version_name
+else:
+    from analyzer.dissector.tls.hellos import normal, version_name
+
+COMPILED = cython.compiled
 
 CLIENT: Final = 0
 SERVER: Final = 1
@@ -60,83 +73,80 @@ class Alert(msgspec.Struct, frozen=True, gc=False):
     encrypted: bool = False  # it was sent under encryption, opened or not
 
 
+@cython.no_gc
+@cython.final
+@cython.cclass
 class Handshake:
     """One negotiation: from a ClientHello on. A connection has several if it is negotiated anew."""
 
-    __slots__ = (
-        "alpn", "cipher_suite", "client_hello", "data_seen", "early_accepted", "early_seen", "finished", "group",
-        "key_exchange", "over", "raw_public_key", "retry", "server_hello", "suite_name", "transcript",
-        "transcript_bytes", "version",
-    )  # fmt: skip
-
     def __init__(self) -> None:
-        self.client_hello: ClientHello | None = None
-        self.retry: ServerHello | None = None
-        self.server_hello: ServerHello | None = None
-        self.version: int | None = None  # negotiated; a draft of TLS 1.3 is TLS 1.3
-        self.cipher_suite: int | None = None
-        self.suite_name: str | None = None
-        self.key_exchange: str | None = None
-        self.group: int | None = None  # of the key exchange
-        self.alpn: str | None = None  # what the server chose
-        self.early_accepted: bool | None = None
+        self.client_hello = None
+        self.retry = None
+        self.server_hello = None
+        self.version = None  # negotiated; a draft of TLS 1.3 is TLS 1.3
+        self.version_text = None
+        self.tls13 = False
+        self.cipher_suite = None
+        self.suite_name = None
+        self.key_exchange = None
+        self.group = None  # of the key exchange
+        self.alpn = None  # what the server chose
+        self.early_accepted = None
         self.raw_public_key = [False, False]
-        self.finished: list[int | None] = [None, None]  # packet of each side's Finished, read or inferred
+        self.finished = [None, None]  # packet of each side's Finished, read or inferred
         self.over = False  # both sides have finished, as far as can be told
         self.data_seen = [False, False]
         self.early_seen = False
-        self.transcript: list[bytes] | None = []  # None: not complete
+        self.transcript = []  # None: not complete
         self.transcript_bytes = 0
+        self.mac_length = -1  # of a suite that authenticates and does not encrypt, up to TLS 1.2; -1: it encrypts
+        # Bytes of records that hold nothing but a Finished or an alert of TLS 1.3: RFC 8446 §4.4.4, §5.2, §6.
+        self.finished_length = 0
+        self.alert_length = 0
 
-    @property
-    def tls13(self) -> bool:
-        return self.version == TLS_1_3
+    @cython.cfunc
+    def speaks(self, version: cython.int) -> cython.void:
+        """This version was negotiated."""
+        self.version = normal(version)
+        self.version_text = version_name(version)
+        self.tls13 = self.version == TLS_1_3
 
-    @property
-    def version_text(self) -> str | None:
-        return None if self.version is None else version_name(self.version)
-
-    def negotiated(self, hello: ServerHello) -> None:
+    @cython.cfunc
+    def negotiated(self, hello) -> cython.void:
         """Take in a ServerHello that is no HelloRetryRequest."""
         self.server_hello = hello
-        self.version = normal(hello.version)
+        self.speaks(hello.version)
         self.cipher_suite = hello.cipher_suite
-        self.suite_name = name("cipher-suites", hello.cipher_suite)
+        self.suite_name, self.key_exchange, self.mac_length, digest, tag = _said_of(hello.cipher_suite)
         self.alpn = hello.alpn
         self.raw_public_key = [hello.client_raw_public_key, hello.raw_public_key]
         if self.tls13:
+            self.mac_length = -1
+            self.finished_length = 4 + digest + 1 + tag
+            self.alert_length = 2 + 1 + tag
             self.group = hello.group
             # RFC 8446 §2: with a key share it is (EC)DHE, with a pre-shared key or without.
             self.key_exchange = "psk" if hello.group is None else "dhe" if 0x100 <= hello.group <= 0x1FF else "ecdhe"
-        else:
-            self.key_exchange = key_exchange(self.suite_name)
 
     @property
     def resumed(self) -> bool:
         """TLS 1.3 only: the server selected a pre-shared key."""
         return self.server_hello is not None and self.server_hello.psk is not None
 
-    @property
-    def finished_length(self) -> int:
-        """Bytes of a record that holds nothing but a Finished of TLS 1.3: RFC 8446 §4.4.4, §5.2."""
-        return 4 + (48 if (self.suite_name or "").endswith("SHA384") else 32) + 1 + self.tag_length
 
-    @property
-    def alert_length(self) -> int:
-        """Bytes of a record that holds an alert of TLS 1.3: RFC 8446 §5.2, §6."""
-        return 2 + 1 + self.tag_length
-
-    @property
-    def tag_length(self) -> int:
-        return 8 if "_CCM_8" in (self.suite_name or "") else 16
-
-    @property
-    def mac_length(self) -> int | None:
-        """Of records under a suite that authenticates and does not encrypt, up to TLS 1.2; None: it encrypts."""
-        if self.tls13 or self.cipher_suite is None:
-            return None
-        found = suite(self.cipher_suite)
-        return found.mac_length if found is not None and found.cipher.mode == "null" else None
+@lru_cache(maxsize=1024)
+def _said_of(code: int) -> tuple[str, str | None, int, int, int]:
+    """Of a cipher suite: name, key exchange up to TLS 1.2, `Handshake.mac_length`, bytes of the hash and of the tag."""
+    called = name("cipher-suites", code)
+    found = suite(code)
+    plain = found is not None and found.cipher.mode == "null"
+    return (
+        called,
+        key_exchange(called),
+        found.mac_length if plain else -1,
+        48 if called.endswith("SHA384") else 32,
+        8 if "_CCM_8" in called else 16,
+    )
 
 
 def key_exchange(suite_name: str) -> str | None:
