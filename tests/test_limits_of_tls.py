@@ -16,7 +16,19 @@ from tests.cases import capture_of, keys_of, report_of
 from tests.conversations import play
 from tests.dissector import test_starttls as dialogues
 from tests.dissector.authority import issue
-from tests.dissector.tls_talk import client_hello, message, record, server_hello, talk
+from tests.dissector.test_tls_connection import FakeOpener, sealed
+from tests.dissector.tls_talk import (
+    client_hello,
+    client_hello_13,
+    extension,
+    message,
+    record,
+    say,
+    server_hello,
+    server_hello_13,
+    talk,
+    vector,
+)
 
 RSA = (("C", record(client_hello())), ("S", record(server_hello())))
 
@@ -65,16 +77,18 @@ def test_tickets_of_a_connection():
 
 def test_early_data_until_it_is_accepted():
     """What is beyond the bound is missing inside: nobody takes what follows for its continuation."""
-    found = connection.Dissector()
-    found.plain = dialogues.Recorder()
-    count = connection.MOST_EARLY // 16_384
+    found, inner = connection.Dissector(opener=FakeOpener()), dialogues.Recorder()
+    found.plain.take(inner)
+    piece = 8192
+    count = connection.MOST_EARLY // piece
+    say(found, "C", record(client_hello_13(extension(42))), 1)
     for packet in range(1, count + 4):
-        found._hold_early(bytes([packet]) * 16_384, packet * 10, packet)
-    assert found.plain.heard[0] == [b""]
-    found.current.early_accepted = True
-    found._decide_early()
-    early, gap, *rest = found.plain.heard[0]
-    assert (len(early), early[-1], gap, rest) == (connection.MOST_EARLY, count, 3 * 16_384, [])
+        say(found, "C", sealed(23, bytes([packet]) * piece), packet)
+    assert inner.heard[0] == [b""]
+    accepted = sealed(22, message(8, vector(2, extension(42))))
+    say(found, "S", record(server_hello_13()) + accepted, count + 4)
+    early, gap, *rest = inner.heard[0]
+    assert (len(early), early[-1], gap, rest) == (connection.MOST_EARLY, count, 3 * piece, [])
 
 
 def test_cipher_suites_tried_for_early_data(monkeypatch):
