@@ -59,6 +59,7 @@ def ja3s(hello: ServerHello) -> str:
     return _md5(f"{hello.legacy_version},{hello.cipher_suite},{extensions}")
 
 
+@remembered
 def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
@@ -99,5 +100,6 @@ def _ja4_alpn(hello: ClientHello) -> str:
     return ends.decode("ascii")
 
 
+@remembered
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12] if text else _EMPTY

@@ -39,13 +39,13 @@ _VERSIONS: Final = {
     0x304: "TLS 1.3",
 }
 
-_MOST_REMEMBERED: Final = 256  # bodies of each kind of list, and bytes or numbers in each
+_MOST_REMEMBERED: Final = 256  # bodies of each kind of list, and bytes, characters or numbers in each
 
 NO_PROTOCOLS: Final[tuple[bytes, ...]] = ()
 NO_NUMBERS: Final[tuple[int, ...]] = ()
 
 T = TypeVar("T")
-Body = TypeVar("Body", bytes, tuple[int, ...])
+Body = TypeVar("Body", bytes, str, tuple[int, ...])
 Found = tuple[T | None, list[str]]
 
 
