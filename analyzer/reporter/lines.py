@@ -81,8 +81,8 @@ class Labels(Protocol):
 
     def address(self, version: int, high: int, low: int) -> bytes: ...
 
-    def second(self, seconds: int) -> bytes:
-        """RFC 3339 up to the second."""
+    def minute(self, minutes: int) -> bytes:
+        """RFC 3339 up to the seconds, of so many minutes since 1970 UTC."""
 
 
 @cython.final
@@ -101,8 +101,8 @@ class LineWriter(ExchangeFiller):
     known: dict
     values: cython.longlong[::1]
     next = cython.declare(cython.Py_ssize_t, visibility="readonly")
-    second: cython.longlong
-    second_text: bytes
+    minute: cython.longlong
+    minute_text: bytes
     rows: cython.longlong[:, ::1]
     keys: cython.ulonglong[:, ::1]
     events: cython.longlong[:, ::1]
@@ -116,8 +116,8 @@ class LineWriter(ExchangeFiller):
         self.inside_count = 0
         self.values = memoryview(np.zeros(VALUES, np.int64))
         self.next = 0
-        self.second = -1
-        self.second_text = b""
+        self.minute = -1
+        self.minute_text = None
 
     def write(self, rows, keys, events, ends, clock_ns: cython.longlong, first: cython.Py_ssize_t = 0) -> bytes:
         """The lines of finished connections (`tracker.Finished`), each with its newline: from connection `first` on,
@@ -323,14 +323,18 @@ class LineWriter(ExchangeFiller):
 
     @cython.cfunc
     def _start(self, start: cython.longlong) -> cython.void:
-        """RFC 3339 with nanoseconds. The part up to the second is made once for each second."""
-        seconds: cython.longlong = start // _SECOND_NS
+        """RFC 3339 with nanoseconds. The part up to the seconds is made once for each minute."""
+        minute: cython.longlong = start // (60 * _SECOND_NS)
+        second: cython.longlong = start // _SECOND_NS - 60 * minute
         rest: cython.longlong = start % _SECOND_NS
         k: cython.Py_ssize_t
-        if seconds != self.second:
-            self.second_text = self.labels.second(seconds)
-            self.second = seconds
-        self._put(self.second_text)
+        if minute != self.minute or self.minute_text is None:
+            self.minute_text = self.labels.minute(minute)
+            self.minute = minute
+        self._put(self.minute_text)
+        self.out[self.at] = 48 + second // 10
+        self.out[self.at + 1] = 48 + second % 10
+        self.at += 2
         self.out[self.at] = 46  # .
         for k in range(9):
             self.out[self.at + 9 - k] = 48 + rest % 10

@@ -72,8 +72,8 @@ class Lines:
     def address(self, version: int, high: int, low: int) -> bytes:
         return address(version, high, low).encode()
 
-    def second(self, seconds: int) -> bytes:
-        return second(seconds).encode()
+    def minute(self, minutes: int) -> bytes:
+        return second(60 * minutes)[:-2].encode()
 
     def _connection(self, i: int, content: Any) -> model.Connection:
         return self._labeler.connection(self._batch, i, self._clock_ns, content)
