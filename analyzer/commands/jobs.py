@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import gc
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -77,8 +78,10 @@ class _GoneError(Exception):
 _Tell = Callable[[_Message | None], None]
 
 
-def _work(pipe: _Pipe, options: pipeline.Options, lines: bool) -> None:
-    """The life of a process: captures are named, and told about, through the pipe until that is closed."""
+def _work(pipe: _Pipe, options: pipeline.Options, lines: bool, threshold: tuple[int, ...]) -> None:
+    """The life of a process: captures are named, and told about, through the pipe until that is closed. `threshold`: of
+    the garbage collector, which searches no more often here than in the first process."""
+    gc.set_threshold(*threshold)
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C reaches all processes of a terminal; the first ends the others
@@ -210,7 +213,7 @@ class _Worker:
         # Not forked: threads of the program around, if there are some, would be lost in the middle of something.
         context = multiprocessing.get_context("spawn")
         self.pipe, other = context.Pipe()
-        self.process = context.Process(target=_work, args=(other, options, lines), daemon=True)
+        self.process = context.Process(target=_work, args=(other, options, lines, gc.get_threshold()), daemon=True)
         self.process.start()
         other.close()
         self.stream: _Stream | None = None
