@@ -3,7 +3,8 @@
     python bench/hostile [CASE...] [--scale 0.1] [--most-seconds 600] [--write docs/performance.md] [--keep] [--list]
 
 Every case is written once in full and once a quarter as large (times `--scale`), read, and removed. Growth is seconds
-of the whole by seconds of the quarter, start-up taken off both: 4 is linear. Seconds are those of the processor.
+of the whole by seconds of the quarter, start-up taken off both: 4 is linear, and a quarter that takes no time tells
+nothing. Seconds are those of the processor.
 Ends with 1 if a run ends otherwise than with a report.
 """
 
@@ -21,6 +22,7 @@ from corpus import Run, measure  # noqa: E402
 from run import put  # noqa: E402
 
 OUT = HERE.parent / "out"
+LEAST_SECONDS = 0.2  # of a quarter, for its growth to be more than chance
 
 
 def written(name: str, count: int) -> Path:
@@ -53,9 +55,10 @@ def main() -> None:
     for name in options.cases or CASES:
         count = max(4, int(CASES[name].count * options.scale))
         quarter, whole = (read(name, size, options) for size in (count // 4, count))
-        growth = (whole.seconds - empty.seconds) / max(0.01, quarter.seconds - empty.seconds)
+        own = quarter.seconds - empty.seconds
+        growth = f"{(whole.seconds - empty.seconds) / own:.1f}" if own >= LEAST_SECONDS else "–"
         told = f"{count:,} {CASES[name].what}"
-        table.append(f"| `{name}` | {told} | {whole.seconds:.1f} | {growth:.1f} | {whole.megabytes:.0f} |")
+        table.append(f"| `{name}` | {told} | {whole.seconds:.1f} | {growth} | {whole.megabytes:.0f} |")
         print(table[-1], flush=True)
         for run in (quarter, whole):
             if run.code or "Traceback" in run.errors:
