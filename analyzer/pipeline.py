@@ -109,7 +109,7 @@ class Piece(NamedTuple):
 
     places: list[int]  # of each, among all connections in the order in which they finish
     reached: int  # all before this place have been told, or are another share's
-    records: list[bytes]  # of each, as it was asked for
+    records: list[bytes]  # of each, as it was asked for; or one of all, with the place of the first
 
 
 class NotSharedError(Exception):
@@ -279,9 +279,9 @@ class Analysis:
         finally:
             self.close()
 
-    def handed(self, most_bytes: int) -> float:
-        """Instead of iterating: which part of the packets, as far as they show in so many bytes of the capture, the
-        packet stage hands to dissectors."""
+    def handed(self, enough: int, most_packets: int) -> float:
+        """Instead of iterating: which part of the packets the packet stage hands to dissectors, as far as that shows in
+        the first `enough` of those, or in the first `most_packets` of all; a chunk more or less."""
         packets = handed = 0
         for frames in self._capture:
             if frames.count:
@@ -289,7 +289,7 @@ class Analysis:
                 packets += table.count
                 handed += int(np.count_nonzero(table.handed[: table.count]))
                 self._tracker.take_finished()
-            if self.position >= most_bytes:
+            if handed >= enough or packets >= most_packets:
                 break
         return handed / max(1, packets)
 
@@ -313,11 +313,11 @@ class Analysis:
         for finished in self._batches():
             yield from writer.write(finished, self._tracker.clock_ns)
 
-    def pieces(self, *, lines: bool) -> Iterator[Piece]:
+    def pieces(self, *, lines: bool, apart: bool = True) -> Iterator[Piece]:
         """Instead of iterating, where several processes share the work: each one with the same capture and options but
         another `Options.share`. Together they have every connection once; `Totals` and warnings are those of all in
-        each. `lines`: as lines of JSON, without the newline, else as MessagePack of `model.Connection`, where a capture
-        whose name is no Unicode has none. At least one piece for each chunk.
+        each. `lines`: as lines of JSON, else as MessagePack of `model.Connection`, where a capture whose name is no
+        Unicode has none. At least one piece for each chunk. `apart`: no record has more than one line.
 
         Raises NotSharedError, after everything before that chunk, where the capture brings secrets: a session decrypted
         in one connection may be resumed in another one.
@@ -329,16 +329,18 @@ class Analysis:
             records: list[bytes] = []
             if lines:
                 for text in writer.write(finished, self._tracker.clock_ns):
-                    records = text.split(b"\n")[:-1]
-                    yield Piece(places[at : at + len(records)], places[at + len(records) - 1] + 1, records)
-                    at += len(records)
+                    begin, at = at, at + text.count(b"\n")
+                    if apart:
+                        yield Piece(places[begin:at], places[at - 1] + 1, text.splitlines(keepends=True))
+                    else:
+                        yield Piece(places[begin : begin + 1], places[at - 1] + 1, [text])
             else:
                 for connection in self._labeler.connections(finished, self._tracker.clock_ns):
                     records.append(encode(_nameable(connection)))
                     if len(records) == _PIECE:
                         yield Piece(places[at : at + _PIECE], places[at + _PIECE - 1] + 1, records)
                         at, records = at + _PIECE, []
-            yield Piece(places[at:], self._reached, records if not lines else [])
+            yield Piece(places[at:], self._reached, records)
 
     def _batches(self) -> Iterator[Finished]:
         """What has finished, after each chunk and at the end."""

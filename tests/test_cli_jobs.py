@@ -104,6 +104,18 @@ def test_the_shares_are_the_whole(case, shares, chunk_bytes, lines):
     assert all(part[1:] == (reached, totals) for part in parts)
 
 
+@given(case=st.sampled_from(sorted(CASES)), chunk_bytes=st.sampled_from([200, 3000, 1 << 20]))
+def test_lines_need_not_come_apart(case, chunk_bytes):
+    options = pipeline.Options(chunk_bytes=chunk_bytes)
+    reached, text = 0, b""
+    for piece in pipeline.analyze(str(capture_of(case)), options).pieces(lines=True, apart=False):
+        assert len(piece.records) <= 1
+        assert piece.places == [reached][: len(piece.records)]
+        assert piece.reached == reached + sum(record.count(b"\n") for record in piece.records)
+        reached, text = piece.reached, text + b"".join(piece.records)
+    assert text == b"".join(pipeline.analyze(str(capture_of(case)), options).lines())
+
+
 def test_one_large_capture_is_shared():
     capture = capture_of("tcp/web-page")
     with jobs.Jobs([str(capture)], pipeline.Options(), 3, lines=True) as several:
@@ -246,6 +258,13 @@ def test_small_captures_are_read_at_once(monkeypatch):
 )
 def test_one_capture_is_shared_where_there_is_something_to_look_into(case, options, shared):
     assert jobs.worthwhile([str(capture_of(case))], pipeline.Options(**options)) is shared
+
+
+@pytest.mark.parametrize("until", [(1, 1 << 62), (1 << 62, 1)])
+def test_no_more_is_looked_at_than_tells(until):
+    with pipeline.analyze(str(capture_of("tcp/web-page")), pipeline.Options(chunk_bytes=3000)) as analysis:
+        assert analysis.handed(*until) > 0
+        assert analysis.position < analysis.size
 
 
 def test_a_damaged_capture_is_read_by_one(tmp_path):

@@ -33,14 +33,19 @@ _Pipe = multiprocessing.connection.Connection
 
 # A process needs about a quarter of a second to start, in which one alone analyses so many bytes.
 LEAST_BYTES = 4_000_000
-# Of a capture's first packets, so many have to be of interest to a dissector: with fewer, one process is faster.
-LEAST_HANDED = 0.02
+# Of a capture's packets, so many have to be of interest to a dissector: with fewer, one process is faster.
+LEAST_HANDED = 0.1
+# How many of those are looked at, or of all, to find out.
+_ENOUGH_HANDED = 2_000
+_MOST_PACKETS = 50_000
 # Messages held in memory, of all captures together; what comes before its turn beyond that waits on the disk.
 MOST_HELD_BYTES = 64 << 20
 # Captures that are read before their turn.
 MOST_AHEAD = 64
 # And of the capture whose turn it is, of each process: beyond that it waits for the others.
 MOST_AWAITED_BYTES = 8 << 20
+# Told at once, since each message costs its readers some time.
+_MESSAGE_BYTES = 1 << 20
 _DONE: Final = b""  # the message that ends a capture
 _LENGTH: Final = struct.Struct("<Q")
 
@@ -55,7 +60,7 @@ class _Message(msgspec.Struct, array_like=True):
     error: str = ""  # its class
     places: list[int] = []
     reached: int = 0
-    records: list[bytes] = []
+    records: list[memoryview] = []
     position: int = 0
     totals: bytes = b""  # pipeline.Totals
     warnings: list[tuple[int, str]] = []  # new ones
@@ -98,17 +103,19 @@ def _work(pipe: _Pipe, options: pipeline.Options, lines: bool, threshold: tuple[
             try:
                 task = pipe.recv_bytes()
             except (EOFError, OSError):
-                return
-            path, share = msgspec.msgpack.decode(task, type=tuple[bytes, tuple[int, int]])
+                break
+            path, share, apart = msgspec.msgpack.decode(task, type=tuple[bytes, tuple[int, int], bool])
             try:
-                _analyse(os.fsdecode(path), msgspec.structs.replace(options, share=share), lines, tell)
+                _analyse(os.fsdecode(path), msgspec.structs.replace(options, share=share), lines, apart, tell)
             except (UsageError, InputError) as error:
                 tell(_failed(error))
             tell(None)
+    gc.freeze()  # nor is anything worth a search at the end
 
 
-def _analyse(path: str, options: pipeline.Options, lines: bool, tell: _Tell) -> None:
-    """Tells all of a capture. Raises UsageError and InputError as `pipeline.analyze` and its result do."""
+def _analyse(path: str, options: pipeline.Options, lines: bool, apart: bool, tell: _Tell) -> None:
+    """Tells all of a capture; `lines` and `apart` as of `pipeline.Analysis.pieces`. Raises UsageError and InputError as
+    `pipeline.analyze` and its result do."""
     from analyzer import pipeline
 
     encode = msgspec.msgpack.Encoder().encode
@@ -122,17 +129,23 @@ def _analyse(path: str, options: pipeline.Options, lines: bool, tell: _Tell) -> 
             warned += len(news)
             totals = encode(analysis.totals)
             return _Message(
-                kind, places=places, reached=reached, records=records, position=analysis.position, totals=totals,
-                warnings=news,
+                kind, places=places, reached=reached, records=[memoryview(record) for record in records],
+                position=analysis.position, totals=totals, warnings=news,
             )  # fmt: skip
 
+        places: list[int] = []
+        records: list[bytes] = []
         try:
-            for piece in analysis.pieces(lines=lines):
-                tell(message("part", *piece))
+            for piece in analysis.pieces(lines=lines, apart=apart):
+                places += piece.places
+                records += piece.records
+                if not piece.records or sum(map(len, records)) >= _MESSAGE_BYTES:
+                    tell(message("part", places, piece.reached, records))
+                    places, records = [], []
         except pipeline.NotSharedError:
             tell(_Message("alone"))
             return
-        tell(message("end", [], 0, []))
+        tell(message("end", places, 0, records))
 
 
 class _Spool:
@@ -185,12 +198,12 @@ class _Spool:
 class _Stream:
     """What one process says of its share of one capture."""
 
-    def __init__(self, capture: int, path: str, share: tuple[int, int], held: list[int]):
-        self.capture, self.path, self.share = capture, path, share
+    def __init__(self, capture: int, path: str, share: tuple[int, int], apart: bool, held: list[int]):
+        self.capture, self.path, self.share, self.apart = capture, path, share, apart
         self.spool = _Spool(held)
         self.reached: float = 0  # all of it before this place was told
         self.places: collections.deque[int] = collections.deque()
-        self.records: collections.deque[bytes] = collections.deque()
+        self.records: collections.deque[memoryview] = collections.deque()
         self.wanted = True
 
     def drop(self) -> None:
@@ -198,7 +211,7 @@ class _Stream:
         self.wanted = False
         self.spool.close()
 
-    def until(self, place: float) -> list[tuple[int, bytes]]:
+    def until(self, place: float) -> list[tuple[int, memoryview]]:
         """Takes away the records before a place."""
         found = []
         while self.places and self.places[0] < place:
@@ -221,7 +234,7 @@ class _Worker:
     def begin(self, stream: _Stream) -> None:
         self.stream = stream
         with contextlib.suppress(OSError):  # found out when it is read from
-            self.pipe.send_bytes(msgspec.msgpack.encode((os.fsencode(stream.path), stream.share)))
+            self.pipe.send_bytes(msgspec.msgpack.encode((os.fsencode(stream.path), stream.share, stream.apart)))
 
     def failure(self) -> AnalyzerError:
         """Why it has ended."""
@@ -240,8 +253,9 @@ class _Worker:
 
 
 class Jobs:
-    """Analyses `captures` in `number` processes. A context manager that ends them; `open` gives one capture after the
-    other, in their order. `lines`: what is asked of each analysis is its `lines`, else its connections."""
+    """Analyses `captures`, which are `worthwhile`, in `number` processes. A context manager that ends them; `open`
+    gives one capture after the other, in their order. `lines`: what is asked of each analysis is its `lines`, else its
+    connections."""
 
     def __init__(self, captures: Sequence[str], options: pipeline.Options, number: int, *, lines: bool):
         self._options, self._number, self.lines = options, number, lines
@@ -249,16 +263,16 @@ class Jobs:
         self._current = -1
         self._workers: list[_Worker] = []
         self._streams = [
-            [_Stream(index, path, (k, shares), self._held) for k in range(shares)]
+            [_Stream(index, path, (k, shares), shares > 1, self._held) for k in range(shares)]
             for index, path in enumerate(captures)
             for shares in [self._shares(path, len(captures))]
         ]
         self._waiting = collections.deque(stream for streams in self._streams for stream in streams)
 
     def _shares(self, path: str, captures: int) -> int:
-        """How many processes read the capture."""
+        """How many processes read the capture; of a single one, `worthwhile` has found out."""
         several = self._number // captures
-        return several if several > 1 and _divisible(path, self._options) else 1
+        return several if several > 1 and (captures == 1 or _divisible(path, self._options)) else 1
 
     def open(self) -> Shared:
         """The next capture. Raises InputError and UsageError as `pipeline.analyze` does."""
@@ -269,7 +283,7 @@ class Jobs:
 
     def alone(self, stream: _Stream) -> _Stream:
         """Begins a capture anew, in one process."""
-        again = _Stream(stream.capture, stream.path, (0, 1), self._held)
+        again = _Stream(stream.capture, stream.path, (0, 1), True, self._held)
         self._streams[stream.capture] = [again]
         self._waiting.appendleft(again)
         return again
@@ -347,12 +361,12 @@ class Shared:
 
     def lines(self) -> Iterator[bytes]:
         for records in self._records():
-            yield b"\n".join([*records, b""])
+            yield b"".join(records)
 
     def close(self) -> None:
         """Nothing more is wanted of the capture: `Jobs` ends what still runs."""
 
-    def _records(self) -> Iterator[list[bytes]]:
+    def _records(self) -> Iterator[list[memoryview]]:
         """What was found, in the order in which it would have been in one process."""
         while True:
             reached = min(stream.reached for stream in self._streams)
@@ -434,6 +448,6 @@ def _divisible(path: str, options: pipeline.Options) -> bool:
         return False
     try:
         with pipeline.analyze(path, options) as analysis:
-            return analysis.handed(LEAST_BYTES) >= LEAST_HANDED
+            return analysis.handed(_ENOUGH_HANDED, _MOST_PACKETS) >= LEAST_HANDED
     except AnalyzerError:
         return False
