@@ -79,14 +79,14 @@ class ConnectionTable(ConnectionNumbers):
         self._remember_frames(count)
 
     @cython.cfunc
-    def _count_checksum(self, row: cython.longlong, checksum: cython.int) -> cython.void:
+    def _count_checksum(self, row: cython.longlong, checksum: cython.int) -> cython.int:
         if checksum == CHECKSUM_BAD:
             self.rows[row * ROW_WORDS + BAD_CHECKSUMS] += 1
         else:
             self.rows[row * ROW_WORDS + UNFILLED_CHECKSUMS] += 1
 
     @cython.cfunc
-    def _packet(self, i: cython.Py_ssize_t) -> cython.void:
+    def _packet(self, i: cython.Py_ssize_t) -> cython.int:
         row: cython.longlong
         base: cython.longlong
         me: cython.longlong
@@ -131,7 +131,7 @@ class ConnectionTable(ConnectionNumbers):
                     self.connection[i] = self.rows[base + ID]
                     self.side[i] = side ^ (known & SWAPPED != 0)
                     self.sender[i] = side
-                    return
+                    return 0
                 # A refused opening that is tried again with the same numbers after all.
                 stream = self.rows[base + STREAM]
                 self._finish(row)
@@ -181,9 +181,10 @@ class ConnectionTable(ConnectionNumbers):
             self.data_ns[i] = self.rows[me + DATA_NS]
             self.peer_missing[i] = self.rows[base + SIDES + (1 - side) * SIDE_WORDS + MISSING]
             self.reached[i] = self.rows[base + SIDES + (1 - side) * SIDE_WORDS + ACKED]
+        return 0
 
     @cython.cfunc
-    def _assign(self, base: cython.longlong) -> cython.void:
+    def _assign(self, base: cython.longlong) -> cython.int:
         """A new connection is this process's or another's. Mixed, since captures may repeat themselves: every other
         connection might be the costly one."""
         mixed: cython.longlong = self.rows[base + ID] * _MIX >> 12
@@ -193,7 +194,7 @@ class ConnectionTable(ConnectionNumbers):
             self.rows[base + SIDES + SIDE_WORDS + WANTED] = _NEVER
 
     @cython.cfunc
-    def _fall_behind(self, now: cython.longlong) -> cython.void:
+    def _fall_behind(self, now: cython.longlong) -> cython.int:
         """A segment much older than others before it. After a clock was set back, time goes on from there."""
         self.behind += 1
         if self.behind >= _STEP_SEGMENTS:
@@ -224,7 +225,7 @@ class ConnectionTable(ConnectionNumbers):
         return True
 
     @cython.cfunc
-    def _icmp_error(self, i: cython.Py_ssize_t) -> cython.void:
+    def _icmp_error(self, i: cython.Py_ssize_t) -> cython.int:
         """A router or host says that a segment cannot be delivered; it answers the sender of that segment."""
         row: cython.longlong
         base: cython.longlong
@@ -237,7 +238,7 @@ class ConnectionTable(ConnectionNumbers):
                 self.flags[i] = 0
                 row = self._create(i, -1)
                 self.rows[row * ROW_WORDS + FLAGS] |= QUOTED
-            return
+            return 0
         base = self.found * ROW_WORDS
         if self.rows[base + ICMP_ERRORS] == 0:
             self.rows[base + ICMP_PACKET] = self.number[i]
@@ -246,7 +247,7 @@ class ConnectionTable(ConnectionNumbers):
         if not self.rows[base + FLAGS] & QUOTED:  # else there is no connection but in what errors quote
             self.connection[i] = self.rows[base + ID]
         if not self.flags[i]:
-            return
+            return 0
         side = self.from_a != ((self.rows[base + FLAGS] & FIRST_IS_A) != 0)
         me = base + SIDES + side * SIDE_WORDS
         # Only for a SYN or SYN-ACK whose number is quoted rightly (RFC 5927 §4.1); for an open connection it is a soft
@@ -256,9 +257,10 @@ class ConnectionTable(ConnectionNumbers):
             and self.rows[me + ISN] == self.sequence[i] and not self.rows[base + FLAGS] & (OPENED | ENDED)
         ):  # fmt: skip
             self._emit(base, SCOPE_OPEN, STEP_ICMP, 1 - side, self.number[i], self.time_ns[i], 0, 0, False)
+        return 0
 
     @cython.cfunc
-    def _syn(self, i: cython.Py_ssize_t, row: cython.longlong, side: cython.int) -> cython.void:
+    def _syn(self, i: cython.Py_ssize_t, row: cython.longlong, side: cython.int) -> cython.int:
         """A segment with SYN. RFC 9293 §3.5."""
         base: cython.longlong = row * ROW_WORDS
         me: cython.longlong = base + SIDES + side * SIDE_WORDS
@@ -279,11 +281,11 @@ class ConnectionTable(ConnectionNumbers):
             and self.rows[me + ISN] == sequence and self._is_copy(i, side)
         ):  # fmt: skip
             self.rows[base + DUPLICATES] += 1
-            return
+            return 0
         if flags & FLAG_RST:  # contradicts itself; no stack sends it
             self.rows[base + RESETS] += 1
             self.rows[base + RESETS_IGNORED] += 1
-            return
+            return 0
         if self.rows[base + FLAGS] & ENDED:
             if (
                 flags & FLAG_ACK
@@ -302,10 +304,10 @@ class ConnectionTable(ConnectionNumbers):
                 self.rows[me + AHEAD_NS] = now
                 self.rows[base + RESET_AT] = 0
                 self._syn_options(i, me)
-                return
+                return 0
             if flags & FLAG_ACK or self.rows[base + FLAGS] & OPENED or not state & SYN_SEEN:
                 self.rows[base + RETRANSMISSIONS] += 1
-                return
+                return 0
             self._retry(row, number)
             state = self.rows[me + STATE]
         if flags & FLAG_ACK:
@@ -314,13 +316,13 @@ class ConnectionTable(ConnectionNumbers):
                 offset = self._unwrap(self.acknowledgement[i], self.rows[peer + ISN], 0)
                 if offset < 1 or offset > self.rows[peer + SENT]:
                     self._bad_syn_ack(base, number)
-                    return
+                    return 0
             elif not self.rows[peer + STATE] & HAS_ISN:
                 self._set_isn(peer, (self.acknowledgement[i] - 1) & _MASK_32)
             if state & HAS_ISN and self.rows[me + ISN] != sequence:
                 if state & SYN_ACKED:  # a second answer to the same SYN, with the first already acknowledged
                     self._bad_syn_ack(base, number)
-                    return
+                    return 0
                 if not state & (SYN_SEEN | SYN_ACK_SEEN):
                     self.rows[peer + AHEAD] = -1
                 self._set_isn(me, sequence)
@@ -347,7 +349,7 @@ class ConnectionTable(ConnectionNumbers):
                 self.rows[base + RETRANSMISSIONS] += 1
             self._emit(base, SCOPE_OPEN, STEP_SYN, side, number, now, payload, window, again)
             if again or not self.rows[peer + STATE] & SYN_ACK_SEEN:
-                return
+                return 0
             # The answer was captured before the question: it counts from now on.
             self.rows[me + STATE] |= SYN_ACKED
             self._emit(base, SCOPE_OPEN, STEP_SYN_ACK, 1 - side, self.rows[peer + AHEAD_PACKET],
@@ -355,7 +357,7 @@ class ConnectionTable(ConnectionNumbers):
             if self.rows[me + AHEAD] >= 1:
                 self._syn_acknowledged(base, peer, side, self.rows[me + FIRST_AHEAD_PACKET],
                                        self.rows[me + FIRST_AHEAD_NS])  # fmt: skip
-            return
+            return 0
         again = state & SYN_ACK_SEEN != 0
         self.rows[me + STATE] |= SYN_ACK_SEEN
         if again:
@@ -371,7 +373,7 @@ class ConnectionTable(ConnectionNumbers):
                 self.rows[me + AHEAD] = offset
                 self.rows[me + AHEAD_PACKET] = number
                 self.rows[me + AHEAD_NS] = now
-            return
+            return 0
         self._emit(base, SCOPE_OPEN, STEP_SYN_ACK, side, number, now, payload, window, again)
         if not self.rows[peer + STATE] & SYN_ACKED:
             self.rows[peer + STATE] |= SYN_ACKED
@@ -380,12 +382,13 @@ class ConnectionTable(ConnectionNumbers):
         if ahead >= 1 and not self.rows[me + STATE] & SYN_ACKED:
             self._syn_acknowledged(base, me, 1 - side, self.rows[peer + FIRST_AHEAD_PACKET],
                                    self.rows[peer + FIRST_AHEAD_NS])  # fmt: skip
+        return 0
 
     @cython.cfunc
     def _syn_acknowledged(
         self, base: cython.longlong, owner: cython.longlong, side: cython.int, number: cython.longlong,
         now: cython.longlong,
-    ) -> cython.void:  # fmt: skip
+    ) -> cython.int:  # fmt: skip
         """`side` acknowledges the SYN or SYN-ACK of `owner`, its peer: the event ACK of the opening."""
         self.rows[owner + STATE] |= SYN_ACKED
         self._emit(base, SCOPE_OPEN, STEP_ACK, side, number, now, 0, 0, False)
@@ -393,12 +396,12 @@ class ConnectionTable(ConnectionNumbers):
             self._opened(base, now)
 
     @cython.cfunc
-    def _opened(self, base: cython.longlong, now: cython.longlong) -> cython.void:
+    def _opened(self, base: cython.longlong, now: cython.longlong) -> cython.int:
         self.rows[base + FLAGS] |= OPENED
         self.rows[base + OPENED_NS] = now
 
     @cython.cfunc
-    def _segment(self, i: cython.Py_ssize_t, row: cython.longlong, side: cython.int) -> cython.void:
+    def _segment(self, i: cython.Py_ssize_t, row: cython.longlong, side: cython.int) -> cython.int:
         """A segment without SYN. RFC 9293 §3.10.7.4."""
         base: cython.longlong = row * ROW_WORDS
         me: cython.longlong = base + SIDES + side * SIDE_WORDS
@@ -432,7 +435,7 @@ class ConnectionTable(ConnectionNumbers):
                 self.rows[base + DUPLICATES] += 1
             else:
                 self._reset(i, row, side, offset)
-            return
+            return 0
         if flags & FLAG_ACK:
             acked = self._unwrap(self.acknowledgement[i], self.rows[peer + ISN], self._reference(peer, me))
             if (
@@ -440,14 +443,14 @@ class ConnectionTable(ConnectionNumbers):
                 and self._is_copy(i, side)
             ):  # fmt: skip
                 self.rows[base + DUPLICATES] += 1
-                return
+                return 0
         self.rows[peer + STATE] &= ~UNSURE  # whoever goes on has not accepted its peer's RST
 
         if flags & FLAG_ACK:
             opening = self.rows[peer + STATE] & SYN_SEEN and not self.rows[me + STATE] & (SYN_SEEN | SYN_ACK_SEEN)
             if opening and (acked < 1 or acked > self.rows[peer + SENT]):
                 # A challenge: the peer still holds an older connection (RFC 9293 §3.5.1); its numbers are not ours.
-                return
+                return 0
             if opening:
                 self.rows[me + STATE] |= MOVED_ON
             if acked > self.rows[peer + SENT] and acked > self.rows[me + AHEAD]:
@@ -544,12 +547,13 @@ class ConnectionTable(ConnectionNumbers):
             self.rows[me + STATE] |= DATA_SENT
             self._emit(base, SCOPE_CLOSE, STEP_DATA, side, number, now, payload, window, False)
         self._check_closed(row)
+        return 0
 
     @cython.cfunc
     def _fin(
         self, i: cython.Py_ssize_t, row: cython.longlong, side: cython.int, end: cython.longlong,
         acknowledges: cython.bint,
-    ) -> cython.void:  # fmt: skip
+    ) -> cython.int:  # fmt: skip
         """The FIN of a segment. `acknowledges`: it is the first segment that acknowledges the peer's FIN."""
         base: cython.longlong = row * ROW_WORDS
         me: cython.longlong = base + SIDES + side * SIDE_WORDS
@@ -557,7 +561,7 @@ class ConnectionTable(ConnectionNumbers):
         again: cython.bint = self.rows[me + FIN_AT] >= 0
         step: cython.int = STEP_FIN_ACK if acknowledges and not again else STEP_FIN
         if self._was_reset(base) and not again:
-            return
+            return 0
         if not again:
             self.rows[me + FIN_AT] = end
         self._emit(base, SCOPE_CLOSE, step, side, self.number[i], self.time_ns[i], self.payload[i], self.window[i],
@@ -567,9 +571,10 @@ class ConnectionTable(ConnectionNumbers):
             self.rows[me + STATE] |= FIN_ACKED
             self._emit(base, SCOPE_CLOSE, STEP_ACK, 1 - side, self.rows[peer + AHEAD_PACKET],
                        self.rows[peer + AHEAD_NS], 0, 0, False)  # fmt: skip
+        return 0
 
     @cython.cfunc
-    def _check_closed(self, row: cython.longlong) -> cython.void:
+    def _check_closed(self, row: cython.longlong) -> cython.int:
         base: cython.longlong = row * ROW_WORDS
         if (
             self.rows[base + SIDES + STATE] & FIN_ACKED and self.rows[base + SIDES + SIDE_WORDS + STATE] & FIN_ACKED
@@ -580,7 +585,7 @@ class ConnectionTable(ConnectionNumbers):
     @cython.cfunc
     def _reset(
         self, i: cython.Py_ssize_t, row: cython.longlong, side: cython.int, offset: cython.longlong
-    ) -> cython.void:
+    ) -> cython.int:
         """A RST ends the connection only if the receiver would accept it."""
         base: cython.longlong = row * ROW_WORDS
         me: cython.longlong = base + SIDES + side * SIDE_WORDS
@@ -591,7 +596,7 @@ class ConnectionTable(ConnectionNumbers):
         acked: cython.longlong
         self.rows[base + RESETS] += 1
         if self.rows[base + FLAGS] & ENDED:
-            return
+            return 0
         opening = (
             (self.rows[me + STATE] | self.rows[peer + STATE]) & SYN_SEEN != 0
             and not self.rows[base + FLAGS] & OPENED
@@ -615,7 +620,7 @@ class ConnectionTable(ConnectionNumbers):
             self.rows[base + RESETS_IGNORED] += 1
             if offset > self.rows[me + SENT] and not opening:
                 self.rows[me + STATE] |= UNSURE
-            return
+            return 0
         if self.rows[base + FLAGS] & FOLLOWED:
             self.handed[i] = HANDED_END
         self._emit(base, SCOPE_OPEN if opening else SCOPE_CLOSE, STEP_RST, side, self.number[i], self.time_ns[i],
@@ -623,3 +628,4 @@ class ConnectionTable(ConnectionNumbers):
         self.rows[me + STATE] |= RESETTER
         self.rows[base + RESET_AT] = _NEVER if opening else max(offset, self.rows[me + SENT])
         self._end(row)
+        return 0

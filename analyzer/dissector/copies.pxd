@@ -12,9 +12,9 @@ cdef class ConnectionCopies(ConnectionHistory):
     cdef long long[::1] tcp_offset
     cdef long long[::1] payload_offset
 
-    cdef void _remember_frames(self, Py_ssize_t count)
+    cdef int _remember_frames(self, Py_ssize_t count)
     cdef Py_ssize_t _chain(self, Py_ssize_t i)
-    cdef void _chain_up(self, Py_ssize_t i)
+    cdef int _chain_up(self, Py_ssize_t i)
     cdef bint _is_copy(self, Py_ssize_t i, int side)
     cdef long long _numbers(self, Py_ssize_t i)
     cdef long long _shape(self, Py_ssize_t i)

@@ -64,7 +64,7 @@ class ConnectionCopies(ConnectionHistory):
         self.payload_offset = memoryview(table.payload_offset)
 
     @cython.cfunc
-    def _remember_frames(self, count: cython.Py_ssize_t) -> cython.void:
+    def _remember_frames(self, count: cython.Py_ssize_t) -> cython.int:
         """The chunk of so many frames is over."""
         i: cython.Py_ssize_t
         at: cython.Py_ssize_t
@@ -87,7 +87,7 @@ class ConnectionCopies(ConnectionHistory):
         return (mixed * _MIX & _MASK_64) >> _MIXED
 
     @cython.cfunc
-    def _chain_up(self, i: cython.Py_ssize_t) -> cython.void:
+    def _chain_up(self, i: cython.Py_ssize_t) -> cython.int:
         """Packet i has been taken in: the next ones may be its copies."""
         frame: cython.longlong = self.frames_before + i
         chain: cython.Py_ssize_t = self._chain(i)

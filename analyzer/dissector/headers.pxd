@@ -46,4 +46,4 @@ cdef class HeaderReader:
         self, Py_ssize_t i, Py_ssize_t field, Py_ssize_t at, Py_ssize_t end, Py_ssize_t wire, int protocol)
     cdef int _cut_tcp(self, Py_ssize_t i, Py_ssize_t at, Py_ssize_t end)
     cdef int _tcp(self, Py_ssize_t i, Py_ssize_t at, Py_ssize_t end, Py_ssize_t wire)
-    cdef void _options(self, Py_ssize_t i, Py_ssize_t at, Py_ssize_t end)
+    cdef int _options(self, Py_ssize_t i, Py_ssize_t at, Py_ssize_t end)

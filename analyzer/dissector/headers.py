@@ -365,7 +365,7 @@ class HeaderReader:
         return KIND_TCP
 
     @cython.cfunc
-    def _options(self, i: cython.Py_ssize_t, at: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.void:
+    def _options(self, i: cython.Py_ssize_t, at: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.int:
         """TCP options, https://www.iana.org/assignments/tcp-parameters; stops at the first malformed one."""
         option: cython.int
         length: cython.Py_ssize_t

@@ -58,7 +58,7 @@ class ConnectionHistory(ConnectionRows):
     def _emit(
         self, base: cython.longlong, scope: cython.int, step: cython.int, side: cython.int, number: cython.longlong,
         now: cython.longlong, payload: cython.longlong, window: cython.longlong, again: cython.bint,
-    ) -> cython.void:  # fmt: skip
+    ) -> cython.int:  # fmt: skip
         """An event of scope tcp-open or tcp-close: note it, and advance the scope's automaton."""
         symbol: cython.longlong
         taken: cython.int
@@ -88,7 +88,7 @@ class ConnectionHistory(ConnectionRows):
     @cython.cfunc
     def _log(
         self, base: cython.longlong, code: cython.longlong, number: cython.longlong, now: cython.longlong
-    ) -> cython.void:
+    ) -> cython.int:
         at: cython.longlong = self.log_count * LOG_WORDS
         if at == self.log.shape[0]:
             self.log = memoryview(doubled(self.log))
@@ -135,7 +135,7 @@ class ConnectionHistory(ConnectionRows):
         return _KEPT
 
     @cython.cfunc
-    def _turn(self, base: cython.longlong) -> cython.void:
+    def _turn(self, base: cython.longlong) -> cython.int:
         """Client and server change places, also in the events noted so far."""
         event: cython.longlong = self.rows[base + EVENT_HEAD]
         side: cython.longlong
@@ -152,7 +152,7 @@ class ConnectionHistory(ConnectionRows):
         return (self.rows[base + SIDES + STATE] | self.rows[base + SIDES + SIDE_WORDS + STATE]) & RESETTER != 0
 
     @cython.cfunc
-    def _reset_failed(self, row: cython.longlong, side: cython.int) -> cython.void:
+    def _reset_failed(self, row: cython.longlong, side: cython.int) -> cython.int:
         """`side` has acknowledged what its peer sent after the peer's RST: it never saw the RST, or refused it for a
         reason that the capture does not show. One that is accepted closes at once (RFC 9293 §3.10.7.3, §3.10.7.4)."""
         base: cython.longlong = row * ROW_WORDS
@@ -171,7 +171,7 @@ class ConnectionHistory(ConnectionRows):
                        False)  # fmt: skip
 
     @cython.cfunc
-    def _take_back(self, base: cython.longlong, step: cython.int) -> cython.void:
+    def _take_back(self, base: cython.longlong, step: cython.int) -> cython.int:
         """This step, the last of its kind, did not happen after all, or not then (`taken_packet`, `taken_ns`)."""
         event: cython.longlong = self.rows[base + EVENT_HEAD]
         before: cython.longlong = -1
@@ -205,7 +205,7 @@ class ConnectionHistory(ConnectionRows):
         return 3 + (self.close_tests.shape[0] if code & 2 else self.open_tests.shape[0]) // 3
 
     @cython.cfunc
-    def _replay(self, base: cython.longlong) -> cython.void:
+    def _replay(self, base: cython.longlong) -> cython.int:
         """The automata see the connection's events anew, since they have changed.
 
         What came after a flow was not noted, and stays so. After `_turn` that makes a difference only to pages of a
@@ -232,17 +232,17 @@ class ConnectionHistory(ConnectionRows):
     def _note(
         self, base: cython.longlong, code: cython.longlong, number: cython.longlong, now: cython.longlong,
         diverged: cython.bint,
-    ) -> cython.void:  # fmt: skip
+    ) -> cython.int:  # fmt: skip
         """Append an event to the connection's, or fold it into an equal one just before it."""
         tail: cython.longlong = self.rows[base + EVENT_TAIL]
         event: cython.longlong
         if tail != -1 and not diverged and self.events[tail * EVENT_WORDS + EVENT_CODE] == code:
             self.events[tail * EVENT_WORDS + EVENT_TIMES] += 1
             self.events[tail * EVENT_WORDS + EVENT_LAST_PACKET] = number
-            return
+            return 0
         if self.rows[base + EVENT_COUNT] >= MOST_EVENTS:
             self.rows[base + FLAGS] |= EVENTS_FULL
-            return
+            return 0
         event = self._new_event()
         self.events[event * EVENT_WORDS + EVENT_NEXT] = -1
         self.events[event * EVENT_WORDS + EVENT_CODE] = code
@@ -256,28 +256,30 @@ class ConnectionHistory(ConnectionRows):
             self.events[tail * EVENT_WORDS + EVENT_NEXT] = event
         self.rows[base + EVENT_TAIL] = event
         self.rows[base + EVENT_COUNT] += 1
+        return 0
 
     @cython.cfunc
     def _add_gap(
         self, base: cython.longlong, me: cython.longlong, start: cython.longlong, end: cython.longlong,
         now: cython.longlong,
-    ) -> cython.void:  # fmt: skip
+    ) -> cython.int:  # fmt: skip
         gap: cython.longlong
         self.rows[base + LOST_SEGMENTS] += 1
         self.rows[me + MISSING] += end - start
         if self._gaps_full(me):
             # Widen the newest hole rather than keep ever more of them.
             self.gaps[self.rows[me + GAPS] * GAP_WORDS + GAP_END] = end
-            return
+            return 0
         gap = self._new_gap()
         self.gaps[gap * GAP_WORDS + GAP_START] = start
         self.gaps[gap * GAP_WORDS + GAP_END] = end
         self.gaps[gap * GAP_WORDS + GAP_NEXT] = self.rows[me + GAPS]
         self.gaps[gap * GAP_WORDS + GAP_NS] = now
         self.rows[me + GAPS] = gap
+        return 0
 
     @cython.cfunc
-    def _count_before(self, base: cython.longlong, me: cython.longlong) -> cython.void:
+    def _count_before(self, base: cython.longlong, me: cython.longlong) -> cython.int:
         """What the row says before the packet at hand: `_noticed` compares."""
         self.retransmissions = self.rows[base + RETRANSMISSIONS]
         self.out_of_order = self.rows[base + OUT_OF_ORDER]

@@ -5,7 +5,7 @@ from analyzer.dissector.copies cimport ConnectionCopies
 cdef class ConnectionNumbers(ConnectionCopies):
     cdef long long _unwrap(self, long long number, long long isn, long long reference)
     cdef long long _reference(self, long long sender, long long receiver)
-    cdef void _set_isn(self, long long me, long long isn)
-    cdef void _retry(self, long long row, long long number)
-    cdef void _bad_syn_ack(self, long long base, long long number)
-    cdef void _syn_options(self, Py_ssize_t i, long long me)
+    cdef int _set_isn(self, long long me, long long isn)
+    cdef int _retry(self, long long row, long long number)
+    cdef int _bad_syn_ack(self, long long base, long long number)
+    cdef int _syn_options(self, Py_ssize_t i, long long me)

@@ -47,7 +47,7 @@ class ConnectionNumbers(ConnectionCopies):
         return sent if sent > 0 else 0
 
     @cython.cfunc
-    def _set_isn(self, me: cython.longlong, isn: cython.longlong) -> cython.void:
+    def _set_isn(self, me: cython.longlong, isn: cython.longlong) -> cython.int:
         """Offsets of this side count from here on; what was counted from a guess is forgotten."""
         self._free_gaps(me)
         self.rows[me + MISSING] = 0
@@ -57,7 +57,7 @@ class ConnectionNumbers(ConnectionCopies):
         self.rows[me + STATE] |= HAS_ISN
 
     @cython.cfunc
-    def _retry(self, row: cython.longlong, number: cython.longlong) -> cython.void:
+    def _retry(self, row: cython.longlong, number: cython.longlong) -> cython.int:
         """The same SYN after a reset: some stacks try a refused opening again. The last attempt is what counts."""
         base: cython.longlong = row * ROW_WORDS
         side: cython.int
@@ -78,13 +78,13 @@ class ConnectionNumbers(ConnectionCopies):
         self._append(row, False)
 
     @cython.cfunc
-    def _bad_syn_ack(self, base: cython.longlong, number: cython.longlong) -> cython.void:
+    def _bad_syn_ack(self, base: cython.longlong, number: cython.longlong) -> cython.int:
         if not self.rows[base + FLAGS] & BAD_SYN_ACK:
             self.rows[base + FLAGS] |= BAD_SYN_ACK
             self.rows[base + FAULT_PACKET] = number
 
     @cython.cfunc
-    def _syn_options(self, i: cython.Py_ssize_t, me: cython.longlong) -> cython.void:
+    def _syn_options(self, i: cython.Py_ssize_t, me: cython.longlong) -> cython.int:
         flags: cython.int = self.flags[i]
         found: cython.longlong = SYN_OPTION_PRESENT
         options: cython.int = self.options[i]

@@ -18,8 +18,8 @@ cdef class ConnectionPools:
     cdef long long unused_gap
     cdef long long free_gap
 
-    cdef void _free_row(self, long long row)
-    cdef void _free_events(self, long long base)
-    cdef void _free_gaps(self, long long me)
+    cdef int _free_row(self, long long row)
+    cdef int _free_events(self, long long base)
+    cdef int _free_gaps(self, long long me)
     cdef long long _new_event(self)
     cdef long long _new_gap(self)

@@ -39,12 +39,12 @@ class ConnectionPools:
         self.free_row = self.free_event = self.free_gap = -1
 
     @cython.cfunc
-    def _free_row(self, row: cython.longlong) -> cython.void:
+    def _free_row(self, row: cython.longlong) -> cython.int:
         self.rows[row * ROW_WORDS + FOLLOWING] = self.free_row
         self.free_row = row
 
     @cython.cfunc
-    def _free_events(self, base: cython.longlong) -> cython.void:
+    def _free_events(self, base: cython.longlong) -> cython.int:
         """Give a connection's events back to the pool."""
         event: cython.longlong = self.rows[base + EVENT_HEAD]
         after: cython.longlong
@@ -58,7 +58,7 @@ class ConnectionPools:
         self.rows[base + EVENT_COUNT] = 0
 
     @cython.cfunc
-    def _free_gaps(self, me: cython.longlong) -> cython.void:
+    def _free_gaps(self, me: cython.longlong) -> cython.int:
         """Give a side's holes back to the pool."""
         gap: cython.longlong = self.rows[me + GAPS]
         after: cython.longlong

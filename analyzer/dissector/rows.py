@@ -215,7 +215,7 @@ class ConnectionRows(ConnectionPools):
         self.rows[row * ROW_WORDS + FLAGS] &= ~FOLLOWED
 
     @cython.cfunc
-    def _find(self, i: cython.Py_ssize_t) -> cython.void:
+    def _find(self, i: cython.Py_ssize_t) -> cython.int:
         """Look up the connection of packet i: sets `found` (a row or -1), `from_a` and `hash`."""
         high_a: cython.ulonglong = self.source_high[i]
         low_a: cython.ulonglong = self.source_low[i]
@@ -261,7 +261,7 @@ class ConnectionRows(ConnectionPools):
             entry = self.slots[slot]
             if entry == _FREE:
                 self.found = -1
-                return
+                return 0
             if (entry ^ h) & _HIGH_32 == 0:
                 row = entry & _LOW_32
                 key = row * KEY_WORDS
@@ -272,7 +272,7 @@ class ConnectionRows(ConnectionPools):
                     and self.keys[key + KEY_VLAN] == vlan
                 ):  # fmt: skip
                     self.found = row
-                    return
+                    return 0
             slot = (slot + 1) & self.slot_mask
 
     @cython.cfunc
@@ -425,7 +425,7 @@ class ConnectionRows(ConnectionPools):
         return 0
 
     @cython.cfunc
-    def _append(self, row: cython.longlong, ended: cython.bint) -> cython.void:
+    def _append(self, row: cython.longlong, ended: cython.bint) -> cython.int:
         """Put a row at the end of the list of ended, or of open connections."""
         last: cython.longlong = self.ended_last if ended else self.open_last
         self.rows[row * ROW_WORDS + PREVIOUS] = last
@@ -446,7 +446,7 @@ class ConnectionRows(ConnectionPools):
                 self.open_first = row
 
     @cython.cfunc
-    def _unlink(self, row: cython.longlong) -> cython.void:
+    def _unlink(self, row: cython.longlong) -> cython.int:
         before: cython.longlong = self.rows[row * ROW_WORDS + PREVIOUS]
         after: cython.longlong = self.rows[row * ROW_WORDS + FOLLOWING]
         if row == self.unreported:
@@ -468,12 +468,12 @@ class ConnectionRows(ConnectionPools):
             self.ended_last = before
 
     @cython.cfunc
-    def _evict(self) -> cython.void:
+    def _evict(self) -> cython.int:
         """Make room: an ended connection if there is one, else the longest-open one without a recent packet."""
         row: cython.longlong
         if self.ended_first != -1:
             self._finish(self.ended_first)
-            return
+            return 0
         row = self.open_first
         while self.rows[row * ROW_WORDS + FLAGS] & RECENT:
             self.rows[row * ROW_WORDS + FLAGS] &= ~RECENT
@@ -482,9 +482,10 @@ class ConnectionRows(ConnectionPools):
             row = self.open_first
         self.rows[row * ROW_WORDS + FLAGS] |= EVICTED
         self._finish(row)
+        return 0
 
     @cython.cfunc
-    def _end(self, row: cython.longlong) -> cython.void:
+    def _end(self, row: cython.longlong) -> cython.int:
         """The connection is closed. It stays for `linger_ns`, for late segments."""
         base: cython.longlong = row * ROW_WORDS
         self.rows[base + FLAGS] |= ENDED
@@ -493,14 +494,14 @@ class ConnectionRows(ConnectionPools):
         self._append(row, True)
 
     @cython.cfunc
-    def _next_unreported(self, row: cython.longlong) -> cython.void:
+    def _next_unreported(self, row: cython.longlong) -> cython.int:
         self.unreported = row
         self.report_deadline = _NEVER
         if row != -1:
             self.report_deadline = self.rows[row * ROW_WORDS + ENDED_NS] + self.settle_ns
 
     @cython.cfunc
-    def _report(self, row: cython.longlong) -> cython.void:
+    def _report(self, row: cython.longlong) -> cython.int:
         """Hand a row to `take_finished`, as it is now."""
         base: cython.longlong = row * ROW_WORDS
         one: cython.longlong
@@ -538,7 +539,7 @@ class ConnectionRows(ConnectionPools):
         self.finished_count += 1
 
     @cython.cfunc
-    def _finish(self, row: cython.longlong) -> cython.void:
+    def _finish(self, row: cython.longlong) -> cython.int:
         """Take a row out of lists and hash table; it is reported if that has not happened yet."""
         base: cython.longlong = row * ROW_WORDS
         slot: cython.longlong

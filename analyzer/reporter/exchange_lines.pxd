@@ -26,5 +26,5 @@ cdef class ExchangeFiller(Filler):
     cdef long long _advance(self, long long state, long long symbol)
     cdef long long _symbol(self, HttpEvent event)
     cdef int _fold(self, HttpEvent event, long long symbol, Py_ssize_t at, int turn)
-    cdef void _fill_inside(self, long long code, long long start)
-    cdef void _exchange(self, Exchange one, long long start)
+    cdef int _fill_inside(self, long long code, long long start)
+    cdef int _exchange(self, Exchange one, long long start)

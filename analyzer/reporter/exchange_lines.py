@@ -198,7 +198,7 @@ class ExchangeFiller(Filler):
         return -1
 
     @cython.cfunc
-    def _fill_inside(self, code: cython.longlong, start: cython.longlong) -> cython.void:
+    def _fill_inside(self, code: cython.longlong, start: cython.longlong) -> cython.int:
         """Writes what a placeholder stands for. `start`: time of the connection's first packet."""
         step: cython.Py_ssize_t
         first: cython.longlong = _NEVER
@@ -228,7 +228,7 @@ class ExchangeFiller(Filler):
                 more = True
 
     @cython.cfunc
-    def _exchange(self, one: Exchange, start: cython.longlong) -> cython.void:
+    def _exchange(self, one: Exchange, start: cython.longlong) -> cython.int:
         """An exchange, from the template of its shape."""
         request: Request = one.request
         response: Response = one.response
@@ -255,7 +255,7 @@ class ExchangeFiller(Filler):
             code = self.parts[part + 1] - _EXCHANGE
             part += 2
             if code < 0:
-                return
+                return 0
             if code == 0:
                 self._quoted(request.method)
             elif code == 1:

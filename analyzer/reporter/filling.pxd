@@ -10,8 +10,8 @@ cdef class Filler:
     cdef object encoder
 
     cdef long long _learn(self, bytes text)
-    cdef void _room(self, Py_ssize_t count)
-    cdef void _copy(self, Py_ssize_t begin, Py_ssize_t stop)
+    cdef int _room(self, Py_ssize_t count)
+    cdef int _copy(self, Py_ssize_t begin, Py_ssize_t stop)
     cdef void _number(self, long long value) noexcept
-    cdef void _put(self, bytes text)
-    cdef void _quoted(self, str text)
+    cdef int _put(self, bytes text)
+    cdef int _quoted(self, str text)

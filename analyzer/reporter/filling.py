@@ -61,18 +61,18 @@ class Filler:
         return first << 32 | start
 
     @cython.cfunc
-    def _room(self, count: cython.Py_ssize_t) -> cython.void:
+    def _room(self, count: cython.Py_ssize_t) -> cython.int:
         """Make room for so many bytes, and for what some numbers can need."""
         while self.at + count + 64 > self.out.shape[0]:
             self.out = memoryview(doubled(self.out))
 
     @cython.cfunc
-    def _copy(self, begin: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> cython.void:
+    def _copy(self, begin: cython.Py_ssize_t, stop: cython.Py_ssize_t) -> cython.int:
         """Writes a piece of the templates' text."""
         count: cython.Py_ssize_t = stop - begin
         self._room(count)
         if count <= 0:
-            return
+            return 0
         if begin < 0 or stop > self.text.shape[0]:
             raise IndexError(stop)
         if cython.compiled:
@@ -80,6 +80,7 @@ class Filler:
         else:
             self.out[self.at : self.at + count] = self.text[begin:stop]
         self.at += count
+        return 0
 
     # `_copy` has made room for a number behind the text: so nothing is raised, and nobody needs to look for it.
 
@@ -116,7 +117,7 @@ class Filler:
         self.out[at - 1] = 48 + rest
 
     @cython.cfunc
-    def _put(self, text: bytes) -> cython.void:
+    def _put(self, text: bytes) -> cython.int:
         count: cython.Py_ssize_t = len(text)
         self._room(count)
         if cython.compiled:
@@ -126,7 +127,7 @@ class Filler:
         self.at += count
 
     @cython.cfunc
-    def _quoted(self, text: str) -> cython.void:
+    def _quoted(self, text: str) -> cython.int:
         """What stands between the quotes of a JSON string (RFC 8259 §7)."""
         data: bytes = text.encode()
         begin: cython.Py_ssize_t = self.at
@@ -139,6 +140,7 @@ class Filler:
                 self.at = begin
                 data = self.encoder.encode(text)
                 self._put(data[1 : len(data) - 1])
-                return
+                return 0
             self.out[self.at] = byte
             self.at += 1
+        return 0

@@ -236,7 +236,7 @@ class LineWriter(ExchangeFiller):
     @cython.cfunc
     def _fill(
         self, i: cython.Py_ssize_t, begin: cython.Py_ssize_t, end: cython.Py_ssize_t, template: cython.longlong
-    ) -> cython.void:
+    ) -> cython.int:
         part: cython.Py_ssize_t = template >> 32
         at: cython.Py_ssize_t = template & 0x7FFFFFFF
         stop: cython.Py_ssize_t
@@ -252,7 +252,7 @@ class LineWriter(ExchangeFiller):
             self._copy(at, stop)
             at = stop
             if code < 0:
-                return
+                return 0
             if code >= _WRITTEN_NUMBER:
                 self._number(self.written.numbers[code - _WRITTEN_NUMBER])
             elif code >= _WRITTEN:
@@ -278,7 +278,7 @@ class LineWriter(ExchangeFiller):
                 self._address(i, code == _TEXT_CLIENT)
 
     @cython.cfunc
-    def _evaluate(self, i: cython.Py_ssize_t, begin: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.void:
+    def _evaluate(self, i: cython.Py_ssize_t, begin: cython.Py_ssize_t, end: cython.Py_ssize_t) -> cython.int:
         """The numbers of connection i, in the order of the VALUE_ names."""
         flags: cython.longlong = self.rows[i, FLAGS]
         start: cython.longlong = self.rows[i, START_NS]
@@ -322,7 +322,7 @@ class LineWriter(ExchangeFiller):
     # Writing; `_copy` has made room.
 
     @cython.cfunc
-    def _start(self, start: cython.longlong) -> cython.void:
+    def _start(self, start: cython.longlong) -> cython.int:
         """RFC 3339 with nanoseconds. The part up to the seconds is made once for each minute."""
         minute: cython.longlong = start // (60 * _SECOND_NS)
         second: cython.longlong = start // _SECOND_NS - 60 * minute
@@ -343,7 +343,7 @@ class LineWriter(ExchangeFiller):
         self.at += 11
 
     @cython.cfunc
-    def _address(self, i: cython.Py_ssize_t, of_client: cython.bint) -> cython.void:
+    def _address(self, i: cython.Py_ssize_t, of_client: cython.bint) -> cython.int:
         flags: cython.longlong = self.rows[i, FLAGS]
         client_is_a: cython.bint = (flags & FIRST_IS_A != 0) != (flags & SWAPPED != 0)
         version: cython.longlong = cython.cast(cython.longlong, self.keys[i, KEY_PORTS]) & 15
@@ -354,7 +354,7 @@ class LineWriter(ExchangeFiller):
             low = self.keys[i, KEY_LOW_B]
         if version != 4:
             self._put(self.labels.address(version, high, low))
-            return
+            return 0
         self._number(low >> 24 & 255)
         self.out[self.at] = 46  # .
         self.at += 1
@@ -365,3 +365,4 @@ class LineWriter(ExchangeFiller):
         self.out[self.at] = 46
         self.at += 1
         self._number(low & 255)
+        return 0
