@@ -116,6 +116,21 @@ def test_lines_need_not_come_apart(case, chunk_bytes):
     assert text == b"".join(pipeline.analyze(str(capture_of(case)), options).lines())
 
 
+def test_what_came_before_an_error_is_told():
+    def pieces():
+        yield pipeline.Piece([0], 1, [b"one"])
+        yield pipeline.Piece([], 2, [])
+        yield pipeline.Piece([3], 5, [b"two"])
+        yield pipeline.Piece([6], 7, [b"three"])
+        raise InputError("gone")
+
+    told = jobs.together(pieces())
+    assert next(told) == ([0], 2, [b"one"])
+    assert next(told) == ([3, 6], 7, [b"two", b"three"])
+    with pytest.raises(InputError, match="gone"):
+        next(told)
+
+
 def test_one_large_capture_is_shared():
     capture = capture_of("tcp/web-page")
     with jobs.Jobs([str(capture)], pipeline.Options(), 3, lines=True) as several:

@@ -16,7 +16,7 @@ import os
 import signal
 import struct
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -44,7 +44,7 @@ MOST_HELD_BYTES = 64 << 20
 MOST_AHEAD = 64
 # And of the capture whose turn it is, of each process: beyond that it waits for the others.
 MOST_AWAITED_BYTES = 8 << 20
-# Told at once, since each message costs its readers some time.
+# Of records, told at once if there are so many.
 _MESSAGE_BYTES = 1 << 20
 _DONE: Final = b""  # the message that ends a capture
 _LENGTH: Final = struct.Struct("<Q")
@@ -133,19 +133,33 @@ def _analyse(path: str, options: pipeline.Options, lines: bool, apart: bool, tel
                 position=analysis.position, totals=totals, warnings=news,
             )  # fmt: skip
 
-        places: list[int] = []
-        records: list[bytes] = []
         try:
-            for piece in analysis.pieces(lines=lines, apart=apart):
-                places += piece.places
-                records += piece.records
-                if not piece.records or sum(map(len, records)) >= _MESSAGE_BYTES:
-                    tell(message("part", places, piece.reached, records))
-                    places, records = [], []
+            for piece in together(analysis.pieces(lines=lines, apart=apart)):
+                tell(message("part", *piece))
         except pipeline.NotSharedError:
             tell(_Message("alone"))
             return
-        tell(message("end", places, 0, records))
+        tell(message("end", [], 0, []))
+
+
+def together(pieces: Iterable[pipeline.Piece]) -> Iterator[tuple[list[int], int, list[bytes]]]:
+    """Fewer and larger pieces, since each message costs time. A piece without records is a chunk's last: nobody waits
+    for more than that. What came before an error is told before it, too."""
+    places: list[int] = []
+    records: list[bytes] = []
+    reached = 0
+    try:
+        for piece in pieces:
+            places += piece.places
+            records += piece.records
+            reached = piece.reached
+            if not piece.records or sum(map(len, records)) >= _MESSAGE_BYTES:
+                yield places, reached, records
+                places, records = [], []
+    except Exception:
+        yield places, reached, records
+        raise
+    yield places, reached, records
 
 
 class _Spool:
