@@ -279,9 +279,10 @@ class Analysis:
         finally:
             self.close()
 
-    def handed(self, enough: int, most_packets: int) -> float:
-        """Instead of iterating: which part of the packets the packet stage hands to dissectors, as far as that shows in
-        the first `enough` of those, or in the first `most_packets` of all; a chunk more or less."""
+    def handed(self, enough: int, most_packets: int) -> tuple[float, int]:
+        """Instead of iterating: which part of the packets the packet stage hands to dissectors, and how many
+        connections there are, as far as that shows in the first `enough` of those packets, or in the first
+        `most_packets` of all; a chunk more or less."""
         packets = handed = 0
         for frames in self._capture:
             if frames.count:
@@ -291,7 +292,7 @@ class Analysis:
                 self._tracker.take_finished()
             if handed >= enough or packets >= most_packets:
                 break
-        return handed / max(1, packets)
+        return handed / max(1, packets), self._tracker.seen
 
     def joined(self) -> list[tuple[int, list[int]]]:
         """With `packets`, called before the first: a list to which each IP packet put together is added, as the number

@@ -47,6 +47,7 @@ def alone(*words):
 @pytest.fixture(autouse=True)
 def _processes_for_small_captures(monkeypatch):
     monkeypatch.setattr(jobs, "LEAST_BYTES", 0)
+    monkeypatch.setattr(jobs, "LEAST_CONNECTIONS", 1)
     yield
     assert multiprocessing.active_children() == []
 
@@ -278,8 +279,19 @@ def test_one_capture_is_shared_where_there_is_something_to_look_into(case, optio
 @pytest.mark.parametrize("until", [(1, 1 << 62), (1 << 62, 1)])
 def test_no_more_is_looked_at_than_tells(until):
     with pipeline.analyze(str(capture_of("tcp/web-page")), pipeline.Options(chunk_bytes=3000)) as analysis:
-        assert analysis.handed(*until) > 0
+        part, connections = analysis.handed(*until)
+        assert 0 < part < 1
+        assert connections > 0
         assert analysis.position < analysis.size
+
+
+def test_one_connection_is_not_shared(monkeypatch):
+    """A download: every process would go through all of it, and one alone would look into it."""
+    download = str(capture_of("tls/download"))
+    assert jobs.worthwhile([download], pipeline.Options())
+    monkeypatch.undo()
+    monkeypatch.setattr(jobs, "LEAST_BYTES", 0)
+    assert not jobs.worthwhile([download], pipeline.Options())
 
 
 def test_a_damaged_capture_is_read_by_one(tmp_path):

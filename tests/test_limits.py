@@ -61,6 +61,7 @@ NO_BOUNDS = {
     "dissector.tls.records.MOST_PLAINTEXT",
     # From where on another way is the faster one.
     "commands.jobs.LEAST_BYTES",
+    "commands.jobs.LEAST_CONNECTIONS",
     "commands.jobs.LEAST_HANDED",
     "dissector.applications.MOST_COPIED_BYTES",
     # The smallest ring that is tried.

@@ -35,7 +35,9 @@ _Pipe = multiprocessing.connection.Connection
 LEAST_BYTES = 4_000_000
 # Of a capture's packets, so many have to be of interest to a dissector: with fewer, one process is faster.
 LEAST_HANDED = 0.1
-# How many of those are looked at, or of all, to find out.
+# And of so few connections one may be most of the work.
+LEAST_CONNECTIONS = 8
+# How many of those packets are looked at, or of all, to find out.
 _ENOUGH_HANDED = 2_000
 _MOST_PACKETS = 50_000
 # Messages held in memory, of all captures together; what comes before its turn beyond that waits on the disk.
@@ -143,8 +145,8 @@ def _analyse(path: str, options: pipeline.Options, lines: bool, apart: bool, tel
 
 
 def together(pieces: Iterable[pipeline.Piece]) -> Iterator[tuple[list[int], int, list[bytes]]]:
-    """Fewer and larger pieces, since each message costs time. A piece without records is a chunk's last: nobody waits
-    for more than that. What came before an error is told before it, too."""
+    """Fewer and larger pieces, since each message costs time. One without records is the last of its chunk, which is
+    told at once. What came before an error is told before it, too."""
     places: list[int] = []
     records: list[bytes] = []
     reached = 0
@@ -296,7 +298,7 @@ class Jobs:
         return Shared(self, self._streams[self._current])
 
     def alone(self, stream: _Stream) -> _Stream:
-        """Begins a capture anew, in one process."""
+        """Begins a capture anew, in one process. Its lines come apart, since those given out are passed over."""
         again = _Stream(stream.capture, stream.path, (0, 1), True, self._held)
         self._streams[stream.capture] = [again]
         self._waiting.appendleft(again)
@@ -451,8 +453,8 @@ def worthwhile(captures: Sequence[str], options: pipeline.Options) -> bool:
 def _divisible(path: str, options: pipeline.Options) -> bool:
     """Whether several processes may read the capture, and do so faster than one.
 
-    What they share is the looking into connections; where the first packets show nothing to look into, each would do
-    all of the work.
+    What they share is the looking into connections; where the first packets show little to look into, or hardly any
+    connections, one of them would do nearly all of the work.
     """
     from analyzer import pipeline
 
@@ -462,6 +464,7 @@ def _divisible(path: str, options: pipeline.Options) -> bool:
         return False
     try:
         with pipeline.analyze(path, options) as analysis:
-            return analysis.handed(_ENOUGH_HANDED, _MOST_PACKETS) >= LEAST_HANDED
+            part, connections = analysis.handed(_ENOUGH_HANDED, _MOST_PACKETS)
+            return part >= LEAST_HANDED and connections >= LEAST_CONNECTIONS
     except AnalyzerError:
         return False
